@@ -1,0 +1,144 @@
+//! Blobs, each in a file named by its digest.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use tempfile::NamedTempFile;
+
+use super::{Cache, Error};
+use crate::oci::{Digest, Digester};
+
+impl Cache {
+    fn blob_path(&self, digest: &Digest) -> Option<PathBuf> {
+        Some(self.root()?.join("blobs").join("sha256").join(digest.hex()))
+    }
+
+    /// The file that holds a blob, if it is there and every byte is its own. One with others, as a
+    /// machine leaves it that loses power, is removed: it might reach an image.
+    #[must_use]
+    pub fn blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
+        let path = self.blob_path(digest)?;
+        let mut file = File::open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if !metadata.is_file() || metadata.len() != size {
+            return None;
+        }
+        let mut digester = Digester::default();
+        io::copy(&mut file, &mut digester).ok()?;
+        if digester.finish() == *digest {
+            return Some(path);
+        }
+        self.remove_blob(digest);
+        None
+    }
+
+    /// Removes a blob whose bytes turned out not to be its own.
+    pub fn remove_blob(&self, digest: &Digest) {
+        if let Some(path) = self.blob_path(digest) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Begins to write a blob; nothing is there until [`BlobWriter::commit`].
+    pub fn write_blob(&self) -> Result<BlobWriter, Error> {
+        let file = match self.unfinished()? {
+            None => None,
+            Some(folder) => Some(
+                NamedTempFile::new_in(&folder)
+                    .map_err(|source| Error::Write { path: folder, source })?,
+            ),
+        };
+        Ok(BlobWriter { cache: self.clone(), file, digester: Digester::default() })
+    }
+}
+
+/// A blob on its way into the cache. Dropped without [`BlobWriter::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct BlobWriter {
+    cache: Cache,
+    file: Option<NamedTempFile>,
+    digester: Digester,
+}
+
+impl BlobWriter {
+    /// How many bytes were written.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.digester.length()
+    }
+
+    /// Puts the blob in its place. With `expected`, bytes of another digest are refused. Returns
+    /// the digest and, where there is a cache, the file.
+    pub fn commit(self, expected: Option<&Digest>) -> Result<(Digest, Option<PathBuf>), Error> {
+        let found = self.digester.finish();
+        if let Some(&expected) = expected.filter(|&&expected| expected != found) {
+            return Err(Error::Digest { expected, found });
+        }
+        let (Some(file), Some(path)) = (self.file, self.cache.blob_path(&found)) else {
+            return Ok((found, None));
+        };
+        let failed = |source: io::Error| Error::Write { path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok((found, Some(path)))
+    }
+
+    /// The unfinished file, to read back what was written.
+    #[must_use]
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref().map(NamedTempFile::as_file)
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = match &mut self.file {
+            Some(file) => file.write(bytes)?,
+            None => bytes.len(),
+        };
+        self.digester.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_is_there_when_committed_and_only_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let digest = Digest::of(b"blob");
+        let mut writer = cache.write_blob().unwrap();
+        writer.write_all(b"blob").unwrap();
+        assert_eq!(cache.blob(&digest, 4), None);
+        let (found, path) = writer.commit(Some(&digest)).unwrap();
+        assert_eq!(found, digest);
+        assert_eq!(cache.blob(&digest, 4), path);
+        let path = path.unwrap();
+        std::fs::write(&path, b"blo").unwrap();
+        assert_eq!(cache.blob(&digest, 4), None);
+        std::fs::write(&path, b"blub").unwrap();
+        assert_eq!(cache.blob(&digest, 4), None);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn bytes_of_another_digest_are_refused_and_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let mut writer = cache.write_blob().unwrap();
+        writer.write_all(b"noise").unwrap();
+        let expected = Digest::of(b"blob");
+        assert!(matches!(writer.commit(Some(&expected)), Err(Error::Digest { .. })));
+        assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+    }
+}

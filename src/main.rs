@@ -1,0 +1,3 @@
+//! The `ko-rs` program.
+
+fn main() {}

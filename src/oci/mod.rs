@@ -1,0 +1,29 @@
+//! What an image is: the nouns of the [OCI image specification][image-spec] and of image names.
+//!
+//! Knows nothing of registries, daemons, Cargo or Kubernetes. Everything here is a value; a change
+//! makes a new one. Only [`pack`](mod@pack) works: it makes a layer's bytes, on threads of its own.
+//!
+//! [image-spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md
+
+pub mod digest;
+pub mod descriptor;
+pub mod platform;
+pub mod name;
+pub mod file;
+pub mod manifest;
+pub mod layer;
+mod buffer;
+mod tar;
+mod gzip;
+mod zstd;
+pub mod pack;
+pub mod image;
+
+pub use descriptor::{Descriptor, MediaType};
+pub use digest::{Digest, Digester};
+pub use image::{Image, ImageFacts, IndexedImages};
+pub use layer::{BlobSource, Compression, Layer, LayerSource};
+pub use manifest::{Format, ImageConfig, ImageIndex, ImageManifest};
+pub use name::{ImageReference, Registry, Repository, Tag};
+pub use pack::{PackError, Packed, Packing, pack};
+pub use platform::Platform;

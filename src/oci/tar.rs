@@ -1,0 +1,333 @@
+//! The tar bytes of a [`LayerSource`], read piece by piece ([layer.md][spec], POSIX ustar and pax).
+//!
+//! The same source always gives the same bytes: entries in their order, numeric owners without
+//! names, one time for all, an extended header only where a ustar field cannot hold a value.
+//!
+//! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use tar::{EntryType, Header};
+
+use super::file::{OpenedFile, SeenFile, Stamp};
+use super::layer::{Content, Entry, LayerSource};
+use super::{Digest, Digester};
+
+/// Headers, and contents with the zeroes behind them, come in multiples of this.
+const RECORD: u64 = 512;
+/// Two records of zeroes end a tar.
+const END: u64 = 2 * RECORD;
+/// What 11 octal digits can say.
+const LARGEST_SIZE: u64 = (1 << 33) - 1;
+/// What 7 octal digits can say.
+const LARGEST_OWNER: u64 = (1 << 21) - 1;
+
+/// A file that could not be read as it was when it was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("could not read `{path}`")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file's length, time or place changed since it was opened.
+    #[error("`{path}` changed while it was read")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl LayerSource {
+    /// The tar's length in bytes.
+    #[must_use]
+    pub fn tar_size(&self) -> u64 {
+        let entries = self.entries.iter();
+        entries.map(|entry| self.headers(entry).len() as u64 + padded(entry.size())).sum::<u64>()
+            + END
+    }
+
+    /// What the tar depends on, without reading any file: headers, contents in memory, and the
+    /// stamps of files. Equal identities are equal tars, so the number in its first line changes with
+    /// what this module writes. None where the stamp of a file is too
+    /// young to vouch for its content.
+    #[must_use]
+    pub fn identity(&self) -> Option<Digest> {
+        let mut digester = Digester::default();
+        digester.update(b"ko-rs layer 1\n");
+        for entry in &self.entries {
+            let headers = self.headers(entry);
+            digester.update(&(headers.len() as u64).to_le_bytes());
+            digester.update(&headers);
+            match &entry.content {
+                Content::Folder | Content::Link(_) => {}
+                Content::Bytes(bytes) => digester.update(bytes),
+                Content::File(file) if file.is_racy() => return None,
+                Content::Seen(file) if file.is_racy() => return None,
+                Content::File(file) => stamp(&mut digester, file.stamp()),
+                Content::Seen(file) => stamp(&mut digester, file.stamp()),
+            }
+        }
+        Some(digester.finish())
+    }
+
+    /// All that stands before an entry's content: an extended header where one is needed, and the
+    /// ustar header.
+    fn headers(&self, entry: &Entry) -> Vec<u8> {
+        let mut header = Header::new_ustar();
+        let (kind, link) = match &entry.content {
+            Content::Folder => (EntryType::Directory, ""),
+            Content::Bytes(_) | Content::File(_) | Content::Seen(_) => (EntryType::Regular, ""),
+            Content::Link(target) => (EntryType::Symlink, target.as_str()),
+        };
+        let slash = if kind == EntryType::Directory { "/" } else { "" };
+        let path = format!("{}{slash}", entry.path);
+        let mut extended = Vec::new();
+        let (prefix, name) = split(&path).unwrap_or_else(|| {
+            extended.push(("path", path.clone().into_bytes()));
+            ("", path.as_str())
+        });
+        if !fits(link, 100) {
+            extended.push(("linkpath", link.as_bytes().to_vec()));
+        }
+        let mut number = |key, value: u64, largest| {
+            if value > largest {
+                extended.push((key, value.to_string().into_bytes()));
+            }
+            value.min(largest)
+        };
+        let size = number("size", entry.size(), LARGEST_SIZE);
+        let uid = number("uid", entry.uid, LARGEST_OWNER);
+        let gid = number("gid", entry.gid, LARGEST_OWNER);
+        let modified = number("mtime", self.modified, LARGEST_SIZE);
+
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_mode(entry.mode & 0o7777);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        header.set_mtime(modified);
+        if let Some(fields) = header.as_ustar_mut() {
+            put(&mut fields.name, name);
+            put(&mut fields.prefix, prefix);
+            put(&mut fields.linkname, link);
+        }
+        header.set_cksum();
+        let mut bytes = if extended.is_empty() { Vec::new() } else { pax(&extended) };
+        bytes.extend_from_slice(header.as_bytes());
+        bytes
+    }
+}
+
+impl Entry {
+    /// The content's length in bytes.
+    fn size(&self) -> u64 {
+        match &self.content {
+            Content::Folder | Content::Link(_) => 0,
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::File(file) => file.size(),
+            Content::Seen(file) => file.size(),
+        }
+    }
+}
+
+/// Takes a file's stamp into a digest.
+fn stamp(digester: &mut Digester, stamp: &Stamp) {
+    for number in [stamp.device, stamp.inode, stamp.size] {
+        digester.update(&number.to_le_bytes());
+    }
+    for time in [stamp.modified, stamp.changed] {
+        digester.update(&time.to_le_bytes());
+    }
+}
+
+/// A length rounded up to whole records.
+fn padded(size: u64) -> u64 {
+    size.next_multiple_of(RECORD)
+}
+
+/// Whether a ustar field can hold a text: short enough, and of characters that mean the same
+/// everywhere.
+fn fits(text: &str, length: usize) -> bool {
+    text.len() <= length && text.is_ascii()
+}
+
+/// A path as ustar's prefix and name, which are read with a slash between them.
+fn split(path: &str) -> Option<(&str, &str)> {
+    if fits(path, 100) {
+        return Some(("", path));
+    }
+    let slashes = path.char_indices().filter(|&(at, c)| c == '/' && at + 1 < path.len());
+    slashes
+        .map(|(at, _)| (&path[..at], &path[at + 1..]))
+        .find(|(prefix, name)| !prefix.is_empty() && fits(prefix, 155) && fits(name, 100))
+}
+
+/// Puts as much of a text as fits into a field of zeroes.
+fn put(field: &mut [u8], text: &str) {
+    let length = text.len().min(field.len());
+    field[..length].copy_from_slice(&text.as_bytes()[..length]);
+}
+
+/// An extended header: an entry of its own whose content is `LENGTH KEY=VALUE\n` for each value.
+fn pax(values: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for (key, value) in values {
+        let rest = key.len() + value.len() + 3; // space, equals sign, newline
+        // The length counts its own digits, which may add one to their number.
+        let mut length = rest;
+        while rest + length.to_string().len() != length {
+            length = rest + length.to_string().len();
+        }
+        content.extend_from_slice(format!("{length} {key}=").as_bytes());
+        content.extend_from_slice(value);
+        content.push(b'\n');
+    }
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::XHeader);
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    if let Some(fields) = header.as_ustar_mut() {
+        put(&mut fields.name, "PaxHeaders.0/entry");
+    }
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend_from_slice(&content);
+    bytes.resize(padded(bytes.len() as u64) as usize, 0);
+    bytes
+}
+
+/// Reads a source's tar, from its first byte to its last, each file once and by offset.
+#[derive(Debug)]
+pub(super) struct TarReader {
+    source: LayerSource,
+    /// How many entries were begun; one more than there are once the tar's end was begun.
+    begun: usize,
+    /// What is left of what was begun.
+    parts: VecDeque<Part>,
+    /// How many bytes of the first part were read.
+    done: u64,
+}
+
+/// A run of bytes in a tar.
+#[derive(Debug)]
+enum Part {
+    Bytes(Bytes),
+    File(OpenedFile),
+    Zeroes(u64),
+}
+
+impl Part {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(file) => file.size(),
+            Self::Zeroes(count) => *count,
+        }
+    }
+
+    /// Fills a buffer from an offset on; the part is known to go that far.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), ReadError> {
+        match self {
+            Self::Bytes(bytes) => {
+                let offset = offset as usize; // less than a length in memory
+                buffer.copy_from_slice(&bytes[offset..offset + buffer.len()]);
+            }
+            Self::Zeroes(_) => buffer.fill(0),
+            Self::File(file) => {
+                let path = || file.path().to_owned();
+                let read = file
+                    .read_at(buffer, offset)
+                    .map_err(|source| ReadError::Io { path: path(), source })?;
+                if read < buffer.len() {
+                    return Err(ReadError::Changed { path: path() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last byte: whether the bytes that were read belong together.
+    fn check(&self) -> Result<(), ReadError> {
+        let Self::File(file) = self else { return Ok(()) };
+        let path = || file.path().to_owned();
+        match file.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ReadError::Changed { path: path() }),
+            Err(source) => Err(ReadError::Io { path: path(), source }),
+        }
+    }
+}
+
+impl TarReader {
+    /// Begins with the first entry.
+    pub(super) fn new(source: LayerSource) -> Self {
+        Self { source, begun: 0, parts: VecDeque::new(), done: 0 }
+    }
+
+    /// Fills a buffer; less than the whole is filled only at the tar's end.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let Some(part) = self.parts.front() else {
+                if !self.begin()? {
+                    break;
+                }
+                continue;
+            };
+            let room = buffer.len() - filled;
+            let left = part.size() - self.done;
+            let count = usize::try_from(left).map_or(room, |left| left.min(room));
+            part.read_at(&mut buffer[filled..filled + count], self.done)?;
+            filled += count;
+            self.done += count as u64;
+            if self.done == part.size() {
+                part.check()?;
+                self.parts.pop_front();
+                self.done = 0;
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Lines up the next entry's parts, then the end; false once there is nothing more.
+    fn begin(&mut self) -> Result<bool, ReadError> {
+        let Some(entry) = self.source.entries.get(self.begun) else {
+            let first = self.begun == self.source.entries.len();
+            if first {
+                self.parts.push_back(Part::Zeroes(END));
+                self.begun += 1;
+            }
+            return Ok(first);
+        };
+        self.parts.push_back(Part::Bytes(self.source.headers(entry).into()));
+        match &entry.content {
+            Content::Folder | Content::Link(_) => {}
+            Content::Bytes(bytes) => self.parts.push_back(Part::Bytes(bytes.clone())),
+            Content::File(file) => self.parts.push_back(Part::File(file.clone())),
+            Content::Seen(file) => self.parts.push_back(Part::File(opened(file)?)),
+        }
+        self.parts.push_back(Part::Zeroes(padded(entry.size()) - entry.size()));
+        self.begun += 1;
+        Ok(true)
+    }
+}
+
+/// Opens a file if it is still the one that was seen.
+fn opened(file: &SeenFile) -> Result<OpenedFile, ReadError> {
+    let path = || file.path().to_owned();
+    let opened = file.open().map_err(|source| ReadError::Io { path: path(), source })?;
+    opened.ok_or_else(|| ReadError::Changed { path: path() })
+}
+
+#[cfg(test)]
+mod tests;

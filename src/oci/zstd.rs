@@ -1,0 +1,83 @@
+//! zstd (RFC 8878) in parallel, as one frame.
+//!
+//! Its library cuts the input into jobs of a fixed size, whichever thread takes them, so the bytes
+//! do not depend on how many there are, as long as there is at least one: without any it compresses
+//! in another way.
+
+use std::io::{self, Write};
+
+use ::zstd::stream::write::Encoder;
+use ::zstd::zstd_safe::CParameter;
+
+use super::buffer::{Buffer, Buffers};
+use super::pack::{Output, PackError, Packed, Tar};
+
+/// What one thread compresses at a time. Part of every digest.
+const JOB: u32 = 1 << 20;
+/// Each takes some 3 MB; two are faster than any network that the bytes go to.
+const MOST_THREADS: usize = 2;
+/// What is read and sent at a time. No digest depends on it; several are under way at once, beside
+/// what the library holds.
+const CHUNK: usize = 128 << 10;
+
+/// Compresses a tar into one zstd frame.
+pub(super) fn compress(
+    mut tar: Tar,
+    level: u8,
+    threads: usize,
+    output: Output,
+) -> Result<Packed, PackError> {
+    let buffers = Buffers::new(CHUNK, 3);
+    let sink = Sink { buffer: buffers.take(), buffers, output };
+    let mut encoder = Encoder::new(sink, i32::from(level)).map_err(failed)?;
+    encoder.set_pledged_src_size(Some(tar.size())).map_err(failed)?;
+    encoder
+        .set_parameter(CParameter::NbWorkers(threads.min(MOST_THREADS) as u32))
+        .map_err(failed)?;
+    encoder.set_parameter(CParameter::JobSize(JOB)).map_err(failed)?;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let count = tar.fill(&mut chunk)?;
+        encoder.write_all(&chunk[..count]).map_err(failed)?;
+        if count < CHUNK {
+            break;
+        }
+    }
+    let mut sink = encoder.finish().map_err(failed)?;
+    sink.flush().map_err(failed)?;
+    Ok(sink.output.finish(tar.diff_id()))
+}
+
+/// An error of the encoder, or of the [`Sink`] behind it.
+fn failed(error: io::Error) -> PackError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => PackError::BrokenOff,
+        _ => PackError::Zstd(error),
+    }
+}
+
+/// Gathers what the encoder writes into chunks.
+struct Sink {
+    buffer: Buffer,
+    buffers: Buffers,
+    output: Output,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(CHUNK - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..count]);
+        if self.buffer.len() == CHUNK {
+            self.flush()?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::replace(&mut self.buffer, self.buffers.take());
+        self.output.send_buffer(chunk).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}

@@ -1,0 +1,193 @@
+//! References as written in manifests (`ko://WHERE#BIN`), and the canonical name of a binary.
+//!
+//! What a reference points at is decided by [`crate::cargo`]; here it is only a text with parts.
+
+mod import_path;
+mod nearest;
+
+use std::fmt;
+
+pub use import_path::{ImportPath, NameStyle, normalise_repository};
+pub use nearest::{did_you_mean, nearest};
+
+/// The prefix of ko, which is also ours.
+pub const PREFIX: &str = "ko://";
+
+/// The prefix that only ko-rs reads, for repositories where Go's ko reads the same files.
+pub const OWN_PREFIX: &str = "ko-rs://";
+
+/// A reference to a binary of a Cargo workspace, as written: a prefix, WHERE, and `#BIN` or not.
+///
+/// Two references are equal if they point alike: the prefix does not count.
+#[derive(Clone, Debug)]
+pub struct CrateReference {
+    prefix: String,
+    place: String,
+    bin: Option<String>,
+}
+
+/// A text that starts like a reference and is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReference {
+    /// Nothing follows the prefix.
+    #[error("`{0}` names no crate")]
+    Empty(String),
+    /// Nothing follows `#`, or a second `#` does.
+    #[error("`{0}` names no binary after `#`")]
+    Binary(String),
+    /// A character that no package, path or binary has.
+    #[error("`{text}` has {character:?} in it, which no crate's name or path has")]
+    Character {
+        /// The reference.
+        text: String,
+        /// The character.
+        character: char,
+    },
+    /// A tag or digest is glued to the reference.
+    #[error("`{text}` ends in `{suffix}`; a reference has no tag or digest")]
+    Suffix {
+        /// The reference.
+        text: String,
+        /// The tag or digest with its `:` or `@`.
+        suffix: String,
+    },
+}
+
+impl InvalidReference {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Suffix { suffix, text } => Some(format!(
+                "write `{}`: the image's digest is put in its place",
+                &text[..text.len() - suffix.len()]
+            )),
+            Self::Empty(_) | Self::Binary(_) | Self::Character { .. } => Some(
+                "write `ko://PACKAGE`, `ko://path/of/the/package` or an import path, and `#BIN` to choose a binary"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl CrateReference {
+    /// Reads a text that starts with one of `prefixes`; none if it starts with no prefix, so that it
+    /// is no reference at all.
+    pub fn parse(text: &str, prefixes: &[String]) -> Option<Result<Self, InvalidReference>> {
+        let prefix = prefixes.iter().find(|prefix| text.starts_with(prefix.as_str()))?;
+        Some(Self::parse_rest(text, prefix, &text[prefix.len()..]))
+    }
+
+    /// A reference with a prefix or without, as the image map of the settings and the command line
+    /// name crates. It is shown as it was written.
+    pub fn bare(text: &str) -> Result<Self, InvalidReference> {
+        let prefix = [OWN_PREFIX, PREFIX].into_iter().find(|prefix| text.starts_with(prefix));
+        let prefix = prefix.unwrap_or_default();
+        Self::parse_rest(text, prefix, &text[prefix.len()..])
+    }
+
+    fn parse_rest(text: &str, prefix: &str, rest: &str) -> Result<Self, InvalidReference> {
+        let shown = || text.chars().take(300).collect::<String>();
+        let (place, bin) = match rest.split_once('#') {
+            Some((place, bin)) => (place, Some(bin)),
+            None => (rest, None),
+        };
+        let tail = rest.rsplit('/').next().unwrap_or(rest);
+        if let Some(at) = tail.find([':', '@']) {
+            return Err(InvalidReference::Suffix { text: shown(), suffix: tail[at..].to_owned() });
+        }
+        if let Some(character) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
+            return Err(InvalidReference::Character { text: shown(), character });
+        }
+        if place.trim_matches('/').is_empty() {
+            return Err(InvalidReference::Empty(shown()));
+        }
+        if bin.is_some_and(|bin| bin.is_empty() || bin.contains('#')) {
+            return Err(InvalidReference::Binary(shown()));
+        }
+        Ok(Self {
+            prefix: prefix.to_owned(),
+            place: place.trim_end_matches('/').to_owned(),
+            bin: bin.map(str::to_owned),
+        })
+    }
+
+    /// WHERE: a package's name, its folder, or an import path.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// BIN, where one is named.
+    #[must_use]
+    pub fn bin(&self) -> Option<&str> {
+        self.bin.as_deref()
+    }
+
+    fn key(&self) -> (&str, Option<&str>) {
+        (&self.place, self.bin.as_deref())
+    }
+}
+
+impl PartialEq for CrateReference {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for CrateReference {}
+
+impl PartialOrd for CrateReference {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CrateReference {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl fmt::Display for CrateReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.prefix, self.place)?;
+        self.bin.as_ref().map_or(Ok(()), |bin| write!(f, "#{bin}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Result<CrateReference, InvalidReference>> {
+        CrateReference::parse(text, &[OWN_PREFIX.to_owned(), PREFIX.to_owned()])
+    }
+
+    #[test]
+    fn a_reference_reads_what_it_writes() {
+        for text in ["ko://link-service", "ko-rs://svc/link", "ko://github.com/a/b/c#bin"] {
+            assert_eq!(parse(text).unwrap().unwrap().to_string(), text);
+        }
+        assert!(parse("nginx:1").is_none());
+        assert!(parse(" ko://a").is_none());
+    }
+
+    #[test]
+    fn the_prefix_does_not_count_when_two_point_alike() {
+        assert_eq!(parse("ko://a#b").unwrap(), parse("ko-rs://a#b").unwrap());
+        assert_ne!(parse("ko://a#b").unwrap(), parse("ko://a").unwrap());
+    }
+
+    #[test]
+    fn what_only_starts_like_a_reference_is_an_error() {
+        let error = |text: &str| parse(text).unwrap().unwrap_err();
+        assert_eq!(error("ko://"), InvalidReference::Empty("ko://".into()));
+        assert_eq!(error("ko:///"), InvalidReference::Empty("ko:///".into()));
+        assert_eq!(error("ko://a#"), InvalidReference::Binary("ko://a#".into()));
+        assert!(matches!(error("ko://a b"), InvalidReference::Character { character: ' ', .. }));
+        let glued = error("ko://svc/link:0.3");
+        assert!(matches!(&glued, InvalidReference::Suffix { suffix, .. } if suffix == ":0.3"));
+        assert!(glued.hint().unwrap().contains("`ko://svc/link`"));
+    }
+}

@@ -1,0 +1,52 @@
+//! The names that someone may have meant who wrote one that is not there.
+
+/// Up to three candidates that are near to a misspelt name, the nearest first.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let tail = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    let plain = |text: &str| text.to_lowercase().replace('_', "-");
+    let mut scored: Vec<(f64, &str)> = candidates
+        .into_iter()
+        .map(|candidate| {
+            let whole = strsim::jaro_winkler(&plain(name), &plain(candidate));
+            let last = strsim::jaro_winkler(&plain(&tail(name)), &plain(&tail(candidate)));
+            (whole.max(last), candidate)
+        })
+        .filter(|(score, _)| *score >= 0.8)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    // A near one drives out the middling ones.
+    let best = scored.first().map_or(0.0, |(score, _)| *score);
+    scored.retain(|(score, _)| *score >= best - 0.06);
+    scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+}
+
+/// `did you mean A, B or C?`, or nothing where no candidate is near.
+#[must_use]
+pub fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let names: Vec<String> =
+        nearest(name, candidates).into_iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => None,
+        [only] => Some(format!("did you mean {only}?")),
+        [first @ .., last] => Some(format!("did you mean {} or {last}?", first.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_come_first_and_strangers_not_at_all() {
+        let names = ["link-service", "user-service", "svc/link_service", "zebra"];
+        assert_eq!(nearest("link_servise", names)[0], "link-service");
+        assert!(!nearest("link_servise", names).contains(&"zebra"));
+        assert_eq!(did_you_mean("qqqq", names), None);
+        assert_eq!(did_you_mean("zebr", names).as_deref(), Some("did you mean `zebra`?"));
+    }
+}

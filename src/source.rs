@@ -1,0 +1,138 @@
+//! A named text, and what a byte span of it is to a reader: line, column, excerpt.
+//!
+//! Manifests and settings alike point into their texts with this; it knows nothing of YAML.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// A text with the name under which its reader knows it (a path as given, `<stdin>`, a URL).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    name: String,
+    text: String,
+}
+
+/// A place in a [`Source`]: both count from 1; the column counts characters, not bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The character in the line.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("bytes", &self.text.len()).finish()
+    }
+}
+
+/// The longest line an excerpt shows whole; a minified JSON file has lines of megabytes.
+const EXCERPT_BYTES: usize = 240;
+
+impl Source {
+    /// Names a text.
+    #[must_use]
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// The name under which the reader knows the text.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line and column of a byte offset; an offset past the end is the end.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> Position {
+        let before = &self.text[..self.floor(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.bytes().filter(|&byte| byte == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// `name:line:column` of a byte offset, as editors and compilers write it.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> String {
+        format!("{}:{}", self.name, self.position(offset))
+    }
+
+    /// The place of a span, its line, carets under it and a label behind them, as rustc draws it.
+    /// Ends without a newline.
+    #[must_use]
+    pub fn excerpt(&self, span: Range<usize>, label: &str) -> String {
+        let start = self.floor(span.start);
+        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |n| start + n);
+        let line_end = line_end - usize::from(self.text[start..line_end].ends_with('\r'));
+        let end = self.floor(span.end).clamp(start, line_end);
+        let shown_start = self.floor(line_start.max(start.saturating_sub(EXCERPT_BYTES / 2)));
+        let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES)));
+        let shown = &self.text[shown_start..shown_end.max(end)];
+        let snippet = Snippet::source(shown)
+            .line_start(self.position(start).line)
+            .path(&self.name)
+            .annotation(
+                AnnotationKind::Primary.span(start - shown_start..end - shown_start).label(label),
+            );
+        let group = Level::ERROR.no_name().primary_title("").element(snippet);
+        let rendered = Renderer::plain().render(&[group]);
+        let lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The nearest character boundary at or before an offset.
+    fn floor(&self, offset: usize) -> usize {
+        self.text.floor_char_boundary(offset.min(self.text.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_counts_characters_and_lines_from_one() {
+        let source = Source::new("a.yaml", "é: x\nimage: ko://a\n");
+        assert_eq!(source.position(0), Position { line: 1, column: 1 });
+        assert_eq!(source.position(2), Position { line: 1, column: 2 });
+        assert_eq!(source.place(source.text().find("ko").unwrap()), "a.yaml:2:8");
+        assert_eq!(source.place(usize::MAX), "a.yaml:3:1");
+    }
+
+    #[test]
+    fn an_excerpt_shows_the_line_and_points_at_the_span() {
+        let source = Source::new("a.yaml", "kind: Pod\nimage: ko://a\n");
+        let start = source.text().find("ko").unwrap();
+        insta::assert_snapshot!(source.excerpt(start..start + 6, "no such package"), @"
+         --> a.yaml:2:8
+          |
+        2 | image: ko://a
+          |        ^^^^^^ no such package
+        ");
+    }
+
+    #[test]
+    fn an_excerpt_of_a_line_of_megabytes_is_short() {
+        let source =
+            Source::new("a.json", format!("{}ko://a{}", "x".repeat(1 << 20), "é".repeat(1 << 20)));
+        assert!(source.excerpt(1 << 20..(1 << 20) + 6, "here").len() < 2000);
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs the real `ko-rs`, with Cargo and fixture crates and no server.

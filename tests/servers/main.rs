@@ -1,0 +1,1 @@
+//! Runs the real `ko-rs` against real servers on loopback.
