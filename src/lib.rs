@@ -16,3 +16,4 @@ pub mod source;
 pub mod oci;
 pub mod reference;
 pub mod cache;
+pub mod manifests;

@@ -1,0 +1,288 @@
+//! Parsing one document of a stream: the references in it, and the values that it holds.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+use granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag,
+};
+
+use super::quote::Style;
+use super::value::{Builder, Items, Mark, Root, Scalar};
+use super::{Error, Errors, Occurrence, Rules, Spot};
+use super::{File, Object, Parse, block, objects, split};
+use crate::source::Source;
+
+/// How many references a source may hold: far more than there can be crates.
+const REFERENCES_LIMIT: usize = 1_000_000;
+
+/// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
+const KEY_LIMIT: usize = 64 << 10;
+
+/// One document of a source.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// All of it, its markers and the comments before it included.
+    pub(super) range: Range<usize>,
+    /// What it holds, if it was parsed for that.
+    pub(super) content: Option<Box<Content>>,
+}
+
+/// The objects of a document.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) objects: Vec<Object>,
+    /// Where each of them stands, where they are the items of a List.
+    pub(super) items: Option<Items>,
+}
+
+impl File {
+    /// Whether every document was parsed for its objects.
+    pub(super) fn is_parsed(&self) -> bool {
+        self.documents.iter().all(|document| document.content.is_some())
+    }
+
+    /// The same source, parsed for its objects.
+    pub(super) fn parse_whole(
+        &self,
+        rules: &Rules,
+        builder: &mut Builder,
+        errors: &mut Errors,
+    ) -> Self {
+        parse_file(Arc::clone(&self.source), rules, Parse::Everything, builder, errors)
+    }
+
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.documents.iter().flat_map(|document| {
+            document.content.as_ref().map_or(&[][..], |content| &content.objects)
+        })
+    }
+}
+
+/// Parses a source document by document, so that one that is broken hides no other.
+pub(super) fn parse_file(
+    source: Arc<Source>,
+    rules: &Rules,
+    depth: Parse,
+    builder: &mut Builder,
+    errors: &mut Errors,
+) -> File {
+    let mut documents = Vec::new();
+    let mut occurrences = Vec::new();
+    let mut lines = Lines::new(source.text());
+    for range in split::documents(source.text()) {
+        let content = match depth {
+            Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => None,
+            Parse::OnlyReferences => {
+                let (found, _) = parse(&source, range.clone(), rules, None, errors);
+                occurrences.extend(found);
+                None
+            }
+            Parse::Everything => {
+                let (found, roots) =
+                    parse(&source, range.clone(), rules, Some(&mut *builder), errors);
+                occurrences.extend(found);
+                let first_line = lines.before(range.start);
+                objects::read(&source, range.start, first_line, roots, errors)
+            }
+        };
+        documents.push(Document { range, content: content.map(Box::new) });
+        if occurrences.len() > REFERENCES_LIMIT {
+            errors.push(Error::TooManyReferences(source.name().to_owned()));
+            break;
+        }
+    }
+    File { source, documents, occurrences, cuts: Vec::new() }
+}
+
+/// Counts the lines of a text from its start on, each once.
+struct Lines<'a> {
+    text: &'a str,
+    counted: usize,
+    lines: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, counted: 0, lines: 0 }
+    }
+
+    /// How many lines end before an offset, which never is less than the one before.
+    fn before(&mut self, offset: usize) -> usize {
+        let bytes = &self.text.as_bytes()[self.counted..offset];
+        self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count();
+        self.counted = offset;
+        self.lines
+    }
+}
+
+/// Parses the part of a source that holds one document. Finds its references; hands its scalars and
+/// collections to `builder`, where there is one, and returns what became of them.
+pub(super) fn parse(
+    source: &Arc<Source>,
+    range: Range<usize>,
+    rules: &Rules,
+    mut builder: Option<&mut Builder>,
+    errors: &mut Errors,
+) -> (Vec<Occurrence>, Vec<Root>) {
+    let text = &source.text()[range.clone()];
+    let offset = range.start;
+    let mut occurrences = Vec::new();
+    let mut before = 0;
+    if let Some(builder) = &mut builder {
+        builder.start(text);
+    }
+    for event in Parser::new_from_str_with_options(text, options()) {
+        let (event, span) = match event {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                errors.push(syntax(source, offset, &error));
+                return (occurrences, Vec::new());
+            }
+        };
+        if let Event::Scalar(value, style, ..) = &event {
+            let bytes = bytes(&span);
+            let end = bytes.end;
+            match occurrence(source, offset, value, *style, bytes, before, rules) {
+                None => {}
+                Some(Ok(found)) => occurrences.push(found),
+                Some(Err(error)) => errors.push(error),
+            }
+            before = end;
+        }
+        if let Some(builder) = &mut builder
+            && let Err((at, reason)) = feed(builder, event, &span)
+        {
+            let spot = Spot::new(source, offset + at.start..offset + at.end);
+            errors.push(Error::Value { spot, reason });
+            return (occurrences, Vec::new());
+        }
+    }
+    let roots = builder.map(Builder::finish).unwrap_or_default();
+    (occurrences, roots)
+}
+
+/// Whether a text is YAML.
+pub(super) fn parses(text: &str) -> bool {
+    Parser::new_from_str_with_options(text, options()).all(|event| event.is_ok())
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.emit_anchor_events = true;
+    // As kubectl reads it.
+    options.block_scalar_eof_without_line_feed = true;
+    options.simple_key_max_lookahead = KEY_LIMIT;
+    options
+}
+
+fn syntax(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
+    let at = offset + error.marker().byte_offset().unwrap_or(0);
+    let rest = source.text().get(at..).unwrap_or_default();
+    let end = at + rest.chars().next().map_or(0, char::len_utf8);
+    let mut reason = error.kind().to_string();
+    let word = rest.split_whitespace().next().unwrap_or_default();
+    if matches!(error.kind(), ErrorKind::UnknownAnchor) && word.ends_with(':') {
+        reason.push_str("; a `:` right behind an alias is part of its name");
+    }
+    Error::Syntax { spot: Spot::new(source, at..end), reason }
+}
+
+/// The reference that a scalar is. `before` is where the scalar before it ends.
+fn occurrence(
+    source: &Arc<Source>,
+    offset: usize,
+    value: &str,
+    style: ScalarStyle,
+    span: Range<usize>,
+    before: usize,
+    rules: &Rules,
+) -> Option<Result<Occurrence, Error>> {
+    let reference = rules.reference(value)?;
+    let style = match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::Single,
+        ScalarStyle::DoubleQuoted => Style::Double,
+        _ => Style::Block,
+    };
+    // The span of a block scalar runs on to the next token, over comments too.
+    let length = match style {
+        Style::Block => value.trim_end_matches('\n').len(),
+        Style::Plain | Style::Single | Style::Double => span.len(),
+    };
+    let (start, before) = (offset + span.start, offset + before);
+    let spot = Spot::new(source, start..start + length);
+    let reference = match reference {
+        Ok(reference) => reference,
+        Err(reason) => return Some(Err(Error::Reference { spot, reason })),
+    };
+    // Bytes are replaced only where they are seen to be what is replaced.
+    let text = source.text();
+    let found = text.get(spot.span()).is_some_and(|written| match style {
+        Style::Plain => value.starts_with(written),
+        Style::Single => is_quoted(written, '\''),
+        Style::Double => is_quoted(written, '"'),
+        Style::Block => written == value.trim_end_matches('\n'),
+    });
+    let strip = match style {
+        Style::Block if found => block::strip(&text[..start], before),
+        Style::Plain | Style::Single | Style::Double if found => Some(None),
+        _ => None,
+    };
+    Some(match strip {
+        Some(strip) => Ok(Occurrence { reference, spot, style, strip }),
+        None => {
+            let reason = "this reference is written in a way that cannot be replaced".to_owned();
+            Err(Error::Value { spot, reason })
+        }
+    })
+}
+
+fn is_quoted(written: &str, quote: char) -> bool {
+    written.len() > 1 && written.starts_with(quote) && written.ends_with(quote)
+}
+
+fn bytes(span: &Span) -> Range<usize> {
+    // The parser knows the bytes of every span of a text that it was given whole.
+    span.byte_range().unwrap_or(0..0)
+}
+
+/// Hands one event to the builder.
+fn feed(
+    builder: &mut Builder,
+    event: Event<'_>,
+    span: &Span,
+) -> Result<(), (Range<usize>, String)> {
+    let mark = Mark {
+        span: bytes(span),
+        line: span.start.line(),
+        column: span.start.col() + 1,
+        tag_start: span.tag_start().and_then(|tag| tag.byte_offset()),
+    };
+    let at = mark.span.clone();
+    match event {
+        Event::Scalar(text, style, anchor, tag) => {
+            let tag = tag.as_deref().map(full_tag);
+            let plain = style == ScalarStyle::Plain;
+            builder.scalar(Scalar { text, plain, tag, anchor }, mark)
+        }
+        Event::SequenceStart(style, anchor, _) => {
+            builder.sequence(anchor, style == StructureStyle::Flow, mark)
+        }
+        Event::MappingStart(_, anchor, _) => builder.mapping(anchor, mark),
+        Event::SequenceEnd | Event::MappingEnd => builder.end(&mark),
+        Event::Alias(anchor) => builder.alias(anchor, mark),
+        Event::Anchor(..) => {
+            builder.anchor(mark.span.start);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+    .map_err(|reason| (at, reason))
+}
+
+fn full_tag(tag: &Tag) -> Cow<'static, str> {
+    Cow::Owned(format!("{}{}", tag.handle(), tag.suffix()))
+}

@@ -1,0 +1,168 @@
+//! Kubernetes manifests as they lie in files: reading them, finding references, putting images in
+//! their place by byte span, choosing by label, and handing them on as objects.
+//!
+//! Knows nothing of what a reference points at, of images' contents or of a cluster.
+
+mod base64;
+mod block;
+mod document;
+mod error;
+mod join;
+mod lint;
+mod object;
+mod objects;
+mod quote;
+mod read;
+mod render;
+mod rules;
+mod scalar;
+mod select;
+mod selector;
+mod split;
+mod spot;
+mod value;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use error::{Error, Errors};
+pub use join::join;
+pub use lint::always_pulled;
+pub use object::Object;
+pub use read::{Input, read, read_from};
+pub use rules::Rules;
+pub use selector::{InvalidSelector, Selector};
+pub use spot::Spot;
+
+use crate::reference::CrateReference;
+use crate::source::Source;
+use quote::Style;
+
+/// Which documents of a set are parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parse {
+    /// Those that may hold a reference; the rest is passed on as it is, were it broken.
+    OnlyReferences,
+    /// All, and each has to be a Kubernetes object.
+    Everything,
+}
+
+/// A set of manifests: what was read, the references in it, and its objects.
+#[derive(Debug)]
+pub struct Manifests {
+    files: Vec<File>,
+    rules: Rules,
+}
+
+/// One source of a set.
+#[derive(Debug)]
+struct File {
+    source: Arc<Source>,
+    documents: Vec<document::Document>,
+    occurrences: Vec<Occurrence>,
+    /// What a selector left out of the documents that it kept, in order.
+    cuts: Vec<Range<usize>>,
+}
+
+/// A reference in a manifest.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The reference.
+    pub reference: CrateReference,
+    spot: Spot,
+    style: Style,
+    /// Where a `-` has to stand instead, where it is a block scalar whose value ends in a newline.
+    strip: Option<Range<usize>>,
+}
+
+impl Occurrence {
+    /// Where it stands: `name:line:column`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.spot.place()
+    }
+
+    /// Its line with carets under it and a label behind them.
+    #[must_use]
+    pub fn excerpt(&self, label: &str) -> String {
+        self.spot.excerpt(label)
+    }
+
+    /// Where it stands, for an error that points there.
+    #[must_use]
+    pub fn spot(&self) -> &Spot {
+        &self.spot
+    }
+}
+
+/// A source with its references replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The name of the source.
+    pub name: String,
+    /// What it became.
+    pub text: String,
+}
+
+/// Finds the references of a set and, where `depth` says so, its objects.
+pub fn parse(sources: Vec<Source>, rules: &Rules, depth: Parse) -> Result<Manifests, Errors> {
+    let mut errors = Errors::none();
+    let mut builder = value::Builder::new();
+    let mut files = Vec::with_capacity(sources.len());
+    for source in sources {
+        let source = Arc::new(source);
+        files.push(document::parse_file(source, rules, depth, &mut builder, &mut errors));
+    }
+    errors.check(Manifests { files, rules: rules.clone() })
+}
+
+impl Manifests {
+    /// The references, in the order of the sources, as often as they stand there.
+    pub fn references(&self) -> impl Iterator<Item = &Occurrence> {
+        self.files.iter().flat_map(|file| &file.occurrences)
+    }
+
+    /// Puts images in the places of references. Everything else stays byte for byte.
+    pub fn substitute(
+        &self,
+        images: &BTreeMap<CrateReference, String>,
+    ) -> Result<Vec<Rendered>, Errors> {
+        let errors = self.without_image(images);
+        let rendered = self.files.iter().map(|file| file.render(images)).collect();
+        errors.check(rendered)
+    }
+
+    /// The objects of a set, with images in the places of references and Lists as their items.
+    pub fn objects(
+        &self,
+        images: &BTreeMap<CrateReference, String>,
+    ) -> Result<Vec<Object>, Errors> {
+        let errors = self.without_image(images);
+        let mut objects = self.objects_as_written()?;
+        for object in &mut objects {
+            render::replace(&mut object.value, &self.rules, images);
+        }
+        errors.check(objects)
+    }
+
+    /// The objects of a set with their references as they are written, which is enough to delete
+    /// them.
+    pub fn objects_as_written(&self) -> Result<Vec<Object>, Errors> {
+        let mut errors = Errors::none();
+        let mut builder = value::Builder::new();
+        let mut objects = Vec::new();
+        for file in &self.files {
+            if file.is_parsed() {
+                objects.extend(file.objects().cloned());
+            } else {
+                let whole = file.parse_whole(&self.rules, &mut builder, &mut errors);
+                objects.extend(whole.objects().cloned());
+            }
+        }
+        errors.check(objects)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! Which strings of a manifest are references.
+
+use crate::reference::{CrateReference, InvalidReference, OWN_PREFIX, PREFIX};
+
+/// What makes a string a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// What a reference starts with; every other string is left alone.
+    pub prefixes: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { prefixes: vec![OWN_PREFIX.to_owned(), PREFIX.to_owned()] }
+    }
+}
+
+impl Rules {
+    /// Whether a document may hold a reference. A backslash may be the start of an escape that
+    /// spells one, so only a document with neither is sure to have none.
+    pub(super) fn may_apply(&self, document: &str) -> bool {
+        document.contains('\\')
+            || self.prefixes.iter().any(|prefix| document.contains(prefix.as_str()))
+    }
+
+    /// The reference that a string is. Blanks at its end do not count, nor do the newlines that a
+    /// block scalar ends in.
+    pub(super) fn reference(
+        &self,
+        value: &str,
+    ) -> Option<Result<CrateReference, InvalidReference>> {
+        let text = value.trim_end_matches('\n').trim_end_matches([' ', '\t']);
+        CrateReference::parse(text, &self.prefixes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_blanks_and_newlines_may_follow_a_reference() {
+        let rules = Rules::default();
+        let right = |value| rules.reference(value).map(|reference| reference.is_ok());
+        for value in ["ko://a", "ko://a \t", "ko://a\n\n", "ko://a \n"] {
+            assert_eq!(right(value), Some(true), "{value:?}");
+        }
+        assert_eq!(right("ko://a\nb\n"), Some(false));
+        assert_eq!(right("ko://a\n \n"), Some(false));
+        assert_eq!(right(" ko://a"), None);
+        assert_eq!(right("KO://a"), None);
+    }
+
+    #[test]
+    fn a_document_with_neither_prefix_nor_backslash_needs_no_look() {
+        let rules = Rules::default();
+        assert!(rules.may_apply("a: ko://b"));
+        assert!(rules.may_apply(r#"{"a": "\u006bo:\/\/b"}"#));
+        assert!(!rules.may_apply("a: ko:/b"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Input that was made to hurt ends in an error, and soon.
+
+use std::fmt::Write as _;
+
+use super::super::*;
+
+fn outcome(text: String, depth: Parse) -> Result<usize, String> {
+    let source = vec![Source::new("a.yaml", text)];
+    parse(source, &Rules::default(), depth)
+        .map(|manifests| manifests.references().count())
+        .map_err(|errors| errors.iter().next().map(ToString::to_string).unwrap_or_default())
+}
+
+fn error(text: String) -> String {
+    let found =
+        [Parse::OnlyReferences, Parse::Everything].map(|depth| outcome(text.clone(), depth));
+    found.map(Result::unwrap_err)[1].clone()
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    for open in ["[", "{a: ", "- ", "? ", "{\"a\":"] {
+        let deep = format!("ko://a: {}", open.repeat(50_000));
+        assert!(error(deep).starts_with("a.yaml:1:"), "{open}");
+        let deep = format!("ko://a:\n  {}", open.repeat(50_000));
+        assert!(error(deep).starts_with("a.yaml:2:"), "{open}");
+    }
+}
+
+#[test]
+fn what_never_ends_is_an_error() {
+    for open in ["\"", "'", "[", "{", "!<", "\"\\"] {
+        let text = format!("a: ko://a\nb: {open}{}", "x é\n ".repeat(200_000));
+        assert!(error(text).starts_with("a.yaml:"), "{open}");
+    }
+}
+
+#[test]
+fn bytes_that_yaml_forbids_are_an_error() {
+    for text in ["a: ko://a\nb: \0\n", "a: ko://a\n\0: b\n", "ko://a\0", "a: \"ko://a\0\""] {
+        assert!(error(text.to_owned()).starts_with("a.yaml:"), "{text:?}");
+    }
+}
+
+#[test]
+fn aliases_of_aliases_are_not_expanded_without_bound() {
+    let mut text =
+        "apiVersion: v1\nkind: ko://a\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        let _ = writeln!(text, "a{level}: &a{level} [{below}]");
+    }
+    assert_eq!(outcome(text.clone(), Parse::OnlyReferences), Ok(1));
+    assert_eq!(
+        outcome(text, Parse::Everything).unwrap_err(),
+        "a.yaml:8:45: anchors and aliases expand to more than 64 MiB"
+    );
+}
+
+#[test]
+fn aliases_do_not_nest_without_bound() {
+    let mut text = "apiVersion: v1\nkind: A\na0: &a0 x\n".to_owned();
+    for level in 1..5000 {
+        let _ = writeln!(text, "a{level}: &a{level} [*a{}]", level - 1);
+    }
+    let error = outcome(text, Parse::Everything).unwrap_err();
+    assert!(error.ends_with("its aliases nest more than 600 levels deep"), "{error}");
+}
+
+#[test]
+fn many_anchors_and_aliases_are_no_trouble() {
+    let mut text = "apiVersion: v1\nkind: A\nx:\n".to_owned();
+    for anchor in 0..20_000 {
+        let _ = writeln!(text, "- &a{anchor} ko://a\n- *a{anchor}");
+    }
+    assert_eq!(outcome(text.clone(), Parse::OnlyReferences), Ok(20_000));
+    assert_eq!(outcome(text, Parse::Everything), Ok(20_000));
+}
+
+#[test]
+fn of_very_many_errors_the_first_are_kept() {
+    let text = "- ko://a:1\n".repeat(50_000);
+    let source = vec![Source::new("a.yaml", text)];
+    let errors = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap_err();
+    assert_eq!((errors.iter().count(), errors.more()), (100, 49_900));
+    assert!(errors.to_string().ends_with("\nand 49900 more"));
+}
+
+#[test]
+fn very_many_documents_are_no_trouble() {
+    for document in ["---\n", "...\n", "--- ko://a\n", "\u{feff}---\n", "%\n", "# ko://a\n", "\r"] {
+        let text = document.repeat(5_000);
+        let _ = outcome(text.clone(), Parse::OnlyReferences);
+        let _ = outcome(text, Parse::Everything);
+    }
+}

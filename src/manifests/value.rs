@@ -1,0 +1,360 @@
+//! Building JSON values from the events of a parser, with go-yaml's rules for merge keys, duplicate
+//! keys and aliases.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::scalar;
+
+/// How much anchors and aliases may add to a set of manifests, in about bytes. Aliases of aliases
+/// grow without bound from a few lines.
+const EXPANSION_LIMIT: usize = 64 << 20;
+
+/// How many values a set of manifests may hold, aliases aside: some hundred thousand objects.
+const VALUES_LIMIT: usize = 10_000_000;
+
+/// How deep a value may be once its aliases are expanded; what walks it later may recurse.
+const DEPTH_LIMIT: usize = 600;
+
+/// A scalar as the parser found it.
+pub(super) struct Scalar<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) plain: bool,
+    pub(super) tag: Option<Cow<'static, str>>,
+    pub(super) anchor: usize,
+}
+
+/// Where a node is, in the text of its document.
+pub(super) struct Mark {
+    pub(super) span: Range<usize>,
+    /// From 1.
+    pub(super) line: usize,
+    /// From 1, in characters.
+    pub(super) column: usize,
+    pub(super) tag_start: Option<usize>,
+}
+
+/// The value of a document.
+pub(super) struct Root {
+    pub(super) value: Value,
+    /// Where it starts, in the text of its document.
+    pub(super) span: Range<usize>,
+    pub(super) line: usize,
+    pub(super) column: usize,
+    /// The sequence under `items`, where it is written out here.
+    pub(super) items: Option<Items>,
+}
+
+/// The sequence under `items` of a List.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    pub(super) flow: bool,
+    pub(super) span: Range<usize>,
+    pub(super) each: Vec<Item>,
+}
+
+/// One item of a List.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// From its anchor or tag to the end of its last token.
+    pub(super) span: Range<usize>,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+enum Key {
+    Text(String),
+    Merge,
+}
+
+enum Frame {
+    Sequence { values: Vec<Value>, anchor: usize, depth: usize },
+    Mapping { map: Map<String, Value>, key: Option<Key>, anchor: usize, depth: usize },
+}
+
+struct Anchored {
+    value: Value,
+    weight: usize,
+    depth: usize,
+}
+
+/// Builds the values of documents, one after the other.
+pub(super) struct Builder {
+    stack: Vec<Frame>,
+    anchors: HashMap<usize, Anchored>,
+    /// Whether the document may have aliases at all; else anchors need not be kept.
+    aliases: bool,
+    roots: Vec<Root>,
+    /// Where the last token ended that has a text.
+    last: usize,
+    expanded: usize,
+    values: usize,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            aliases: false,
+            roots: Vec::new(),
+            last: 0,
+            expanded: 0,
+            values: 0,
+        }
+    }
+
+    /// Begins a document.
+    pub(super) fn start(&mut self, text: &str) {
+        self.stack.clear();
+        self.anchors.clear();
+        self.roots.clear();
+        self.aliases = text.contains('*');
+        self.last = 0;
+    }
+
+    /// The values that were built since the start.
+    pub(super) fn finish(&mut self) -> Vec<Root> {
+        std::mem::take(&mut self.roots)
+    }
+
+    pub(super) fn scalar(&mut self, scalar: Scalar<'_>, mark: Mark) -> Result<(), String> {
+        self.begin(&mark);
+        self.last = self.last.max(mark.span.end);
+        let Scalar { text, plain, tag, anchor } = scalar;
+        // An omitted value has no text; the parser calls it `~`.
+        let text = if plain && mark.span.is_empty() { Cow::Borrowed("") } else { text };
+        let tag = tag.as_deref();
+        if let Some(Frame::Mapping { key: key @ None, .. }) = self.stack.last_mut() {
+            *key = Some(if text == "<<" && is_merge(plain, tag) {
+                Key::Merge
+            } else {
+                Key::Text(scalar::key(&text, plain, tag)?)
+            });
+            if anchor != 0 {
+                self.keep(anchor, &Value::String(text.into_owned()), 1)?;
+            }
+            return Ok(());
+        }
+        let value = scalar::value(&text, plain, tag)?;
+        self.complete(value, anchor, 1)
+    }
+
+    pub(super) fn sequence(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
+        self.begin(&mark);
+        self.no_key("a sequence")?;
+        if let [Frame::Mapping { key: Some(Key::Text(key)), .. }] = self.stack.as_slice()
+            && key == "items"
+            && let Some(root) = self.roots.last_mut()
+        {
+            let span = mark.span.clone();
+            root.items = Some(Items { flow, span, each: Vec::new() });
+        }
+        self.last = self.last.max(mark.span.end);
+        self.stack.push(Frame::Sequence { values: Vec::new(), anchor, depth: 0 });
+        Ok(())
+    }
+
+    pub(super) fn mapping(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
+        self.begin(&mark);
+        self.no_key("a mapping")?;
+        self.last = self.last.max(mark.span.end);
+        self.stack.push(Frame::Mapping { map: Map::new(), key: None, anchor, depth: 0 });
+        Ok(())
+    }
+
+    /// A collection ends.
+    pub(super) fn end(&mut self, mark: &Mark) -> Result<(), String> {
+        // Only a bracket is a token: a block collection ends where something else begins.
+        if !mark.span.is_empty() {
+            self.last = self.last.max(mark.span.end);
+        }
+        let (value, anchor, depth) = match self.stack.pop() {
+            Some(Frame::Sequence { values, anchor, depth }) => {
+                (Value::Array(values), anchor, depth)
+            }
+            Some(Frame::Mapping { map, anchor, depth, .. }) => (Value::Object(map), anchor, depth),
+            None => return Ok(()),
+        };
+        self.complete(value, anchor, depth + 1)
+    }
+
+    pub(super) fn alias(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
+        self.begin(&mark);
+        self.last = self.last.max(mark.span.end);
+        let Some(anchored) = self.anchors.get(&anchor) else {
+            return Err("this anchor's value contains itself".to_owned());
+        };
+        let (weight, depth) = (anchored.weight, anchored.depth);
+        self.spend(weight)?;
+        let value = self.anchors[&anchor].value.clone();
+        if let Some(Frame::Mapping { key: key @ None, .. }) = self.stack.last_mut() {
+            *key = Some(Key::Text(match value {
+                Value::String(text) => text,
+                Value::Bool(value) => value.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Null => return Err("a key cannot be null".to_owned()),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err("a key cannot be a collection".to_owned());
+                }
+            }));
+            return Ok(());
+        }
+        self.complete(value, 0, depth)
+    }
+
+    /// The last node turned out to have an anchor, which stands before it.
+    pub(super) fn anchor(&mut self, start: usize) {
+        let items = match self.stack.as_slice() {
+            // The anchor of a scalar or alias item, or of a collection that has just begun.
+            [Frame::Mapping { .. }, Frame::Sequence { .. }]
+            | [Frame::Mapping { .. }, Frame::Sequence { .. }, _] => {
+                self.roots.last_mut().and_then(|root| root.items.as_mut())
+            }
+            _ => None,
+        };
+        if let Some(item) = items.and_then(|items| items.each.last_mut()) {
+            item.span.start = item.span.start.min(start);
+        }
+    }
+
+    /// A node begins: notes a root and the items of a List.
+    fn begin(&mut self, mark: &Mark) {
+        let start = mark.tag_start.unwrap_or(mark.span.start).min(mark.span.start);
+        let (line, column) = (mark.line, mark.column);
+        match self.stack.as_slice() {
+            [] => self.roots.push(Root {
+                value: Value::Null,
+                span: start..mark.span.end,
+                line,
+                column,
+                items: None,
+            }),
+            [Frame::Mapping { key: Some(Key::Text(key)), .. }, Frame::Sequence { .. }]
+                if key == "items" =>
+            {
+                if let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut()) {
+                    items.each.push(Item { span: start..mark.span.end, line, column });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A node is complete: it goes to where it belongs.
+    fn complete(&mut self, value: Value, anchor: usize, depth: usize) -> Result<(), String> {
+        self.values += 1;
+        if self.values > VALUES_LIMIT {
+            return Err(format!("these manifests hold more than {VALUES_LIMIT} values"));
+        }
+        if depth + self.stack.len() > DEPTH_LIMIT {
+            return Err(format!("its aliases nest more than {DEPTH_LIMIT} levels deep"));
+        }
+        if anchor != 0 {
+            self.keep(anchor, &value, depth)?;
+        }
+        let end = self.last;
+        if let [Frame::Mapping { .. }, Frame::Sequence { .. }] = self.stack.as_slice()
+            && let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut())
+            && let Some(item) = items.each.last_mut()
+        {
+            item.span.end = end;
+        }
+        match self.stack.last_mut() {
+            None => {
+                if let Some(root) = self.roots.last_mut() {
+                    root.value = value;
+                    root.span.end = end;
+                }
+            }
+            Some(Frame::Sequence { values, depth: deepest, .. }) => {
+                *deepest = depth.max(*deepest);
+                values.push(value);
+            }
+            Some(Frame::Mapping { map, key, depth: deepest, .. }) => {
+                *deepest = depth.max(*deepest);
+                match key.take() {
+                    // The last of several equal keys wins, a merged one too.
+                    Some(Key::Text(key)) => drop(map.insert(key, value)),
+                    Some(Key::Merge) => merge(map, value)?,
+                    None => return Err("a key cannot be a collection".to_owned()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn no_key(&self, what: &str) -> Result<(), String> {
+        match self.stack.last() {
+            Some(Frame::Mapping { key: None, .. }) => Err(format!("{what} cannot be a key")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps an anchored value for its aliases.
+    fn keep(&mut self, anchor: usize, value: &Value, depth: usize) -> Result<(), String> {
+        if self.aliases {
+            let weight = weight(value);
+            self.spend(weight)?;
+            self.anchors.insert(anchor, Anchored { value: value.clone(), weight, depth });
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, weight: usize) -> Result<(), String> {
+        self.expanded = self.expanded.saturating_add(weight);
+        if self.expanded > EXPANSION_LIMIT {
+            return Err(format!(
+                "anchors and aliases expand to more than {} MiB",
+                EXPANSION_LIMIT >> 20
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn is_merge(plain: bool, tag: Option<&str>) -> bool {
+    match tag {
+        None | Some("!") => plain || tag.is_some(),
+        Some(tag) => tag == "tag:yaml.org,2002:merge",
+    }
+}
+
+/// Merges what stands behind `<<`: a mapping, or mappings of which the first wins.
+fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), String> {
+    let wrong =
+        || "`<<` merges a mapping or a sequence of mappings, and this is neither".to_owned();
+    match value {
+        Value::Object(other) => map.extend(other),
+        Value::Array(others) => {
+            for other in others.into_iter().rev() {
+                let Value::Object(other) = other else { return Err(wrong()) };
+                map.extend(other);
+            }
+        }
+        _ => return Err(wrong()),
+    }
+    Ok(())
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    let mut total = 0;
+    let mut rest = vec![value];
+    while let Some(value) = rest.pop() {
+        total += 64;
+        match value {
+            Value::String(text) => total += text.len(),
+            Value::Array(values) => rest.extend(values),
+            Value::Object(map) => {
+                total += map.keys().map(|key| key.len() + 64).sum::<usize>();
+                rest.extend(map.values());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    total
+}
