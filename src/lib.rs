@@ -17,3 +17,4 @@ pub mod oci;
 pub mod reference;
 pub mod cache;
 pub mod manifests;
+pub mod cargo;

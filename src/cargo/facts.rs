@@ -1,0 +1,252 @@
+//! What Cargo says of a workspace, kept under the stamps of all that it was read from.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use cargo_metadata::{Metadata, MetadataCommand};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::Error;
+use super::config::{self, CargoConfig};
+use super::program::{self, Environment};
+use super::watch::{self, Watched};
+use crate::cache::Cache;
+use crate::oci::Digest;
+use crate::report::Reporter;
+
+/// The kind of record that holds facts.
+const KIND: &str = "cargo-workspace";
+
+/// What `cargo metadata --no-deps` says, as far as it is used.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) root: PathBuf,
+    pub(crate) target_directory: PathBuf,
+    pub(crate) packages: Vec<Package>,
+    /// Packages outside the root that are named by a path: name and folder.
+    pub(crate) outside: BTreeMap<String, PathBuf>,
+    watched: Watched,
+    /// Whether what was read from can no longer change unnoticed, so that more may be kept under it.
+    #[serde(skip)]
+    pub(crate) kept: bool,
+}
+
+/// A package of a workspace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) repository: Option<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) default_run: Option<String>,
+    pub(crate) bins: Vec<String>,
+}
+
+impl Facts {
+    /// The facts of the workspace that a `Cargo.toml` belongs to: from the cache, where all they
+    /// were read from is unchanged, else from Cargo.
+    pub(crate) fn read(
+        manifest: &Path,
+        environment: &Environment,
+        cache: &Cache,
+        report: &Reporter,
+    ) -> Result<Self, Error> {
+        let key = format!("{}\n{}", manifest.display(), program::relevant(environment));
+        let key = Digest::of(key.as_bytes());
+        let known = cache.record::<Self>(KIND, &key);
+        if let Some(facts) = known.filter(|facts| facts.watched.is_unchanged()) {
+            return Ok(Self { kept: true, ..facts });
+        }
+        let now = cache.root().and_then(|root| watch::now(&root.join("tmp")));
+        let mut facts = Self::ask(manifest, environment)?;
+        facts.kept = now.is_some_and(|now| facts.watched.is_settled(now));
+        if facts.kept
+            && let Err(error) = cache.put_record(KIND, &key, &facts)
+        {
+            report.detail(format!("what Cargo said of the workspace is not kept: {error}"));
+        }
+        Ok(facts)
+    }
+
+    fn ask(manifest: &Path, environment: &Environment) -> Result<Self, Error> {
+        let folder = manifest.parent().unwrap_or(manifest);
+        let mut metadata = metadata(manifest, folder, environment)?;
+        let root = metadata.workspace_root.clone().into_std_path_buf();
+        if root != folder {
+            // Configuration and toolchain are those of the root, where Cargo will build.
+            metadata = self::metadata(&root.join("Cargo.toml"), &root, environment)?;
+        }
+        let mut watched = Watched::default();
+        let outside = outside(&metadata, &root, &mut watched);
+        watch_workspace(&metadata, &root, environment, &mut watched);
+        let packages = metadata.packages.iter().map(Package::from).collect();
+        Ok(Self {
+            target_directory: metadata.target_directory.into_std_path_buf(),
+            packages,
+            outside,
+            watched,
+            kept: false,
+            root,
+        })
+    }
+
+    /// Names the state of all manifests, the lock file and Cargo's configuration.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.watched.fingerprint()
+    }
+}
+
+fn metadata(manifest: &Path, folder: &Path, environment: &Environment) -> Result<Metadata, Error> {
+    let mut command = program::command("cargo", environment, folder);
+    command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
+    command.arg(manifest);
+    let text = program::capture(command)?;
+    MetadataCommand::parse(&text).map_err(|source| Error::Metadata { source })
+}
+
+impl From<&cargo_metadata::Package> for Package {
+    fn from(package: &cargo_metadata::Package) -> Self {
+        let manifest = package.manifest_path.as_std_path();
+        let mut bins: Vec<String> = package
+            .targets
+            .iter()
+            .filter(|target| target.is_bin())
+            .map(|target| target.name.clone())
+            .collect();
+        bins.sort();
+        Self {
+            id: package.id.repr.clone(),
+            name: package.name.to_string(),
+            version: package.version.to_string(),
+            folder: manifest.parent().unwrap_or(manifest).to_owned(),
+            repository: package.repository.clone(),
+            license: package.license.clone(),
+            default_run: package.default_run.clone(),
+            bins,
+        }
+    }
+}
+
+/// Watches everything that can change what Cargo would answer.
+fn watch_workspace(
+    metadata: &Metadata,
+    root: &Path,
+    environment: &Environment,
+    watched: &mut Watched,
+) {
+    for folder in root.ancestors() {
+        watched.content(folder.join("Cargo.toml"));
+        watched.content(folder.join("rust-toolchain.toml"));
+        watched.content(folder.join("rust-toolchain"));
+    }
+    watched.content(root.join("Cargo.lock"));
+    for file in config::files(root, environment) {
+        watched.presence(file.with_file_name("config"));
+        watched.content(file);
+    }
+    // What cannot be read Cargo has complained of before.
+    for file in CargoConfig::read(root, environment, &[]).iter().flat_map(CargoConfig::files) {
+        watched.content(file);
+    }
+    for package in &metadata.packages {
+        watched.content(package.manifest_path.as_std_path());
+        let folder = package.manifest_path.parent().map(|folder| folder.as_std_path());
+        let Some(source) = folder.map(|folder| folder.join("src")) else { continue };
+        watched.presence(source.join("main.rs"));
+        watched.content(source.join("bin"));
+        for folder in folders(&source.join("bin")) {
+            watched.presence(folder.join("main.rs"));
+        }
+    }
+    let manifest = read(&root.join("Cargo.toml")).unwrap_or_default();
+    let members = manifest.get("workspace").and_then(|w| w.get("members")?.as_array());
+    for pattern in members.into_iter().flatten().filter_map(Value::as_str) {
+        watch_members(root, pattern, watched);
+    }
+}
+
+/// Watches the folders that a pattern of members goes through, so that a new member is seen.
+fn watch_members(root: &Path, pattern: &str, watched: &mut Watched) {
+    let mut level = vec![root.to_owned()];
+    for part in Path::new(pattern).components() {
+        let name = part.as_os_str().to_string_lossy();
+        if !matches!(part, Component::Normal(_)) || !name.contains(['*', '?', '[']) {
+            level = level.into_iter().map(|folder| folder.join(part)).collect();
+            continue;
+        }
+        for folder in &level {
+            watched.content(folder);
+        }
+        level = level.iter().flat_map(|folder| folders(folder)).collect();
+    }
+    for folder in level {
+        watched.presence(folder.join("Cargo.toml"));
+    }
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+/// The packages outside the root that its packages depend on by path, and those that these do.
+fn outside(metadata: &Metadata, root: &Path, watched: &mut Watched) -> BTreeMap<String, PathBuf> {
+    let dependencies = metadata.packages.iter().flat_map(|package| &package.dependencies);
+    let mut todo: Vec<PathBuf> =
+        dependencies.filter_map(|d| Some(d.path.as_ref()?.as_std_path().to_owned())).collect();
+    todo.extend(
+        metadata
+            .packages
+            .iter()
+            .filter_map(|package| Some(package.manifest_path.as_std_path().parent()?.to_owned())),
+    );
+    let manifest = read(&root.join("Cargo.toml")).unwrap_or_default();
+    for table in ["patch", "replace"] {
+        todo.extend(manifest.get(table).map(|table| paths(table, root)).unwrap_or_default());
+    }
+    let mut found = BTreeMap::new();
+    while let Some(folder) = todo.pop() {
+        let folder = normal(&folder);
+        if folder.starts_with(root) || found.values().any(|known| *known == folder) {
+            continue;
+        }
+        let path = folder.join("Cargo.toml");
+        watched.content(&path);
+        let Some(manifest) = read(&path) else { continue };
+        let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
+        let name = name.map_or_else(|| format!("path-{}", found.len()), str::to_owned);
+        todo.extend(manifest.values().flat_map(|value| paths(value, &folder)));
+        found.insert(name, folder);
+    }
+    found
+}
+
+/// Every `path` of a dependency anywhere below a table, seen from `folder`.
+fn paths(value: &Value, folder: &Path) -> Vec<PathBuf> {
+    let Some(table) = value.as_table() else { return Vec::new() };
+    let own = table.get("path").and_then(Value::as_str).map(|path| folder.join(path));
+    let own = own.filter(|path| path.join("Cargo.toml").is_file());
+    own.into_iter().chain(table.values().flat_map(|value| paths(value, folder))).collect()
+}
+
+/// A path without `.` and `..`, as Cargo makes it: by name, not by following links.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
+fn read(manifest: &Path) -> Option<Table> {
+    std::fs::read_to_string(manifest).ok()?.parse().ok()
+}

@@ -1,0 +1,60 @@
+//! Where the workspace is: named, upwards from the working directory, or somewhere in the repository.
+
+use std::path::{Path, PathBuf};
+
+use super::{Error, Settings};
+
+/// How deep below the repository's root workspaces are looked for, and how many are taken.
+const DEPTH: usize = 6;
+const MOST: usize = 64;
+
+/// The `Cargo.toml` files of the workspaces that may be meant: one, or several between which the
+/// references decide.
+pub(crate) fn manifests(settings: &Settings) -> Result<Vec<PathBuf>, Error> {
+    if let Some(path) = &settings.manifest_path {
+        let path = settings.directory.join(path);
+        let path = if path.is_dir() { path.join("Cargo.toml") } else { path };
+        return if path.is_file() { Ok(vec![path]) } else { Err(Error::NoManifest { path }) };
+    }
+    if !settings.workspaces.is_empty() {
+        let manifest = |root: &PathBuf| {
+            let path = settings.directory.join(root).join("Cargo.toml");
+            if path.is_file() { Ok(path) } else { Err(Error::NoManifest { path }) }
+        };
+        return settings.workspaces.iter().map(manifest).collect();
+    }
+    let mut upwards = settings.directory.ancestors().map(|folder| folder.join("Cargo.toml"));
+    if let Some(manifest) = upwards.find(|path| path.is_file()) {
+        return Ok(vec![manifest]);
+    }
+    let mut found = Vec::new();
+    if let Some(root) = &settings.repository_root {
+        search(root, DEPTH, &mut found);
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(Error::NoWorkspace { directory: settings.directory.clone() });
+    }
+    Ok(found)
+}
+
+/// Takes the topmost `Cargo.toml` of every branch: what lies below one is its own affair.
+fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let manifest = folder.join("Cargo.toml");
+    if manifest.is_file() {
+        found.push(manifest);
+        return;
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    for entry in entries {
+        if depth == 0 || found.len() >= MOST {
+            return;
+        }
+        let name = entry.file_name();
+        let skipped = name.to_string_lossy().starts_with('.')
+            || matches!(name.to_str(), Some("target" | "node_modules" | "vendor"));
+        if !skipped && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            search(&entry.path(), depth - 1, found);
+        }
+    }
+}

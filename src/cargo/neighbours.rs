@@ -1,0 +1,229 @@
+//! Which packages may be compiled in one run of Cargo although an image shall be as if its package
+//! had been compiled alone.
+//!
+//! Cargo unifies the features of all packages that it is told to build, so a neighbour may switch on
+//! a feature in a shared dependency. Cargo itself is asked what it would compile for each package
+//! (its unit graph: every crate with features, profile and whether it is for the host or the
+//! target), and packages go together only if they agree on all that they share and Cargo's answer
+//! for all of them is exactly the answers for each. Where there is no answer, they stay apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::Error;
+use super::facts::Facts;
+use super::group::{self, Progress};
+use super::program;
+use super::recipe::{Packages, Recipe};
+use crate::cache::Cache;
+use crate::oci::Digest;
+
+const KIND: &str = "cargo-neighbours";
+
+/// How many questions Cargo is asked at once.
+const JOBS: usize = 4;
+
+/// What Cargo would compile: each crate, for host or target, with the ways it would be compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Units(BTreeMap<String, BTreeSet<String>>);
+
+impl Units {
+    fn of(graph: Vec<Unit>) -> Self {
+        let mut units = Self::default();
+        for Unit { pkg_id, target, profile, platform, mode, features, .. } in graph {
+            let UnitTarget { kind, name, .. } = target;
+            let unit = format!("{pkg_id} {kind:?} {name} {mode} {platform:?}");
+            let way = format!("{features:?} {profile}");
+            units.0.entry(unit).or_default().insert(way);
+        }
+        units
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        self.0.iter().all(|(unit, ways)| other.0.get(unit).is_none_or(|others| others == ways))
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (unit, ways) in &other.0 {
+            self.0.entry(unit.clone()).or_default().extend(ways.iter().cloned());
+        }
+    }
+}
+
+/// Divides packages into runs of Cargo.
+pub(crate) async fn runs(
+    recipe: &Recipe,
+    facts: &Facts,
+    packages: Packages,
+    together: bool,
+    cache: &Cache,
+) -> Result<Vec<Packages>, Error> {
+    if packages.len() < 2 {
+        return Ok(vec![packages]);
+    }
+    if !together {
+        return Ok(apart(packages));
+    }
+    let key = format!(
+        "{}\n{:?}\n{}\n{packages:?}",
+        facts.fingerprint(),
+        recipe.arguments(),
+        program::relevant(&recipe.environment)
+    );
+    let key = Digest::of(key.as_bytes());
+    if let Some(known) = cache.record(KIND, &key).filter(|_| facts.kept) {
+        return Ok(known);
+    }
+    let divided = divide(recipe, facts, &packages).await?;
+    if facts.kept {
+        // Whether it can be kept makes no difference to this run.
+        let _ = cache.put_record(KIND, &key, &divided);
+    }
+    Ok(divided)
+}
+
+fn apart(packages: Packages) -> Vec<Packages> {
+    packages.into_iter().map(|package| [package].into()).collect()
+}
+
+async fn divide(
+    recipe: &Recipe,
+    facts: &Facts,
+    packages: &Packages,
+) -> Result<Vec<Packages>, Error> {
+    // The first question may make Cargo fetch what the lock file names, which is worth seeing; the
+    // others then have their answers at hand.
+    let mut questions = apart(packages.clone()).into_iter().enumerate();
+    let ask = async |(place, alone): (usize, Packages)| {
+        let progress = if place == 0 { Progress::Shown } else { Progress::Hidden };
+        let units = graph(recipe, &alone, progress).await?.map(Units::of);
+        Ok::<_, Error>(units.map(|units| (alone, units)))
+    };
+    let mut answers = Vec::with_capacity(packages.len());
+    if let Some(first) = questions.next() {
+        answers.push(ask(first).await?);
+    }
+    answers.extend(stream::iter(questions).map(ask).buffered(JOBS).try_collect::<Vec<_>>().await?);
+    let mut runs: Vec<(Packages, Units)> = Vec::new();
+    for answer in answers {
+        let Some((alone, units)) = answer else { return Ok(apart(packages.clone())) };
+        let fits = |(run, known): &&mut (Packages, Units)| {
+            known.agrees(&units) && names_differ(facts, run, &alone)
+        };
+        match runs.iter_mut().find(fits) {
+            Some((run, known)) => {
+                known.add(&units);
+                run.extend(alone);
+            }
+            None => runs.push((alone, units)),
+        }
+    }
+    let mut divided = Vec::new();
+    for (run, expected) in runs {
+        if run.len() == 1
+            || graph(recipe, &run, Progress::Hidden).await?.map(Units::of) == Some(expected)
+        {
+            divided.push(run);
+        } else {
+            divided.extend(apart(run));
+        }
+    }
+    Ok(divided)
+}
+
+/// Whether `--bin` chooses exactly the binaries that are wanted: it goes by name, through all
+/// packages, and executables of one name overwrite each other.
+fn names_differ(facts: &Facts, run: &Packages, alone: &Packages) -> bool {
+    let has = |id: &str, bins: &BTreeSet<String>| {
+        let mut packages = facts.packages.iter().filter(|package| package.id == id);
+        packages.any(|package| package.bins.iter().any(|bin| bins.contains(bin)))
+    };
+    let mut pairs = run.iter().flat_map(|one| alone.iter().map(move |other| (one, other)));
+    pairs.all(|((one, its), (other, others))| !has(one, others) && !has(other, its))
+}
+
+/// A step of Cargo's plan for a build, as its unit graph has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Unit {
+    pub(crate) pkg_id: String,
+    pub(crate) target: UnitTarget,
+    profile: serde_json::Value,
+    /// The target's triple; none for what runs on the host.
+    pub(crate) platform: Option<String>,
+    mode: String,
+    features: Vec<String>,
+    pub(crate) dependencies: Vec<Edge>,
+}
+
+/// What of a package a step compiles.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct UnitTarget {
+    pub(crate) kind: Vec<String>,
+    pub(crate) src_path: PathBuf,
+    name: String,
+}
+
+/// A step that another one waits for.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Edge {
+    pub(crate) index: usize,
+}
+
+/// Asks Cargo what it would compile; none where this Cargo does not say. The question is unstable,
+/// and its switch is harmless here: nothing is compiled.
+pub(crate) async fn graph(
+    recipe: &Recipe,
+    packages: &Packages,
+    progress: Progress,
+) -> Result<Option<Vec<Unit>>, Error> {
+    let mut command = recipe.cargo(packages);
+    command.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
+    let output = group::output(command, progress).await?;
+    Ok(if output.status.success() { parse(&output.stdout) } else { None })
+}
+
+fn parse(json: &str) -> Option<Vec<Unit>> {
+    #[derive(Deserialize)]
+    struct Graph {
+        version: u32,
+        units: Vec<Unit>,
+    }
+    let graph: Graph = serde_json::from_str(json).ok()?;
+    (graph.version == 1).then_some(graph.units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(units: &[(&str, &str, &str)]) -> Units {
+        let units: Vec<String> = units
+            .iter()
+            .map(|(package, platform, feature)| {
+                format!(
+                    r#"{{"pkg_id":"{package}","target":{{"kind":["lib"],"name":"n","src_path":"/n"}},"profile":{{}},
+                    "platform":{platform},"mode":"build","features":["{feature}"],"dependencies":[]}}"#
+                )
+            })
+            .collect();
+        Units::of(parse(&format!(r#"{{"version":1,"units":[{}]}}"#, units.join(","))).unwrap())
+    }
+
+    #[test]
+    fn packages_agree_if_all_they_share_is_compiled_alike() {
+        let a = graph(&[("a", "null", ""), ("shared", "\"musl\"", "x"), ("host", "null", "y")]);
+        let b = graph(&[("b", "null", ""), ("shared", "\"musl\"", "x"), ("host", "\"musl\"", "z")]);
+        assert!(a.agrees(&b) && b.agrees(&a));
+        let c = graph(&[("shared", "\"musl\"", "other")]);
+        assert!(!a.agrees(&c) && !c.agrees(&a));
+    }
+
+    #[test]
+    fn another_version_of_the_answer_is_no_answer() {
+        assert!(parse(r#"{"version":2,"units":[]}"#).is_none());
+        assert!(parse("error").is_none());
+    }
+}

@@ -1,0 +1,121 @@
+//! Cargo, rustc and rustup as programs: started in the user's environment and in a given folder.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Error;
+
+/// The user's whole environment, as a value.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// A variable that is text; one that is not is as good as not set.
+pub(crate) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+    environment.get(OsStr::new(name)).and_then(|value| value.to_str())
+}
+
+/// A command in the given environment and nothing else of this process.
+pub(crate) fn command(program: &str, environment: &Environment, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(environment).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that answers at once; its standard output as text.
+pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
+    let output = command.output().map_err(|source| Error::start(&command, source))?;
+    if !output.status.success() {
+        return Err(Error::Command {
+            command: shown(&command),
+            status: output.status.to_string(),
+            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A command as its user would type it, without tokens of registries.
+pub(crate) fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    shell_words::join(words.map(|word| without_token(&word.to_string_lossy())))
+}
+
+/// An argument without the value of a token that it sets (`--config registries.own.token="…"`).
+pub(crate) fn without_token(argument: &str) -> String {
+    match argument.to_ascii_lowercase().find("token") {
+        Some(at) if argument[at..].contains('=') => format!("{}token=…", &argument[..at]),
+        _ => argument.to_owned(),
+    }
+}
+
+/// The file that a program's name means on the PATH.
+pub(crate) fn on_path(name: &str, environment: &Environment) -> Option<PathBuf> {
+    let path = environment.get(OsStr::new("PATH"))?;
+    std::env::split_paths(path)
+        .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+        .find(|file| is_executable(file))
+}
+
+#[cfg(unix)]
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(file: &Path) -> bool {
+    file.is_file()
+}
+
+/// Cargo's home: `CARGO_HOME`, else `.cargo` in the user's.
+pub(crate) fn cargo_home(environment: &Environment, directory: &Path) -> Option<PathBuf> {
+    home(environment, directory, "CARGO_HOME", ".cargo")
+}
+
+/// rustup's home: `RUSTUP_HOME`, else `.rustup` in the user's.
+pub(crate) fn rustup_home(environment: &Environment, directory: &Path) -> Option<PathBuf> {
+    home(environment, directory, "RUSTUP_HOME", ".rustup")
+}
+
+fn home(environment: &Environment, directory: &Path, name: &str, own: &str) -> Option<PathBuf> {
+    let set = |name: &str| environment.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    match set(name) {
+        Some(path) => Some(directory.join(path)),
+        None => Some(Path::new(set("HOME").or_else(|| set("USERPROFILE"))?).join(own)),
+    }
+}
+
+/// The part of the environment by which Cargo and rustup choose what they do.
+pub(crate) fn relevant(environment: &Environment) -> String {
+    let matters = |name: &str| {
+        name.starts_with("CARGO")
+            || name.starts_with("RUST")
+            || matches!(name, "PATH" | "HOME" | "USERPROFILE")
+    };
+    let kept = environment.iter().filter(|(name, _)| name.to_str().is_some_and(matters));
+    format!("{:?}", kept.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_without_tokens() {
+        let mut command = Command::new("cargo");
+        command.args(["build", "--config", "registries.own.token = \"secret\"", "--bin", "a b"]);
+        let shown = shown(&command);
+        assert_eq!(shown, "cargo build --config 'registries.own.token=…' --bin 'a b'");
+    }
+
+    #[test]
+    fn homes_are_where_rust_s_tools_look_for_them() {
+        let environment: Environment =
+            [("HOME".into(), "/home/me".into()), ("RUSTUP_HOME".into(), "rustup".into())].into();
+        let work = Path::new("/work");
+        assert_eq!(cargo_home(&environment, work), Some(PathBuf::from("/home/me/.cargo")));
+        assert_eq!(rustup_home(&environment, work), Some(PathBuf::from("/work/rustup")));
+        assert_eq!(cargo_home(&Environment::new(), work), None);
+    }
+}

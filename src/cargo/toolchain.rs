@@ -1,0 +1,140 @@
+//! The toolchain that Cargo will use in a workspace, as far as ko-rs has to know it: where its parts
+//! lie, and what holds for a target.
+
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::cargo_platform::Cfg;
+use serde::{Deserialize, Serialize};
+
+use super::config::CargoConfig;
+use super::program::{self, Environment, variable};
+use super::watch::{self, Watched};
+use super::{Error, TargetTriple};
+use crate::cache::Cache;
+use crate::oci::Digest;
+
+const KIND: &str = "cargo-toolchain";
+
+/// Facts about rustc for one target.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Toolchain {
+    /// Where the standard library, `rust-lld` and perhaps `rust-src` are.
+    pub(crate) sysroot: PathBuf,
+    /// The triple that rustc itself runs on.
+    pub(crate) host: String,
+    /// The commit rustc was made from, where it says so.
+    commit: Option<String>,
+    /// rustc's version.
+    pub(crate) release: Option<String>,
+    cfg: Vec<String>,
+    watched: Watched,
+}
+
+impl Toolchain {
+    /// Finds the toolchain of a workspace, from the cache where nothing it hangs on has changed.
+    pub(crate) fn find(
+        root: &Path,
+        target: &TargetTriple,
+        environment: &Environment,
+        config: &CargoConfig,
+        cache: &Cache,
+    ) -> Result<Self, Error> {
+        let rustc = rustc(environment, config);
+        let key =
+            format!("{}\n{target}\n{rustc}\n{}", root.display(), program::relevant(environment));
+        let key = Digest::of(key.as_bytes());
+        let known = cache.record::<Self>(KIND, &key);
+        if let Some(toolchain) = known.filter(|toolchain| toolchain.watched.is_unchanged()) {
+            return Ok(toolchain);
+        }
+        let now = cache.root().and_then(|root| watch::now(&root.join("tmp")));
+        let toolchain = Self::ask(root, target, environment, &rustc)?;
+        if now.is_some_and(|now| toolchain.watched.is_settled(now)) {
+            // Whether it can be kept makes no difference to this run.
+            let _ = cache.put_record(KIND, &key, &toolchain);
+        }
+        Ok(toolchain)
+    }
+
+    fn ask(
+        root: &Path,
+        target: &TargetTriple,
+        environment: &Environment,
+        rustc: &str,
+    ) -> Result<Self, Error> {
+        let run = |arguments: &[&str]| {
+            let mut command = program::command(rustc, environment, root);
+            command.args(arguments);
+            program::capture(command)
+        };
+        let version = run(&["-vV"])?;
+        let field = |name: &str| {
+            let line = version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            line.filter(|value| *value != "unknown").map(str::to_owned)
+        };
+        let printed = run(&["--print", "sysroot", "--print", "cfg", "--target", target.as_str()])?;
+        let (sysroot, cfg) = printed.split_once('\n').unwrap_or((&printed, ""));
+        let sysroot = PathBuf::from(sysroot);
+        let mut watched = Watched::default();
+        for name in ["rustc", "cargo"] {
+            watched.content(
+                sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)),
+            );
+        }
+        for folder in root.ancestors() {
+            watched.content(folder.join("rust-toolchain.toml"));
+            watched.content(folder.join("rust-toolchain"));
+        }
+        if let Some(home) = program::rustup_home(environment, root) {
+            watched.content(home.join("settings.toml"));
+        }
+        if let Some(program) = program::on_path(rustc, environment) {
+            watched.content(program);
+        }
+        Ok(Self {
+            sysroot,
+            host: field("host").unwrap_or_default(),
+            commit: field("commit-hash"),
+            release: field("release"),
+            cfg: cfg.lines().map(str::to_owned).collect(),
+            watched,
+        })
+    }
+
+    /// What `cfg(…)` is true for the target.
+    pub(crate) fn cfg(&self) -> Vec<Cfg> {
+        self.cfg.iter().filter_map(|cfg| cfg.parse().ok()).collect()
+    }
+
+    /// Whether the standard library of a target is there.
+    pub(crate) fn has_std(&self, target: &TargetTriple) -> bool {
+        let folder = self.sysroot.join("lib/rustlib").join(target.as_str()).join("lib");
+        let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        entries.map(|entry| entry.file_name()).any(|name| {
+            name.to_str()
+                .is_some_and(|name| name.starts_with("libstd-") || name.starts_with("libcore-"))
+        })
+    }
+
+    /// Whether the linker that comes with rustc is there; distributions leave it out.
+    pub(crate) fn has_lld(&self) -> bool {
+        let name = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
+        self.sysroot.join("lib/rustlib").join(&self.host).join("bin").join(name).is_file()
+    }
+
+    /// The sources of the standard library, and the name that rustc gives them where they are not
+    /// installed, so that it makes no difference whether they are.
+    pub(crate) fn sources(&self) -> Option<(PathBuf, String)> {
+        let commit = self.commit.as_ref()?;
+        Some((self.sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")))
+    }
+}
+
+/// The compiler that Cargo would start.
+fn rustc(environment: &Environment, config: &CargoConfig) -> String {
+    let set =
+        ["RUSTC", "CARGO_BUILD_RUSTC"].into_iter().find_map(|name| variable(environment, name));
+    set.map(str::to_owned)
+        .or_else(|| config.text(&["build", "rustc"]).map(|rustc| rustc.value))
+        .unwrap_or_else(|| "rustc".to_owned())
+}
