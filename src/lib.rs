@@ -18,3 +18,4 @@ pub mod reference;
 pub mod cache;
 pub mod manifests;
 pub mod cargo;
+pub mod registry;

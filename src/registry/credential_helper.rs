@@ -1,0 +1,177 @@
+//! Asks a credential helper: a program `docker-credential-NAME` that reads a registry's name on
+//! stdin and writes JSON ([protocol][protocol]).
+//!
+//! [protocol]: https://github.com/docker/docker-credential-helpers#development
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use super::credentials::{Credentials, Secret};
+
+/// How long a helper may take.
+const TIME: Duration = Duration::from_secs(10);
+
+/// What is read of a helper's answer at most.
+const LARGEST: u64 = 1 << 20;
+
+/// The user name that says that the secret is an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// A helper that gives no answer. What it wrote is not shown: it may hold a secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("`{0}` is no name of a credential helper")]
+    Name(String),
+    #[error("`{0}` is not on PATH")]
+    Missing(String),
+    #[error("`{program}` could not be run")]
+    Run { program: String, source: io::Error },
+    #[error("`{program}` took more than {} seconds", .time.as_secs())]
+    Slow { program: String, time: Duration },
+    #[error("`{program}` failed ({status})")]
+    Failed { program: String, status: std::process::ExitStatus },
+    #[error("`{program}` answered with something else than credentials")]
+    Answer { program: String },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: Secret,
+}
+
+/// What a helper has for a server; none if it says that it knows none.
+pub(super) async fn get(
+    name: &str,
+    server: &str,
+    path: &OsStr,
+) -> Result<Option<Credentials>, Error> {
+    get_within(TIME, name, server, path).await
+}
+
+async fn get_within(
+    time: Duration,
+    name: &str,
+    server: &str,
+    path: &OsStr,
+) -> Result<Option<Credentials>, Error> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.is_empty() || !name.bytes().all(word) {
+        return Err(Error::Name(name.chars().take(100).collect()));
+    }
+    let program = format!("docker-credential-{name}");
+    let file = find(&program, path).ok_or_else(|| Error::Missing(program.clone()))?;
+    let failed = |source| Error::Run { program: program.clone(), source };
+    let mut child = Command::new(file)
+        .arg("get")
+        .env("PATH", path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let talk = async {
+        if let Some(mut stdin) = child.stdin.take() {
+            // A helper that does not read, because it answers the same for all, is fine.
+            let _ = stdin.write_all(server.as_bytes()).await;
+        }
+        let mut output = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(LARGEST).read_to_end(&mut output).await?;
+        }
+        Ok((child.wait().await?, output))
+    };
+    let (status, output) = tokio::time::timeout(time, talk)
+        .await
+        .map_err(|_| Error::Slow { program: program.clone(), time })?
+        .map_err(failed)?;
+    if !status.success() {
+        let unknown = String::from_utf8_lossy(&output).contains("credentials not found");
+        return if unknown { Ok(None) } else { Err(Error::Failed { program, status }) };
+    }
+    let answer: Answer = serde_json::from_slice(&output).map_err(|_| Error::Answer { program })?;
+    if answer.secret.reveal().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(if answer.username == TOKEN_USER {
+        Credentials::IdentityToken(answer.secret)
+    } else {
+        Credentials::Password { user: answer.username, password: answer.secret }
+    }))
+}
+
+fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(&name))
+        .find(|file| file.is_file())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn helper(script: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("docker-credential-test");
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        folder
+    }
+
+    async fn ask_within(time: Duration, script: &str) -> Result<Option<Credentials>, Error> {
+        let folder = helper(script);
+        loop {
+            match get_within(time, "test", "r.io", folder.path().as_os_str()).await {
+                // Another test's child still holds the script open for writing.
+                Err(Error::Run { source, .. })
+                    if source.kind() == io::ErrorKind::ExecutableFileBusy => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn ask(script: &str) -> Result<Option<Credentials>, Error> {
+        ask_within(TIME, script).await
+    }
+
+    #[tokio::test]
+    async fn a_helper_is_asked_for_the_server_on_stdin() {
+        let script = r#"[ "$1" = get ] && IFS= read -r s; echo "{\"ServerURL\":\"$s\",\"Username\":\"for-$s\",\"Secret\":\"p\"}""#;
+        let found = ask(script).await.unwrap().unwrap();
+        let password = Secret::new("p");
+        assert_eq!(found, Credentials::Password { user: "for-r.io".to_owned(), password });
+        let token = ask(r#"echo '{"Username":"<token>","Secret":"t"}'"#).await.unwrap();
+        assert_eq!(token, Some(Credentials::IdentityToken(Secret::new("t"))));
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_knows_nothing_is_no_failure() {
+        let unknown = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(ask(unknown).await.unwrap(), None);
+        assert_eq!(ask(r#"echo '{"Username":"","Secret":""}'"#).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_fails_says_how_and_nothing_of_what_it_wrote() {
+        assert!(matches!(ask("echo hunter2; exit 3").await, Err(Error::Failed { .. })));
+        assert!(matches!(ask("echo hunter2").await, Err(Error::Answer { .. })));
+        let slow = ask_within(Duration::from_millis(100), "read a; while :; do :; done").await;
+        assert!(matches!(slow, Err(Error::Slow { .. })), "{slow:?}");
+        let error = get("test", "r.io", OsStr::new("")).await.unwrap_err();
+        assert_eq!(error.to_string(), "`docker-credential-test` is not on PATH");
+        assert!(matches!(get("../x", "r.io", OsStr::new("")).await, Err(Error::Name(_))));
+    }
+}

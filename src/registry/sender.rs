@@ -1,0 +1,218 @@
+//! Sends one request and waits for its answer; knows how errors of the HTTP layer are told apart,
+//! and that a silent host is not waited for for ever.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+
+use super::answer::{self, Answer};
+use super::credentials::Secret;
+use super::error::{Failure, Transport};
+use super::retry;
+use super::transport::Clients;
+
+/// How long a host may be silent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// While it is to answer, or to go on with its answer.
+    pub(super) answering: Duration,
+    /// While it is to take the next piece of a body.
+    pub(super) taking: Duration,
+    /// When it has got a whole body: registries move large blobs into place before they answer.
+    pub(super) storing: Duration,
+}
+
+impl Default for Silence {
+    fn default() -> Self {
+        Self {
+            answering: Duration::from_secs(30),
+            taking: Duration::from_secs(60),
+            storing: Duration::from_secs(300),
+        }
+    }
+}
+
+/// How many bytes of a body have been taken by the connection, of how many.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved {
+    done: Arc<AtomicU64>,
+    total: Option<u64>,
+}
+
+impl Moved {
+    pub(super) fn of(total: Option<u64>) -> Self {
+        Self { done: Arc::default(), total }
+    }
+
+    pub(super) fn add(&self, bytes: u64) -> u64 {
+        self.done.fetch_add(bytes, Ordering::Relaxed) + bytes
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+/// The least that a host may send while [`Silence::answering`] passes; who sends less keeps others
+/// waiting on purpose.
+const LEAST: u64 = 8 << 10;
+
+/// Watches how fast an answer's body comes.
+pub(super) struct Pace {
+    since: Instant,
+    come: u64,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self { since: Instant::now(), come: 0 }
+    }
+}
+
+/// What a refusing answer said.
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) answer: Answer,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Sends requests, and reads answers within bounds.
+pub(super) struct Sender {
+    pub(super) clients: Clients,
+    pub(super) silence: Silence,
+}
+
+impl Sender {
+    /// Sends a request; `moved` counts its body, if it has a large one.
+    pub(super) async fn exchange(
+        &self,
+        host: &str,
+        request: reqwest::RequestBuilder,
+        moved: Option<&Moved>,
+    ) -> Result<reqwest::Response, Failure> {
+        let sending = request.send();
+        tokio::pin!(sending);
+        let mut seen = 0;
+        let mut since = Instant::now();
+        loop {
+            let limit = match moved {
+                None => self.silence.answering,
+                Some(Moved { total: None, .. }) => self.silence.storing,
+                Some(Moved { total: Some(total), .. }) if seen < *total => self.silence.taking,
+                Some(_) => self.silence.storing,
+            };
+            let left = limit.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return Err(Failure::Silent { host: host.to_owned(), after: limit });
+            }
+            match tokio::time::timeout(left, &mut sending).await {
+                Ok(answer) => return answer.map_err(|error| failure(host, &error)),
+                Err(_) => {
+                    let now = moved.map_or(0, Moved::get);
+                    if now != seen {
+                        (seen, since) = (now, Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next piece of an answer's body.
+    pub(super) async fn chunk(
+        &self,
+        host: &str,
+        response: &mut reqwest::Response,
+        pace: &mut Pace,
+    ) -> Result<Option<Bytes>, Failure> {
+        let after = self.silence.answering;
+        let silent = || Failure::Silent { host: host.to_owned(), after };
+        let chunk = tokio::time::timeout(after, response.chunk()).await.map_err(|_| silent())?;
+        let chunk = chunk.map_err(|error| failure(host, &error))?;
+        pace.come += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if pace.since.elapsed() >= after {
+            if chunk.is_some() && pace.come < LEAST {
+                return Err(silent());
+            }
+            *pace = Pace::new();
+        }
+        Ok(chunk)
+    }
+
+    /// A whole body, which must not be larger than `limit`.
+    pub(super) async fn body(
+        &self,
+        host: &str,
+        mut response: reqwest::Response,
+        limit: u64,
+    ) -> Result<Bytes, Failure> {
+        let mut body = BytesMut::new();
+        let mut pace = Pace::new();
+        while let Some(chunk) = self.chunk(host, &mut response, &mut pace).await? {
+            if body.len() as u64 + chunk.len() as u64 > limit {
+                return Err(Failure::TooLarge { host: host.to_owned(), limit });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// Reads why a request was refused; `start` was read before. What cannot be read is no reason:
+    /// the status is there.
+    pub(super) async fn refusal(
+        &self,
+        start: Bytes,
+        response: reqwest::Response,
+        secrets: &[Secret],
+    ) -> Result<Refusal, Failure> {
+        let status = response.status();
+        let retry_after = retry::retry_after(response.headers(), jiff::Timestamp::now());
+        let rest = self.body("", response, answer::LARGEST).await.unwrap_or_default();
+        let body = [start, rest].concat();
+        let secrets: Vec<&str> = secrets.iter().map(Secret::reveal).collect();
+        Ok(Refusal { status, answer: Answer::read(&body, &secrets), retry_after })
+    }
+}
+
+/// Tells an untrusted certificate from a refused connection from one that broke.
+fn failure(host: &str, error: &reqwest::Error) -> Failure {
+    let host = host.to_owned();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(tls) = tls_error(inner) {
+            return Failure::Untrusted { host, source: tls.clone() };
+        }
+        cause = inner.source();
+    }
+    let source = Transport(describe(error));
+    if error.is_connect() {
+        Failure::Unreachable { host, source }
+    } else {
+        Failure::Interrupted { host, source }
+    }
+}
+
+/// `io::Error` hides what it wraps from `source()`, and may wrap another one.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<std::io::Error>() {
+        Some(io) => tls_error(io.get_ref()?),
+        None => error.downcast_ref(),
+    }
+}
+
+/// The innermost reason of an error of the HTTP layer: the outer ones repeat the URL, which may be
+/// signed, or say no more than "error sending request".
+pub(super) fn describe(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = match error.source() {
+        Some(source) => source,
+        None if error.is_timeout() => return "it took too long".to_owned(),
+        None => return "the request could not be made".to_owned(),
+    };
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

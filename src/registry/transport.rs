@@ -1,0 +1,255 @@
+//! Makes the HTTP clients that requests go through: one for http, one for https, and one for each
+//! registry with certificates of its own. Each is built when it is first needed: certificates are
+//! read from files, and who only speaks to a registry on loopback should not wait for that.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Url;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::verify;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an unused connection is kept: less than servers and the boxes between keep theirs.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Which certificates are trusted and shown.
+#[derive(Clone, Debug, Default)]
+pub struct Certificates {
+    /// A PEM file of roots in place of the system's, as `SSL_CERT_FILE` names one.
+    pub store: Option<PathBuf>,
+    /// PEM files of roots beside the system's.
+    pub extra: Vec<PathBuf>,
+    /// Folders as `/etc/docker/certs.d`: in `HOST[:PORT]/`, `*.crt` are roots for that registry
+    /// beside the others, and `NAME.cert` with `NAME.key` is shown to it.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The proxies to go through, as the variables of that name give them. Loopback is never behind one.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    /// For http.
+    pub http: Option<String>,
+    /// For https.
+    pub https: Option<String>,
+    /// Hosts that are reached without, as in `NO_PROXY`.
+    pub except: Option<String>,
+}
+
+impl std::fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Their URLs may hold a password.
+        f.debug_struct("Proxies").field("except", &self.except).finish_non_exhaustive()
+    }
+}
+
+/// Settings for connections that make no client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of certificates could not be read.
+    #[error("could not read certificates or keys from `{path}`")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A folder of certificates could not be listed.
+    #[error("could not list `{path}`")]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A certificate cannot be used.
+    #[error("a certificate in `{path}` cannot be used")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// A client certificate lies there without its key.
+    #[error("`{path}` has no key beside it (the same name with `.key`)")]
+    Key {
+        /// The certificate.
+        path: PathBuf,
+    },
+    /// TLS could not be set up.
+    #[error("TLS could not be set up")]
+    Tls {
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
+    /// A proxy's URL cannot be used. It is not shown: it may hold a password.
+    #[error("the proxy for {scheme} is no URL that can be used")]
+    Proxy {
+        /// Which proxy.
+        scheme: &'static str,
+    },
+    /// The HTTP layer could not be set up.
+    #[error("the HTTP client could not be set up: {0}")]
+    Client(String),
+}
+
+/// The clients made so far, by the folder of certificates that is theirs.
+pub(super) struct Clients {
+    user_agent: String,
+    insecure: bool,
+    certificates: Certificates,
+    proxies: Proxies,
+    made: Mutex<HashMap<Key, reqwest::Client>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Http,
+    Https(Vec<PathBuf>),
+}
+
+impl Clients {
+    pub(super) fn new(
+        user_agent: String,
+        insecure: bool,
+        certificates: Certificates,
+        proxies: Proxies,
+    ) -> Self {
+        Self { user_agent, insecure, certificates, proxies, made: Mutex::default() }
+    }
+
+    /// The client for a URL.
+    pub(super) fn for_url(&self, url: &Url) -> Result<reqwest::Client, Error> {
+        let key = if url.scheme() == "http" { Key::Http } else { Key::Https(self.folders(url)) };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = self.build(&key)?;
+        made.insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// The folders of certificates for a host.
+    fn folders(&self, url: &Url) -> Vec<PathBuf> {
+        let Some(host) = url.host_str() else { return Vec::new() };
+        let names = match url.port_or_known_default() {
+            Some(443) => vec![host.to_owned(), format!("{host}:443")],
+            Some(port) => vec![format!("{host}:{port}")],
+            None => vec![host.to_owned()],
+        };
+        let folders = &self.certificates.folders;
+        let each = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+        each.filter(|folder| folder.is_dir()).collect()
+    }
+
+    fn build(&self, key: &Key) -> Result<reqwest::Client, Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .tls_backend_preconfigured(self.tls(key)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
+            .no_proxy();
+        for (scheme, url) in [("http", &self.proxies.http), ("https", &self.proxies.https)] {
+            let Some(url) = url.as_ref().filter(|url| !url.is_empty()) else { continue };
+            let make = if scheme == "http" { reqwest::Proxy::http } else { reqwest::Proxy::https };
+            let proxy = make(url.as_str()).map_err(|_| Error::Proxy { scheme })?;
+            let except = self.proxies.except.as_deref().unwrap_or_default();
+            let except = format!("{except},localhost,127.0.0.0/8,::1");
+            builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(&except)));
+        }
+        builder.build().map_err(|error| Error::Client(super::sender::describe(&error)))
+    }
+
+    fn tls(&self, key: &Key) -> Result<rustls::ClientConfig, Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|source| Error::Tls { source })?;
+        let Key::Https(folders) = key else {
+            // The client for http never speaks TLS, but is not made without knowing how.
+            let nothing = rustls::RootCertStore::empty();
+            return Ok(builder.with_root_certificates(nothing).with_no_client_auth());
+        };
+        let mut extra = Vec::new();
+        for file in &self.certificates.extra {
+            extra.extend(read(file)?);
+        }
+        let mut identity = None;
+        for folder in folders {
+            let own = Folder::read(folder)?;
+            extra.extend(own.roots);
+            identity = identity.or(own.identity);
+        }
+        let builder = if self.insecure {
+            builder.dangerous().with_custom_certificate_verifier(verify::anything(provider))
+        } else if let Some(store) = &self.certificates.store {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add_parsable_certificates(read(store)?);
+            roots.add_parsable_certificates(extra);
+            builder.with_root_certificates(roots)
+        } else {
+            verify::with_system_roots(builder, provider, extra)
+                .map_err(|source| Error::Tls { source })?
+        };
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((path, chain, key)) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|source| Error::Certificate { path, source })?,
+        };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// The certificates in a PEM file.
+pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// What `certs.d/HOST` holds.
+struct Folder {
+    roots: Vec<CertificateDer<'static>>,
+    identity: Option<(PathBuf, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+}
+
+impl Folder {
+    fn read(folder: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::List { path: folder.to_owned(), source };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            files.push(entry.map_err(failed)?.path());
+        }
+        files.sort();
+        let mut found = Self { roots: Vec::new(), identity: None };
+        for path in files {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("crt") => found.roots.extend(read(&path)?),
+                Some("cert") if found.identity.is_none() => {
+                    let key = path.with_extension("key");
+                    if !key.is_file() {
+                        return Err(Error::Key { path });
+                    }
+                    let chain = read(&path)?;
+                    let key = PrivateKeyDer::from_pem_file(&key)
+                        .map_err(|source| Error::Read { path: key, source })?;
+                    found.identity = Some((path, chain, key));
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
