@@ -19,3 +19,4 @@ pub mod cache;
 pub mod manifests;
 pub mod cargo;
 pub mod registry;
+pub mod daemon;
