@@ -20,3 +20,4 @@ pub mod manifests;
 pub mod cargo;
 pub mod registry;
 pub mod daemon;
+pub mod image;

@@ -1,0 +1,269 @@
+//! An image whose new layers have not been packed yet.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use super::base::BaseImage;
+use super::config::{HistoryLine, InvalidRecipe, config};
+use super::contents::Contents;
+use super::elf::ElfFacts;
+use super::files::{DATA, FileRule, data, files, folder_entry};
+use super::folder::DataError;
+use super::link_check::{LinkError, check};
+use crate::oci::file::OpenedFile;
+use crate::oci::layer::{Content, Entry};
+use crate::oci::{
+    BlobSource, Compression, Format, Image, ImageConfig, ImageFacts, Layer, LayerSource, MediaType,
+    Platform,
+};
+use crate::reference::ImportPath;
+
+/// What is laid on a base.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The executable's name: `/ko-app/NAME` in the image.
+    pub name: String,
+    /// The executable.
+    pub executable: OpenedFile,
+    /// The name of the binary that is the same on every machine.
+    pub import_path: ImportPath,
+}
+
+/// What else is in an image, and how it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// The arguments after the executable.
+    pub args: Option<Vec<String>>,
+    /// Variables, over those of the base.
+    pub environment: BTreeMap<String, String>,
+    /// The user, instead of the base's.
+    pub user: Option<String>,
+    /// The working directory, instead of the base's.
+    pub working_directory: Option<String>,
+    /// Labels, over those of the base.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Ports that are said to be served: `8080`, `53/udp`.
+    pub ports: Vec<String>,
+    /// When the image was made, in seconds since 1970.
+    pub created: i64,
+    /// When the data was changed, in seconds since 1970.
+    pub data_modified: u64,
+    /// Further files.
+    pub files: Vec<FileRule>,
+    /// The crate's data folder, if it has one.
+    pub data: Option<PathBuf>,
+    /// What symbolic links in data may not leave; without, the data folder itself.
+    pub repository_root: Option<PathBuf>,
+    /// Takes an executable that the base cannot start.
+    pub without_link_check: bool,
+}
+
+/// Why an image cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder.
+    #[error("could not take the data in `{folder}` into the image")]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: DataError,
+    },
+    /// The files that settings name.
+    #[error("could not take the files under `files:` into the image")]
+    Files(#[source] DataError),
+    /// The recipe.
+    #[error(transparent)]
+    Recipe(#[from] InvalidRecipe),
+    /// The program and the base.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The executable.
+    #[error("could not look at the executable `{path}`")]
+    Executable {
+        /// Where it was.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Data { source, .. } | Self::Files(source) => source.hint(),
+            Self::Recipe(_) | Self::Executable { .. } => None,
+            Self::Link(error) => error.hint(),
+        }
+    }
+}
+
+/// An image but for the digests of its new layers, which packing gives.
+#[derive(Clone, Debug)]
+pub struct ImageDraft {
+    platform: Platform,
+    format: Format,
+    config: ImageConfig,
+    annotations: BTreeMap<String, String>,
+    base_layers: Vec<(Layer, BlobSource)>,
+    sources: Vec<LayerSource>,
+}
+
+/// Lays a program on a base.
+pub fn draft(base: &BaseImage, program: &Program, recipe: &Recipe) -> Result<ImageDraft, Error> {
+    let name = &program.name;
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+        return Err(InvalidRecipe::Program(name.clone()).into());
+    }
+    let elf = ElfFacts::read(&program.executable);
+    // What a base of unknown files lacks is not said, so nobody needs to look into a known one
+    // unless there is something to ask.
+    let ask = !recipe.files.is_empty() || elf.as_ref().is_ok_and(|facts| !facts.is_static());
+    let contents = if ask { Contents::of(base) } else { Contents::Unknown };
+    if !recipe.without_link_check {
+        let facts = elf.map_err(|source| LinkError::NotElf { program: name.clone(), source })?;
+        check(name, &facts, base, &contents)?;
+    }
+
+    let (sources, history) = sources(&contents, program, recipe)?;
+    let config = config(&base.config, base.layers.len(), program, recipe, &history)?;
+    let mut annotations = BTreeMap::new();
+    if let Some(digest) = &base.digest {
+        annotations.insert("org.opencontainers.image.base.digest".to_owned(), digest.to_string());
+    }
+    if let Some(name) = &base.name {
+        annotations.insert("org.opencontainers.image.base.name".to_owned(), name.to_string());
+    }
+    annotations.extend(recipe.annotations.clone());
+    Ok(ImageDraft {
+        platform: base.platform.clone(),
+        format: base.format,
+        config,
+        annotations,
+        base_layers: base.layers.clone(),
+        sources,
+    })
+}
+
+/// The new layers: data if there is any, files if there are any, the executable. What changes most
+/// often comes last.
+fn sources(
+    contents: &Contents,
+    program: &Program,
+    recipe: &Recipe,
+) -> Result<(Vec<LayerSource>, Vec<HistoryLine>), Error> {
+    let mut sources = Vec::new();
+    let mut history = Vec::new();
+    let mut add = |purpose, entries: Vec<Entry>, modified, comment: String| {
+        if !entries.is_empty() {
+            sources.push(LayerSource { purpose, entries, modified });
+            history.push(HistoryLine { comment });
+        }
+    };
+    let root = recipe.repository_root.as_deref();
+    if let Some(folder) = &recipe.data {
+        let entries =
+            data(folder, root).map_err(|source| Error::Data { folder: folder.clone(), source })?;
+        add("data", entries, recipe.data_modified, format!("data, at /{DATA}"));
+    }
+    let path = format!("ko-app/{}", program.name);
+    let entries = files(&recipe.files, root, contents).map_err(Error::Files)?;
+    if let Some(entry) = entries.iter().find(|entry| entry.path == path) {
+        let first = match &entry.content {
+            Content::Seen(file) => file.path().to_owned(),
+            _ => PathBuf::from(&entry.path),
+        };
+        let second = program.executable.path().to_owned();
+        return Err(Error::Files(DataError::Twice { path, first, second }));
+    }
+    add("files", entries, recipe.data_modified, "files".to_owned());
+    let comment = format!("executable, at /{path}");
+    let mut executable = program.executable.clone();
+    // Cargo has only just written it, and what is packed from it is worth remembering.
+    executable.settle().map_err(|source| {
+        let path = executable.path().to_owned();
+        Error::Executable { path, source }
+    })?;
+    let content = Content::File(executable);
+    let executable = Entry { path, content, mode: 0o555, uid: 0, gid: 0 };
+    add("executable", vec![folder_entry("ko-app"), executable], 0, comment);
+    Ok((sources, history))
+}
+
+impl ImageDraft {
+    /// What the image runs on.
+    #[must_use]
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// The family of media types, unless a new layer's compression asks for OCI's.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The base's layers, lowest first, and where their blobs can be had.
+    #[must_use]
+    pub fn base_layers(&self) -> &[(Layer, BlobSource)] {
+        &self.base_layers
+    }
+
+    /// The new layers, lowest first, above the base's.
+    #[must_use]
+    pub fn sources(&self) -> &[LayerSource] {
+        &self.sources
+    }
+
+    /// What lints and checks ask about the image.
+    #[must_use]
+    pub fn facts(&self) -> ImageFacts {
+        let entrypoint = self.config.run("Entrypoint").and_then(|value| value.as_array());
+        let words = entrypoint.into_iter().flatten().filter_map(|word| word.as_str());
+        let user = self.config.run("User").and_then(|value| value.as_str());
+        ImageFacts {
+            entrypoint: words.map(str::to_owned).collect(),
+            user: user.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The finished image. `packed` are the layers that [`Self::sources`] became, in their order.
+    ///
+    /// # Panics
+    ///
+    /// Where these are not as many: an image without one of its layers must not leave.
+    #[must_use]
+    pub fn seal(&self, packed: &[Layer]) -> Image {
+        assert_eq!(packed.len(), self.sources.len(), "every source is packed into one layer");
+        let base = self.base_layers.iter().map(|(layer, _)| layer);
+        let mut layers: Vec<Layer> = base.chain(packed).cloned().collect();
+        // Docker's family has no zstd, and a manifest of both families is none of either.
+        let zstd =
+            layers.iter().any(|layer| layer.descriptor.media_type == MediaType::ImageLayerZstd);
+        let format = if zstd { Format::Oci } else { self.format };
+        for layer in &mut layers {
+            let media_type = in_family(format, &layer.descriptor.media_type);
+            layer.descriptor.media_type = media_type;
+        }
+        let (platform, config) = (self.platform.clone(), self.config.clone());
+        Image::new(format, platform, config, layers, self.annotations.clone())
+    }
+}
+
+/// A layer's media type in a family: the bytes are the same in both.
+fn in_family(format: Format, media_type: &MediaType) -> MediaType {
+    [Compression::None, Compression::Gzip { level: 1 }, Compression::Zstd { level: 1 }]
+        .into_iter()
+        .find(|&compression| {
+            [Format::Oci, Format::Docker].iter().any(|f| f.layer(compression) == *media_type)
+        })
+        .map_or_else(|| media_type.clone(), |compression| format.layer(compression))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The bases that need neither network nor daemon: `static`, which is part of the executable, and
+//! `scratch`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::BaseImage;
+use crate::oci::{
+    BlobSource, Descriptor, Digest, Format, Image, ImageConfig, Layer, MediaType, Platform,
+};
+
+const LAYER: &[u8] = include_bytes!("../../base-images/static/layer.tar.gz");
+const BASE: &str = include_str!("../../base-images/static/base.json");
+
+/// What `base.json` says.
+#[derive(Deserialize)]
+struct Base {
+    date: String,
+    config: Map<String, Value>,
+    layer: BaseLayer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BaseLayer {
+    media_type: MediaType,
+    digest: Digest,
+    size: u64,
+    diff_id: Digest,
+}
+
+fn base() -> Base {
+    serde_json::from_str(BASE).expect("base.json is compiled in, and a test reads it")
+}
+
+/// The base `static`, which is the same for every platform but for the platform's name.
+#[must_use]
+pub fn embedded(platform: &Platform) -> BaseImage {
+    let base = base();
+    let mut config = ImageConfig::empty(platform);
+    let fields = config.fields_mut();
+    fields.insert("created".to_owned(), "1970-01-01T00:00:00Z".into());
+    fields.insert("config".to_owned(), Value::Object(base.config));
+    fields.insert(
+        "history".to_owned(),
+        serde_json::json!([
+            {"created": "1970-01-01T00:00:00Z", "created_by": "ko-rs: base image static"}
+        ]),
+    );
+    let BaseLayer { media_type, digest, size, diff_id } = base.layer;
+    let layer = Layer { descriptor: Descriptor::new(media_type, digest, size), diff_id };
+    // The digest under which the base lies in a registry that it was pushed to.
+    let image = Image::new(
+        Format::Oci,
+        platform.clone(),
+        config.clone(),
+        vec![layer.clone()],
+        BTreeMap::new(),
+    );
+    BaseImage {
+        platform: platform.clone(),
+        format: Format::Oci,
+        config,
+        layers: vec![(layer, BlobSource::Bytes(Bytes::from_static(LAYER)))],
+        name: None,
+        digest: Some(image.digest()),
+    }
+}
+
+/// The day on which the packages in `static` were the newest, as `YYYY-MM-DD`.
+#[must_use]
+pub fn embedded_date() -> String {
+    base().date
+}
+
+/// The base without anything in it.
+#[must_use]
+pub fn scratch(platform: &Platform) -> BaseImage {
+    BaseImage {
+        platform: platform.clone(),
+        format: Format::Oci,
+        config: ImageConfig::empty(platform),
+        layers: Vec::new(),
+        name: None,
+        digest: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_is_what_it_is_said_to_be() {
+        let base = embedded(&Platform::linux("arm64"));
+        let [(layer, BlobSource::Bytes(blob))] = &*base.layers else { panic!("{base:?}") };
+        assert_eq!(Digest::of(blob), layer.descriptor.digest);
+        assert_eq!(blob.len() as u64, layer.descriptor.size);
+        let mut tar = Vec::new();
+        flate2::read::GzDecoder::new(&**blob).read_to_end(&mut tar).unwrap();
+        assert_eq!(Digest::of(&tar), layer.diff_id);
+        assert_eq!(base.config.run("User").unwrap(), "65532");
+        assert_eq!(base.config.platform().unwrap(), base.platform);
+        assert_eq!(embedded_date().len(), 10);
+    }
+}

@@ -1,0 +1,85 @@
+use std::fs;
+
+use super::super::{embedded, scratch};
+use super::*;
+use crate::oci::Platform;
+
+fn rule(from: &Path, to: &str, mode: Option<u32>) -> FileRule {
+    FileRule { from: from.to_owned(), to: to.to_owned(), mode }
+}
+
+fn paths(rules: &[FileRule], base: &Contents) -> Result<Vec<String>, DataError> {
+    let entries = files(rules, None, base)?;
+    Ok(entries.iter().map(|entry| format!("{:o} {}", entry.mode, entry.path)).collect())
+}
+
+fn sources() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("migrations/old")).unwrap();
+    fs::write(folder.path().join("migrations/1.sql"), "1").unwrap();
+    fs::write(folder.path().join("migrations/old/0.sql"), "0").unwrap();
+    fs::write(folder.path().join("app.toml"), "a").unwrap();
+    folder
+}
+
+#[test]
+fn files_and_folders_go_where_they_are_said_to_with_only_the_folders_that_are_missing() {
+    let from = sources();
+    let rules = [
+        rule(&from.path().join("migrations"), "/srv/migrations", Some(0o600)),
+        rule(&from.path().join("app.toml"), "/etc/app/", None),
+        rule(&from.path().join("app.toml"), "/home/nonroot/.app.toml", None),
+        rule(&from.path().join("app.toml"), "//tmp/./x", None),
+    ];
+    let platform = Platform::linux("amd64");
+    let files = [
+        "755 etc/app",
+        "644 etc/app/app.toml",
+        "644 home/nonroot/.app.toml",
+        "755 srv",
+        "755 srv/migrations",
+        "600 srv/migrations/1.sql",
+        "755 srv/migrations/old",
+        "600 srv/migrations/old/0.sql",
+        "644 tmp/x",
+    ];
+    assert_eq!(paths(&rules, &Contents::of(&embedded(&platform))).unwrap(), files);
+    // A base nobody has looked into has the folders that all systems have.
+    let unknown: Vec<_> = files.iter().filter(|path| **path != "755 srv").copied().collect();
+    assert_eq!(paths(&rules, &Contents::Unknown).unwrap(), unknown);
+    let all = paths(&rules, &Contents::of(&scratch(&platform))).unwrap();
+    assert_eq!(all.len(), files.len() + 4, "{all:?}");
+    assert_eq!(all[0], "755 etc");
+}
+
+#[test]
+fn a_folder_can_be_the_root_and_a_base_s_folder_keeps_its_own_mode() {
+    let from = tempfile::tempdir().unwrap();
+    fs::create_dir(from.path().join("tmp")).unwrap();
+    fs::write(from.path().join("tmp/x"), "").unwrap();
+    let base = Contents::of(&embedded(&Platform::linux("amd64")));
+    assert_eq!(paths(&[rule(from.path(), "/", None)], &base).unwrap(), ["644 tmp/x"]);
+}
+
+#[test]
+fn places_that_are_none_and_places_taken_twice_are_errors() {
+    let from = sources();
+    let file = from.path().join("app.toml");
+    for (to, text) in [
+        ("/etc/../x", "without `..`"),
+        ("", "cannot be the root folder"),
+        ("/a\0", "zero byte"),
+        ("/etc/.wh.passwd", "removes a file"),
+    ] {
+        let error = paths(&[rule(&file, to, None)], &Contents::Unknown).unwrap_err().to_string();
+        assert!(error.contains(text), "{to:?}: {error}");
+    }
+    let twice = [rule(&file, "/a", None), rule(&from.path().join("migrations"), "/a", None)];
+    let error = paths(&twice, &Contents::Unknown).unwrap_err();
+    assert!(matches!(error, DataError::Twice { .. }), "{error}");
+    let below = [rule(&file, "/a", None), rule(&file, "/a/b/c", None)];
+    let error = paths(&below, &Contents::Unknown).unwrap_err();
+    assert!(matches!(&error, DataError::Twice { path, .. } if path == "a"), "{error}");
+    let gone = [rule(&from.path().join("gone"), "/a", None)];
+    assert!(matches!(paths(&gone, &Contents::Unknown), Err(DataError::Read { .. })));
+}

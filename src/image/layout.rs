@@ -1,0 +1,139 @@
+//! A base in an OCI image layout ([image-layout.md][spec]), a folder of blobs by digest.
+//!
+//! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::base::{BaseError, BaseImage, LARGEST_DOCUMENT, Reading, choose_among};
+use crate::oci::{BlobSource, Descriptor, Digest, Format, ImageIndex, Platform};
+
+/// Why a folder gives no base image.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// A file of the layout cannot be read.
+    #[error("could not read `{path}` of the OCI image layout")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder holds several images, and none is the one that is meant.
+    #[error("the OCI image layout `{path}` holds {count} images for {platform}")]
+    Several {
+        /// The folder.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// For which platform.
+        platform: Box<Platform>,
+    },
+    /// What it holds is no base image.
+    #[error("the image in the OCI image layout `{path}` cannot be a base")]
+    Base {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: Box<BaseError>,
+    },
+}
+
+impl LayoutError {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => None,
+            Self::Several { .. } => Some(
+                "copy the one that is meant into a layout of its own: skopeo copy oci:PATH:TAG \
+                 oci:OTHER"
+                    .to_owned(),
+            ),
+            Self::Base { source, .. } => source.hint(),
+        }
+    }
+}
+
+/// Reads the base for a platform from a layout that holds one image, or one index of images.
+pub fn from_layout(folder: &Path, platform: &Platform) -> Result<BaseImage, LayoutError> {
+    let base = |source| {
+        let source = Box::new(source);
+        LayoutError::Base { path: folder.to_owned(), source }
+    };
+    let path = folder.join("index.json");
+    let index = read(&path, LARGEST_DOCUMENT)?;
+    let index: ImageIndex = serde_json::from_slice(&index)
+        .map_err(|source| base(BaseError::Json { what: "index.json", source }))?;
+
+    // What describes an image by its media type alone may stand without a platform here.
+    let mut entries = index.manifests;
+    entries.sort_by_key(|entry| entry.digest);
+    entries.dedup_by_key(|entry| entry.digest);
+    entries.retain(|entry| Format::of(&entry.media_type).is_some());
+    if entries.len() > 1 && entries.iter().all(|entry| entry.platform.is_some()) {
+        let images = entries
+            .iter()
+            .filter(|entry| entry.platform.as_ref().is_some_and(|found| platform.matches(found)));
+        let count = images.count();
+        if count > 1 {
+            let (path, platform) = (folder.to_owned(), Box::new(platform.clone()));
+            return Err(LayoutError::Several { path, count, platform });
+        }
+        entries = vec![choose_among(entries, platform).map_err(base)?];
+    }
+    let descriptor = match <[Descriptor; 1]>::try_from(entries) {
+        Ok([descriptor]) => descriptor,
+        Err(entries) => {
+            let (path, platform) = (folder.to_owned(), Box::new(platform.clone()));
+            return Err(LayoutError::Several { path, count: entries.len(), platform });
+        }
+    };
+    let source = |layer: &Descriptor| BlobSource::File(blob(folder, &layer.digest));
+    let mut reading = Reading::begin(platform, descriptor);
+    let image = loop {
+        let document = document(folder, reading.wants())?;
+        if let Some(image) = reading.take(document, source).map_err(base)? {
+            break image;
+        }
+    };
+    for (layer, _) in &image.layers {
+        let path = blob(folder, &layer.descriptor.digest);
+        let size = std::fs::metadata(&path)
+            .map_err(|source| LayoutError::Read { path: path.clone(), source })?
+            .len();
+        if size != layer.descriptor.size {
+            let said = layer.descriptor.size;
+            let source = io::Error::other(format!("{size} bytes instead of {said}"));
+            return Err(LayoutError::Read { path, source });
+        }
+    }
+    Ok(image)
+}
+
+fn blob(folder: &Path, digest: &Digest) -> PathBuf {
+    folder.join("blobs").join("sha256").join(digest.hex())
+}
+
+/// A small blob, as large as described.
+fn document(folder: &Path, descriptor: &Descriptor) -> Result<Bytes, LayoutError> {
+    read(&blob(folder, &descriptor.digest), descriptor.size.min(LARGEST_DOCUMENT))
+}
+
+/// A file of at most so many bytes.
+fn read(path: &Path, most: u64) -> Result<Bytes, LayoutError> {
+    let failed = |source| LayoutError::Read { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(failed(io::Error::other(format!("longer than {most} bytes"))));
+    }
+    Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests;
