@@ -21,3 +21,4 @@ pub mod cargo;
 pub mod registry;
 pub mod daemon;
 pub mod image;
+pub mod publish;

@@ -1,0 +1,132 @@
+//! Images into a Docker Engine. One that is there is not sent, and of another version only the new
+//! layers are.
+
+use std::collections::BTreeSet;
+
+use super::archive::{self, Named};
+use super::store::{self, Store};
+use crate::daemon::archive::{ArchiveStream, Naming, transfer};
+use crate::daemon::{self, Daemon};
+use crate::image::ImageDraft;
+use crate::oci::{Digest, Image, ImageReference, Packed, Repository, Tag};
+use crate::registry::Client;
+use crate::report::Reporter;
+
+/// An engine, and the name that one binary's image has there.
+pub(super) struct Sink<'a> {
+    pub(super) daemon: &'a Daemon,
+    pub(super) client: &'a Client,
+    pub(super) store: &'a Store,
+    pub(super) repository: Repository,
+    pub(super) tags: &'a [Tag],
+    pub(super) report: &'a Reporter,
+}
+
+/// Why an engine does not have the image.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] daemon::Error),
+    /// What was to be sent.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// A layer.
+    #[error(transparent)]
+    Layer(#[from] store::Error),
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Engine(error) => error.hint(),
+            Self::Archive(_) | Self::Layer(_) => None,
+        }
+    }
+}
+
+impl Sink<'_> {
+    /// Loads the image, if it is not there, and gives it its tags. Of several platforms the engine
+    /// gets the one that it runs.
+    pub(super) async fn load(&self, drafts: &[ImageDraft]) -> Result<Image, Error> {
+        let draft = self.choose(drafts).await?;
+        let plain = self.store.plain();
+        let known: Option<Vec<Packed>> =
+            draft.sources().iter().map(|source| plain.known(source)).collect();
+        if let Some(packed) = known {
+            let image = archive::sealed(draft, &packed);
+            let name = self.by_digest(&image);
+            if self.daemon.image(&name).await?.is_some() {
+                for tag in self.tags {
+                    self.daemon.tag(&name, &self.repository, tag).await?;
+                }
+                return Ok(image);
+            }
+        }
+        let there = self.layers_there(draft).await?;
+        let loaded = self.send(draft, &there).await;
+        let image = match loaded {
+            // The engine said that it has the layers, and is asked to take them after all.
+            Err(Error::Engine(_)) if !there.is_empty() => {
+                self.send(draft, &BTreeSet::new()).await?
+            }
+            loaded => loaded?,
+        };
+        Ok(image)
+    }
+
+    async fn choose<'d>(&self, drafts: &'d [ImageDraft]) -> Result<&'d ImageDraft, Error> {
+        if let [only] = drafts {
+            return Ok(only);
+        }
+        let platform = self.daemon.platform().await?;
+        let fitting = drafts.iter().find(|draft| platform.matches(draft.platform()));
+        let draft = fitting.unwrap_or(&drafts[0]);
+        self.report.note(format!(
+            "the Docker Engine at {} gets the image for {}",
+            self.daemon.address(),
+            draft.platform()
+        ));
+        Ok(draft)
+    }
+
+    /// The name that changes with the image: its configuration's digest as a tag.
+    fn by_digest(&self, image: &Image) -> ImageReference {
+        let tag = image.config_digest().hex().parse().unwrap_or_else(|_| Tag::latest());
+        self.repository.tagged(tag)
+    }
+
+    /// The base's layers that the engine has, from the lowest on: those of the image that it knows
+    /// under this name.
+    async fn layers_there(&self, draft: &ImageDraft) -> Result<BTreeSet<Digest>, Error> {
+        let Some(tag) = self.tags.first() else { return Ok(BTreeSet::new()) };
+        let Some(old) = self.daemon.image(&self.repository.tagged(tag.clone())).await? else {
+            return Ok(BTreeSet::new());
+        };
+        if self.daemon.store().await? != daemon::Store::GraphDriver {
+            return Ok(BTreeSet::new());
+        }
+        let base = draft.base_layers().iter().map(|(layer, _)| layer.diff_id);
+        let common = base.zip(&old.diff_ids).take_while(|(ours, theirs)| ours == *theirs);
+        Ok(common.map(|(ours, _)| ours).collect())
+    }
+
+    async fn send(&self, draft: &ImageDraft, left_out: &BTreeSet<Digest>) -> Result<Image, Error> {
+        let names = self.tags.iter().map(|tag| self.repository.tagged(tag.clone())).collect();
+        let named = [Named { draft, names, tag_digest: Some(self.repository.clone()) }];
+        let write = async |writer| {
+            let configs = archive::write_all(writer, &named, self.store, self.client, left_out);
+            Ok::<_, Error>(configs.await?)
+        };
+        let read = async |stream: ArchiveStream| Ok(self.daemon.load(stream).await?);
+        transfer(Naming::Once, write, read).await?;
+        let plain = self.store.plain();
+        let mut packed = Vec::new();
+        for source in draft.sources() {
+            packed.push(plain.measure(source).await?);
+        }
+        Ok(archive::sealed(draft, &packed))
+    }
+}

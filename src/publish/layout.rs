@@ -1,0 +1,305 @@
+//! An [OCI image layout][spec]: a folder of blobs and an `index.json` that names images.
+//!
+//! Blobs are written under temporary names and renamed; `index.json` changes last and at once, so
+//! that a reader never finds an image that is not all there. An image that is written again takes
+//! its own place.
+//!
+//! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::blob::{self, Blob};
+use super::sealed::Sealed;
+use super::store::{self, Store};
+use crate::image::ImageDraft;
+use crate::oci::{
+    BlobSource, Compression, Descriptor, Digest, Format, ImageIndex, Layer, LayerSource, PackError,
+    Packed, Packing,
+};
+use crate::registry::{self, Client};
+
+/// The annotation that names an image in `index.json`.
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// A layout's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    folder: PathBuf,
+}
+
+/// Why a layout cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder of the layout.
+    #[error("could not write `{path}` of the OCI layout")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The folder holds something else.
+    #[error("`{0}` is neither an OCI layout nor empty")]
+    NotALayout(PathBuf),
+    /// The layout's index is no index.
+    #[error("`{path}` is not an image index")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A layer that was to be written could not be packed.
+    #[error("could not pack a layer")]
+    Pack(#[source] PackError),
+    /// A new layer.
+    #[error(transparent)]
+    Layer(#[from] store::Error),
+    /// A layer of the base is not to be had.
+    #[error("could not read a layer of the base image")]
+    Base(#[source] registry::Error),
+}
+
+/// A layout, and the name that one binary's image has there.
+pub(super) struct Sink<'a> {
+    pub(super) client: &'a Client,
+    pub(super) store: &'a Store,
+    pub(super) folder: &'a Path,
+    pub(super) name: String,
+}
+
+impl Sink<'_> {
+    /// Writes what is not there yet, the name last.
+    pub(super) async fn write(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
+        let layout = Layout::open(self.folder)?;
+        let mut packed = Vec::new();
+        for draft in drafts {
+            for (layer, blob) in draft.base_layers() {
+                self.base_layer(&layout, layer, blob).await?;
+            }
+            let mut layers = Vec::new();
+            for source in draft.sources() {
+                layers.push(self.layer(&layout, source).await?);
+            }
+            packed.push(layers);
+        }
+        let sealed = Sealed::new(drafts, &packed, self.store.compression);
+        for image in sealed.images() {
+            layout.write(image.config())?;
+            layout.write(image.manifest())?;
+        }
+        layout.write(sealed.bytes())?;
+        layout.add(sealed.descriptor(), Some(&self.name))?;
+        Ok(sealed)
+    }
+
+    async fn base_layer(
+        &self,
+        layout: &Layout,
+        layer: &Layer,
+        blob: &BlobSource,
+    ) -> Result<(), Error> {
+        let Descriptor { digest, size, .. } = &layer.descriptor;
+        if layout.has(digest, *size) {
+            return Ok(());
+        }
+        match blob::fetch(self.client, blob, &layer.descriptor).await.map_err(Error::Base)? {
+            Blob::Bytes(bytes) => layout.write(&bytes),
+            Blob::File(path) => layout.copy(&path, digest, *size),
+        }
+    }
+
+    async fn layer(&self, layout: &Layout, source: &LayerSource) -> Result<Packed, Error> {
+        if let Some(known) = self.store.known(source)
+            && layout.has(&known.digest, known.size)
+        {
+            return Ok(known);
+        }
+        if self.store.compression == Compression::None {
+            let packed = layout.pack(self.store.pack(source)).await?;
+            self.store.remember(source, packed);
+            return Ok(packed);
+        }
+        let (packed, path) = self.store.file(source).await?;
+        layout.copy(&path, &packed.digest, packed.size)?;
+        Ok(packed)
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    |source| Error::Write { path: path.to_owned(), source }
+}
+
+impl Layout {
+    /// Refuses a folder that holds something else.
+    pub(super) fn check(folder: &Path) -> Result<(), Error> {
+        let occupied = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        match folder.join("oci-layout").exists() || !(folder.is_file() || occupied()) {
+            true => Ok(()),
+            false => Err(Error::NotALayout(folder.to_owned())),
+        }
+    }
+
+    /// Opens a layout, or begins one in a folder that is not there or empty.
+    pub(super) fn open(folder: &Path) -> Result<Self, Error> {
+        Self::check(folder)?;
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+        let header = folder.join("oci-layout");
+        let layout = Self { folder: folder.to_owned() };
+        let blobs = layout.blobs();
+        fs::create_dir_all(&blobs).map_err(failed(&blobs))?;
+        if !header.exists() {
+            layout.replace(&header, LAYOUT.as_bytes())?;
+        }
+        Ok(layout)
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.folder.join("blobs").join("sha256")
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs().join(digest.hex())
+    }
+
+    /// Whether a blob is there with that many bytes.
+    pub(super) fn has(&self, digest: &Digest, size: u64) -> bool {
+        fs::metadata(self.blob(digest)).is_ok_and(|file| file.is_file() && file.len() == size)
+    }
+
+    /// Writes a blob from memory.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        let digest = Digest::of(bytes);
+        if self.has(&digest, bytes.len() as u64) {
+            return Ok(());
+        }
+        self.replace(&self.blob(&digest), bytes)
+    }
+
+    /// Copies a blob from a file whose bytes are known to be the digest's.
+    pub(super) fn copy(&self, from: &Path, digest: &Digest, size: u64) -> Result<(), Error> {
+        if self.has(digest, size) {
+            return Ok(());
+        }
+        let path = self.blob(digest);
+        let temporary = NamedTempFile::new_in(self.blobs()).map_err(failed(&path))?;
+        fs::copy(from, temporary.path()).map_err(failed(&path))?;
+        self.persist(temporary, &path)
+    }
+
+    /// Writes a layer as it is packed; returns what it became.
+    pub(super) async fn pack(&self, mut packing: Packing) -> Result<Packed, Error> {
+        let folder = self.blobs();
+        let mut temporary = NamedTempFile::new_in(&folder).map_err(failed(&folder))?;
+        while let Some(chunk) = packing.chunks.recv().await {
+            temporary.write_all(&chunk).map_err(failed(&folder))?;
+        }
+        let packed = packing.finish().await.map_err(Error::Pack)?;
+        self.persist(temporary, &self.blob(&packed.digest))?;
+        Ok(packed)
+    }
+
+    /// Puts an image into `index.json` under a name. What had the name, or the digest without a
+    /// name, gives way; everything else stays.
+    pub(super) fn add(&self, image: &Descriptor, name: Option<&str>) -> Result<(), Error> {
+        let path = self.folder.join("index.json");
+        // Two runs may add to one layout: the later reads what the earlier wrote.
+        let lock = File::open(self.folder.join("oci-layout")).map_err(failed(&path))?;
+        lock.lock().map_err(failed(&path))?;
+        let mut index = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<ImageIndex>(&bytes)
+                .map_err(|source| Error::Index { path: path.clone(), source })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                ImageIndex::new(Format::Oci, Vec::new(), Default::default())
+            }
+            Err(error) => return Err(failed(&path)(error)),
+        };
+        let mut entry = image.clone();
+        if let Some(name) = name {
+            entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
+        }
+        index.manifests.retain(|old| match (old.annotations.get(REF_NAME), name) {
+            (Some(old_name), Some(name)) => old_name != name,
+            (None, _) => old.digest != image.digest,
+            (Some(_), None) => true,
+        });
+        index.manifests.push(entry);
+        // Images arrive in any order; the file is the same for the same images.
+        let name = |entry: &Descriptor| entry.annotations.get(REF_NAME).cloned();
+        index.manifests.sort_by_key(|entry| (name(entry), entry.digest));
+        self.replace(&path, &index.to_bytes())
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let folder = path.parent().unwrap_or(&self.folder);
+        let mut temporary = NamedTempFile::new_in(folder).map_err(failed(path))?;
+        temporary.write_all(bytes).map_err(failed(path))?;
+        self.persist(temporary, path)
+    }
+
+    /// Renames a whole file into its place, readable by whoever may read the folder.
+    fn persist(&self, temporary: NamedTempFile, path: &Path) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::Permissions::from_mode(0o644);
+            temporary.as_file().set_permissions(mode).map_err(failed(path))?;
+        }
+        temporary.persist(path).map_err(|error| failed(path)(error.error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::MediaType;
+
+    fn names(folder: &Path) -> Vec<(Option<String>, Digest)> {
+        let bytes = fs::read(folder.join("index.json")).unwrap();
+        let index: ImageIndex = serde_json::from_slice(&bytes).unwrap();
+        let entry = |d: &Descriptor| (d.annotations.get(REF_NAME).cloned(), d.digest);
+        index.manifests.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn an_image_written_twice_stands_once_and_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::open(folder.path()).unwrap();
+        let image = |bytes: &[u8]| Descriptor::of(MediaType::ImageManifest, bytes);
+        layout.add(&image(b"one"), Some("a:latest")).unwrap();
+        layout.add(&image(b"other"), Some("b:latest")).unwrap();
+        layout.add(&image(b"two"), Some("a:latest")).unwrap();
+        layout.add(&image(b"none"), None).unwrap();
+        layout.add(&image(b"none"), None).unwrap();
+        let (a, b) = (Some("a:latest".to_owned()), Some("b:latest".to_owned()));
+        let expected =
+            [(None, Digest::of(b"none")), (a, Digest::of(b"two")), (b, Digest::of(b"other"))];
+        assert_eq!(names(folder.path()), expected);
+        assert_eq!(Layout::open(folder.path()).unwrap(), layout);
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        assert!(matches!(Layout::open(folder.path()), Err(Error::NotALayout(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_torn_blob_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::open(folder.path()).unwrap();
+        layout.write(b"blob").unwrap();
+        fs::write(layout.blob(&Digest::of(b"blob")), b"bl").unwrap();
+        layout.write(b"blob").unwrap();
+        assert_eq!(fs::read(layout.blob(&Digest::of(b"blob"))).unwrap(), b"blob");
+    }
+}

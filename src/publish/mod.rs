@@ -1,0 +1,333 @@
+//! Takes drafts of images to their destinations and says what they are called there.
+//!
+//! Knows nothing of manifests or of how an executable came to be. A layer is compressed once for
+//! all destinations; each destination is one file of this module.
+
+mod archive;
+mod blob;
+mod daemon;
+mod layout;
+mod naming;
+mod registry;
+mod sealed;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use crate::cache::Cache;
+use crate::daemon::Daemon;
+use crate::image::ImageDraft;
+use crate::oci::{Compression, Digest};
+use crate::reference::ImportPath;
+use crate::registry::Client;
+use crate::report::{Event, Reporter};
+
+pub use naming::Naming;
+pub use sealed::Sealed;
+
+use archive::Archive;
+use layout::Layout;
+use store::Store;
+
+/// How and where images of one run are published: complete.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How they are named.
+    pub naming: Naming,
+    /// Where they go; nowhere if empty.
+    pub destinations: Vec<Destination>,
+    /// How their new layers are compressed.
+    pub compression: Compression,
+    /// How many threads compress one layer.
+    pub threads: usize,
+}
+
+/// One place where images go.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// The registry that `REPO` names.
+    Registry,
+    /// A Docker Engine.
+    Daemon(Daemon),
+    /// An OCI image layout in a folder.
+    Layout(PathBuf),
+    /// An archive for `docker load`, with all images of the run.
+    Archive(PathBuf),
+}
+
+/// An image that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What is printed and put into manifests.
+    pub reference: String,
+    /// The digest of the image, or of the index of several.
+    pub digest: Digest,
+    /// A line for each thing published: the reference, and each image of an index by digest.
+    pub lines: Vec<String>,
+}
+
+/// Why an image did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The image's name is none that a registry takes.
+    #[error("could not name the image of `{import_path}`")]
+    Name {
+        /// The binary.
+        import_path: String,
+        /// Why.
+        source: <crate::oci::Repository as std::str::FromStr>::Err,
+    },
+    /// Two binaries have the same name there.
+    #[error("`{first}` and `{second}` would both be pushed to `{name}`")]
+    SameName {
+        /// One binary.
+        first: String,
+        /// The other.
+        second: String,
+        /// The name.
+        name: String,
+    },
+    /// A registry.
+    #[error("could not push the image")]
+    Registry(#[source] crate::registry::Error),
+    /// A layer.
+    #[error("could not prepare the image")]
+    Layer(#[from] store::Error),
+    /// A layout.
+    #[error("could not write the image into an OCI layout")]
+    Layout(#[source] layout::Error),
+    /// An engine.
+    #[error("could not load the image into the Docker Engine")]
+    Daemon(#[source] daemon::Error),
+    /// An archive.
+    #[error("could not write the archive of images")]
+    Archive(#[source] archive::Error),
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            Self::Daemon(error) => error.hint(),
+            Self::SameName { .. } => Some(
+                "leave out -B or --bare: the default names are unique to each import path"
+                    .to_owned(),
+            ),
+            Self::Name { .. } => Some(
+                "set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`".to_owned(),
+            ),
+            Self::Layer(error) => error.hint(),
+            Self::Layout(_) | Self::Archive(_) => None,
+        }
+    }
+}
+
+/// Publishes the images of one run.
+#[derive(Debug)]
+pub struct Publisher {
+    settings: Settings,
+    client: Client,
+    cache: Cache,
+    store: Store,
+    report: Reporter,
+    archived: Mutex<Vec<(crate::oci::Repository, ImageDraft)>>,
+}
+
+impl Publisher {
+    /// Makes a publisher. No destination is spoken to yet.
+    #[must_use]
+    pub fn new(settings: Settings, client: Client, cache: Cache, report: Reporter) -> Self {
+        let store = Store {
+            cache: cache.clone(),
+            compression: settings.compression,
+            threads: settings.threads,
+        };
+        Self { settings, client, cache, store, report, archived: Mutex::default() }
+    }
+
+    /// Refuses binaries that would land on one name, before anything is built.
+    pub fn check_names<'a>(
+        &self,
+        import_paths: impl IntoIterator<Item = &'a ImportPath>,
+    ) -> Result<(), Error> {
+        let mut seen = std::collections::BTreeMap::new();
+        for path in import_paths {
+            let name = self.settings.naming.name(path);
+            if !self.settings.naming.repo.is_empty() {
+                self.repository(path)?;
+            }
+            match seen.insert(name.clone(), path) {
+                Some(other) if other != path => {
+                    let (first, second) = (other.to_string(), path.to_string());
+                    return Err(Error::SameName { first, second, name });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses destinations that cannot take images for that many platforms, or cannot be written,
+    /// before anything is built.
+    pub fn check_destinations(&self, platforms: usize) -> Result<(), Error> {
+        for destination in &self.settings.destinations {
+            match destination {
+                Destination::Registry | Destination::Daemon(_) => {}
+                Destination::Layout(folder) => Layout::check(folder).map_err(Error::Layout)?,
+                Destination::Archive(_) if platforms > 1 => {
+                    return Err(Error::Archive(archive::Error::Platforms(platforms)));
+                }
+                Destination::Archive(path) => {
+                    archive::begin(path).map_err(Error::Archive)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the registry whether it may be pushed to, if images go to one and this never did;
+    /// before compiling, so that nobody waits for a build that cannot be pushed.
+    pub async fn check_access(&self, import_path: &ImportPath) -> Result<(), Error> {
+        if !self.settings.destinations.iter().any(|to| matches!(to, Destination::Registry)) {
+            return Ok(());
+        }
+        let repository = self.repository(import_path)?;
+        if registry::pushed_before(&self.cache, &repository) {
+            return Ok(());
+        }
+        self.client.may_push(&repository).await.map_err(Error::Registry)
+    }
+
+    fn repository(&self, import_path: &ImportPath) -> Result<crate::oci::Repository, Error> {
+        let named = self.settings.naming.repository(import_path);
+        named.map_err(|source| Error::Name { import_path: import_path.to_string(), source })
+    }
+
+    /// Takes the image of one binary, or its images for several platforms, to every destination.
+    pub async fn publish(
+        &self,
+        import_path: &ImportPath,
+        drafts: Vec<ImageDraft>,
+    ) -> Result<Published, Error> {
+        let naming = &self.settings.naming;
+        let mut pushed = None;
+        let mut loaded = None;
+        let mut written = None;
+        for destination in &self.settings.destinations {
+            match destination {
+                Destination::Registry => {
+                    let repository = self.repository(import_path)?;
+                    self.report.send(Event::Publishing { destination: repository.to_string() });
+                    let sink = registry::Sink {
+                        client: &self.client,
+                        cache: &self.cache,
+                        store: &self.store,
+                        repository,
+                        tags: &naming.tags,
+                    };
+                    pushed = Some(sink.push(&drafts).await?);
+                }
+                Destination::Daemon(daemon) => {
+                    let repository = self.repository(import_path)?;
+                    self.report.send(Event::Publishing { destination: repository.to_string() });
+                    let sink = daemon::Sink {
+                        daemon,
+                        client: &self.client,
+                        store: &self.store,
+                        repository,
+                        tags: &naming.tags,
+                        report: &self.report,
+                    };
+                    loaded = Some(sink.load(&drafts).await.map_err(Error::Daemon)?);
+                }
+                Destination::Layout(folder) => {
+                    self.report
+                        .send(Event::Publishing { destination: folder.display().to_string() });
+                    let name = naming.first_tag(import_path);
+                    let sink =
+                        layout::Sink { client: &self.client, store: &self.store, folder, name };
+                    written = Some(sink.write(&drafts).await.map_err(Error::Layout)?);
+                }
+                Destination::Archive(path) => {
+                    self.report.send(Event::Publishing { destination: path.display().to_string() });
+                    let [draft] = drafts.as_slice() else {
+                        return Err(Error::Archive(archive::Error::Platforms(drafts.len())));
+                    };
+                    let repository = self.repository(import_path)?;
+                    self.archived
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((repository, draft.clone()));
+                    if written.is_none() {
+                        written = Some(self.seal(&drafts).await?);
+                    }
+                }
+            }
+        }
+        let (reference, sealed) = match (pushed, loaded, written) {
+            (Some(sealed), _, _) | (None, None, Some(sealed)) => {
+                (naming.pushed(import_path, sealed.digest()), sealed)
+            }
+            (None, Some(image), _) => {
+                (naming.loaded(import_path, image.config_digest()), Sealed::Image(image))
+            }
+            (None, None, None) => {
+                let sealed = self.seal(&drafts).await?;
+                (naming.unpushed(import_path, sealed.digest()), sealed)
+            }
+        };
+        self.report.send(Event::Published { reference: reference.clone() });
+        let name = naming.name(import_path);
+        let children = sealed.children().into_iter().map(|digest| format!("{name}@{digest}"));
+        let lines = std::iter::once(reference.clone()).chain(children).collect();
+        Ok(Published { digest: sealed.digest(), reference, lines })
+    }
+
+    /// Ends the run: writes what is written once for all images.
+    pub async fn finish(&self) -> Result<(), Error> {
+        let mut images =
+            std::mem::take(&mut *self.archived.lock().unwrap_or_else(PoisonError::into_inner));
+        // Images arrive in any order; the archive is the same for the same images.
+        images.sort_by_key(|(repository, _)| repository.to_string());
+        let tags = &self.settings.naming.tags;
+        let named: Vec<_> = images
+            .iter()
+            .map(|(repository, draft)| archive::Named {
+                draft,
+                names: tags.iter().map(|tag| repository.tagged(tag.clone())).collect(),
+                tag_digest: None,
+            })
+            .collect();
+        for destination in &self.settings.destinations {
+            if let Destination::Archive(path) = destination {
+                let archive = Archive { path, store: &self.store, client: &self.client };
+                archive.write(&named).await.map_err(Error::Archive)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The finished image of drafts whose layers go nowhere: each is packed, and kept for later.
+    async fn seal(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
+        let mut packed = Vec::new();
+        for draft in drafts {
+            let mut layers = Vec::new();
+            for source in draft.sources() {
+                layers.push(match self.store.compression {
+                    Compression::None => self.store.measure(source).await?,
+                    Compression::Gzip { .. } | Compression::Zstd { .. } => {
+                        match self.store.known(source) {
+                            Some(packed) => packed,
+                            None => self.store.file(source).await?.0,
+                        }
+                    }
+                });
+            }
+            packed.push(layers);
+        }
+        Ok(Sealed::new(drafts, &packed, self.store.compression))
+    }
+}

@@ -1,0 +1,111 @@
+//! What an image is called at its destination, and what is printed for it: ko's rules.
+
+use crate::oci::{Digest, Repository, Tag};
+use crate::reference::{ImportPath, NameStyle};
+
+/// How images of one run are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// `REPO`; may be empty where nothing is pushed.
+    pub repo: String,
+    /// How the import path follows it.
+    pub style: NameStyle,
+    /// The tags; none pushes by digest alone.
+    pub tags: Vec<Tag>,
+    /// Whether the tag is printed instead of the digest.
+    pub tag_only: bool,
+}
+
+impl Naming {
+    /// The image's repository, as text.
+    #[must_use]
+    pub fn name(&self, import_path: &ImportPath) -> String {
+        import_path.repository(&self.repo, self.style)
+    }
+
+    /// The image's repository at a registry.
+    pub fn repository(
+        &self,
+        import_path: &ImportPath,
+    ) -> Result<Repository, <Repository as std::str::FromStr>::Err> {
+        self.name(import_path).parse()
+    }
+
+    /// What is printed for an image that was pushed, or written to a layout or an archive: by
+    /// digest, with the tag where there is just one that says something.
+    #[must_use]
+    pub fn pushed(&self, import_path: &ImportPath, digest: Digest) -> String {
+        let name = self.name(import_path);
+        match self.tags.as_slice() {
+            [tag] if self.tag_only => format!("{name}:{tag}"),
+            [tag] if *tag != Tag::latest() => format!("{name}:{tag}@{digest}"),
+            _ => format!("{name}@{digest}"),
+        }
+    }
+
+    /// What is printed for an image that went nowhere: with its first tag.
+    #[must_use]
+    pub fn unpushed(&self, import_path: &ImportPath, digest: Digest) -> String {
+        let name = self.name(import_path);
+        let latest = Tag::latest();
+        let tag = self.tags.first().unwrap_or(&latest);
+        if self.tag_only { format!("{name}:{tag}") } else { format!("{name}:{tag}@{digest}") }
+    }
+
+    /// What is printed for an image in a daemon: the digest of its configuration as a tag, since a
+    /// daemon's images have no digest until they are pushed.
+    #[must_use]
+    pub fn loaded(&self, import_path: &ImportPath, config: Digest) -> String {
+        format!("{}:{}", self.name(import_path), config.hex())
+    }
+
+    /// The image under its first tag, as a layout names it.
+    #[must_use]
+    pub fn first_tag(&self, import_path: &ImportPath) -> String {
+        let latest = Tag::latest();
+        format!("{}:{}", self.name(import_path), self.tags.first().unwrap_or(&latest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn naming(tags: &[&str], tag_only: bool) -> Naming {
+        Naming {
+            repo: "r.example/t".to_owned(),
+            style: NameStyle::Base,
+            tags: tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+            tag_only,
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_what_ko_prints() {
+        let path = ImportPath::new("github.com/a/link", None);
+        let digest = Digest::of(b"");
+        let printed = |tags: &[&str], only| naming(tags, only).pushed(&path, digest);
+        assert_eq!(printed(&["latest"], false), format!("r.example/t/link@{digest}"));
+        assert_eq!(printed(&["v1"], false), format!("r.example/t/link:v1@{digest}"));
+        assert_eq!(printed(&["v1", "latest"], false), format!("r.example/t/link@{digest}"));
+        assert_eq!(printed(&[], false), format!("r.example/t/link@{digest}"));
+        assert_eq!(printed(&["v1"], true), "r.example/t/link:v1");
+        let unpushed = |tags: &[&str], only| naming(tags, only).unpushed(&path, digest);
+        assert_eq!(unpushed(&["latest"], false), format!("r.example/t/link:latest@{digest}"));
+        assert_eq!(unpushed(&["v1", "v2"], false), format!("r.example/t/link:v1@{digest}"));
+        assert_eq!(unpushed(&["v1"], true), "r.example/t/link:v1");
+        assert_eq!(
+            naming(&[], false).loaded(&path, digest),
+            format!("r.example/t/link:{}", digest.hex())
+        );
+    }
+
+    #[test]
+    fn every_name_is_one_that_the_distribution_spec_allows() {
+        for element in ["a__b", "a___b", "a._b", "-a-", "_x", "é", "a--b", "a b", "A", "..", "a_"]
+        {
+            let path = ImportPath::new(element, None);
+            assert!(naming(&[], false).repository(&path).is_ok(), "{element}");
+        }
+    }
+}

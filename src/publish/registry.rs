@@ -1,0 +1,283 @@
+//! Images to a registry: what is there is not sent, an index's images go first and by digest, the
+//! tag last.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use futures_util::future::{join, try_join_all};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::sealed::Sealed;
+use super::store::{self, Store};
+use super::{Error, blob};
+use crate::cache::Cache;
+use crate::image::ImageDraft;
+use crate::oci::{
+    BlobSource, Compression, Descriptor, Digest, Layer, LayerSource, Packed, Repository, Tag,
+};
+use crate::registry::{BlobBody, Client, Mounted, Streamed};
+
+/// How many blobs of one image travel at once.
+const AT_ONCE: usize = 4;
+
+/// How many digests are remembered to be in one repository.
+const REMEMBERED: usize = 64;
+
+/// A repository that one binary's images are pushed to.
+pub(super) struct Sink<'a> {
+    pub(super) client: &'a Client,
+    pub(super) cache: &'a Cache,
+    pub(super) store: &'a Store,
+    pub(super) repository: Repository,
+    pub(super) tags: &'a [Tag],
+}
+
+/// The records of what is where.
+const PRESENT: &str = "present";
+
+fn key(repository: &Repository) -> Digest {
+    Digest::of(repository.to_string().as_bytes())
+}
+
+/// Whether this machine has pushed to a repository before.
+pub(super) fn pushed_before(cache: &Cache, repository: &Repository) -> bool {
+    cache.record::<Hints>(PRESENT, &key(repository)).is_some()
+}
+
+/// What is known to be in the repository without asking. Only a hint: a registry may be emptied.
+type Hints = BTreeSet<Digest>;
+
+impl Sink<'_> {
+    /// Pushes what is not there yet.
+    pub(super) async fn push(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
+        if let Some(sealed) = self.known(drafts)
+            && self.is_there(&sealed).await?
+        {
+            return Ok(sealed);
+        }
+        match self.push_with(drafts, self.hints()).await {
+            Err(Error::Registry(error)) if error.is_missing_blob() => {
+                self.cache.remove_record(PRESENT, &key(&self.repository));
+                self.push_with(drafts, Hints::new()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The finished image, if all its layers were packed before.
+    fn known(&self, drafts: &[ImageDraft]) -> Option<Sealed> {
+        let layers = |draft: &ImageDraft| {
+            draft
+                .sources()
+                .iter()
+                .map(|source| self.store.known(source))
+                .collect::<Option<Vec<_>>>()
+        };
+        let packed = drafts.iter().map(layers).collect::<Option<Vec<_>>>()?;
+        Some(Sealed::new(drafts, &packed, self.store.compression))
+    }
+
+    /// Whether every tag, or without tags the digest, already is this image.
+    async fn is_there(&self, sealed: &Sealed) -> Result<bool, Error> {
+        let mut wanted: Vec<_> =
+            self.tags.iter().map(|tag| self.repository.tagged(tag.clone())).collect();
+        if wanted.is_empty() {
+            wanted.push(self.repository.at(sealed.digest()));
+        }
+        let found = try_join_all(wanted.iter().map(|image| self.client.find_manifest(image)));
+        let found = found.await.map_err(Error::Registry)?;
+        Ok(found.iter().all(|found| found.as_ref().is_some_and(|d| d.digest == sealed.digest())))
+    }
+
+    async fn push_with(&self, drafts: &[ImageDraft], mut hints: Hints) -> Result<Sealed, Error> {
+        let mut base: Vec<&(Layer, BlobSource)> =
+            drafts.iter().flat_map(ImageDraft::base_layers).collect();
+        base.sort_by_key(|(layer, _)| layer.descriptor.digest);
+        base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
+        base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
+        let base_layers = stream::iter(base.iter())
+            .map(async |(layer, blob)| self.base_layer(&layer.descriptor, blob).await)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<Vec<()>>();
+        let sources = drafts.iter().flat_map(ImageDraft::sources);
+        let layers = stream::iter(sources)
+            .map(async |source| self.layer(source).await)
+            .buffered(AT_ONCE)
+            .try_collect::<Vec<Packed>>();
+        let (base_layers, layers) = join(base_layers, layers).await;
+        base_layers?;
+        let mut layers = layers?.into_iter();
+        let packed: Vec<Vec<Packed>> = drafts
+            .iter()
+            .map(|draft| layers.by_ref().take(draft.sources().len()).collect())
+            .collect();
+        let sealed = Sealed::new(drafts, &packed, self.store.compression);
+        for image in sealed.images() {
+            let config = Descriptor::new(
+                drafts[0].format().config(),
+                image.config_digest(),
+                image.config().len() as u64,
+            );
+            let body = BlobBody::Bytes(image.config().clone());
+            let pushed = self.client.push_blob(&self.repository, &config, body).await;
+            pushed.map_err(Error::Registry)?;
+        }
+        self.push_manifests(&sealed).await?;
+        hints.extend(base.iter().map(|(layer, _)| layer.descriptor.digest));
+        self.remember(hints);
+        Ok(sealed)
+    }
+
+    /// The images of an index by digest, then each tag, or the digest where there is no tag.
+    async fn push_manifests(&self, sealed: &Sealed) -> Result<(), Error> {
+        if let Sealed::Index(index) = sealed {
+            for image in index.images() {
+                self.push_manifest(None, image.descriptor(), image.manifest()).await?;
+            }
+        }
+        if self.tags.is_empty() {
+            self.push_manifest(None, sealed.descriptor(), sealed.bytes()).await?;
+        }
+        for tag in self.tags {
+            self.push_manifest(Some(tag), sealed.descriptor(), sealed.bytes()).await?;
+        }
+        Ok(())
+    }
+
+    async fn push_manifest(
+        &self,
+        tag: Option<&Tag>,
+        descriptor: &Descriptor,
+        bytes: &Bytes,
+    ) -> Result<(), Error> {
+        let media_type = &descriptor.media_type;
+        let pushed = self.client.push_manifest(&self.repository, tag, media_type, bytes.clone());
+        match (pushed.await, tag) {
+            (Ok(_), _) => Ok(()),
+            (Err(error), Some(tag)) if self.already_is(tag, descriptor, &error).await => Ok(()),
+            (Err(error), _) => Err(Error::Registry(error)),
+        }
+    }
+
+    /// Whether a tag that the registry refused to set is this image: one that may never be changed
+    /// may not be set again either.
+    async fn already_is(
+        &self,
+        tag: &Tag,
+        descriptor: &Descriptor,
+        error: &crate::registry::Error,
+    ) -> bool {
+        let refused = error.status().is_some_and(|status| status.is_client_error());
+        if !refused || error.is_missing_blob() {
+            return false;
+        }
+        let found = self.client.find_manifest(&self.repository.tagged(tag.clone())).await;
+        matches!(found, Ok(Some(found)) if found.digest == descriptor.digest)
+    }
+
+    /// A layer of the base: mounted from its own repository on the same registry, else copied.
+    async fn base_layer(&self, descriptor: &Descriptor, blob: &BlobSource) -> Result<(), Error> {
+        let there = self.client.has_blob(&self.repository, &descriptor.digest).await;
+        if there.map_err(Error::Registry)? {
+            return Ok(());
+        }
+        if let BlobSource::Registry(from) = blob
+            && from.registry() == self.repository.registry()
+        {
+            let mounted = self.client.mount_blob(&self.repository, from, &descriptor.digest).await;
+            if matches!(mounted.map_err(Error::Registry)?, Mounted::Yes) {
+                return Ok(());
+            }
+        }
+        let body = blob::fetch(self.client, blob, descriptor).await.map_err(Error::Registry)?;
+        let pushed = self.client.push_blob(&self.repository, descriptor, body.into()).await;
+        pushed.map_err(Error::Registry)
+    }
+
+    /// A new layer, by the shortest way that is open: known to be there, sent from the cache, or
+    /// packed, digested, kept and sent at once.
+    async fn layer(&self, source: &LayerSource) -> Result<Packed, Error> {
+        if let Some(packed) = self.store.known(source) {
+            let there = self.client.has_blob(&self.repository, &packed.digest).await;
+            if there.map_err(Error::Registry)? {
+                return Ok(packed);
+            }
+            if let Some(path) = self.store.kept(&packed) {
+                match self.push_file(packed, path).await {
+                    // Someone wrote into the cache; packing anew costs time and nothing else.
+                    Err(Error::Registry(error)) if error.is_wrong_file() => {
+                        self.store.cache.remove_blob(&packed.digest);
+                    }
+                    outcome => return outcome,
+                }
+            }
+        }
+        self.stream(source).await
+    }
+
+    fn descriptor(&self, packed: &Packed) -> Descriptor {
+        let format = crate::oci::Format::Oci;
+        Descriptor::new(format.layer(self.store.compression), packed.digest, packed.size)
+    }
+
+    async fn push_file(&self, packed: Packed, path: std::path::PathBuf) -> Result<Packed, Error> {
+        let descriptor = self.descriptor(&packed);
+        let pushed =
+            self.client.push_blob(&self.repository, &descriptor, BlobBody::File(path)).await;
+        pushed.map_err(Error::Registry)?;
+        Ok(packed)
+    }
+
+    /// Packs a layer once: to the registry and, if it is compressed, at the same time into the
+    /// cache. If the registry takes no streams, or the connection breaks, it is sent again whole.
+    async fn stream(&self, source: &LayerSource) -> Result<Packed, Error> {
+        let purpose = source.purpose;
+        let keep = |source| store::Error::Keep { purpose, source };
+        let kept = self.store.compression != Compression::None;
+        let mut writer = kept.then(|| self.store.cache.write_blob().map_err(keep)).transpose()?;
+        let mut packing = self.store.pack(source);
+        let (sender, pieces) = mpsc::channel(2);
+        let (tell, told) = oneshot::channel();
+        let upload = self.client.push_stream(&self.repository, pieces, async { told.await.ok() });
+        let pack = async {
+            let mut listening = true;
+            while let Some(chunk) = packing.chunks.recv().await {
+                if let Some(writer) = &mut writer {
+                    let written = writer.write_all(&chunk);
+                    written.map_err(|source| store::Error::Write { purpose, source })?;
+                }
+                // An upload that ended early is looked at below; the bytes are still wanted here.
+                listening = listening && sender.send(chunk).await.is_ok();
+            }
+            let packed = packing.finish().await;
+            let packed = packed.map_err(|source| store::Error::Pack { purpose, source })?;
+            if let Some(writer) = writer {
+                writer.commit(Some(&packed.digest)).map_err(keep)?;
+            }
+            let _ = tell.send(packed.digest);
+            drop(sender);
+            Ok::<_, store::Error>(packed)
+        };
+        let (streamed, packed) = join(upload, pack).await;
+        let packed = packed?;
+        self.store.remember(source, packed);
+        match streamed.map_err(Error::Registry)? {
+            Streamed::Done(_) => Ok(packed),
+            Streamed::Refused(_) => {
+                let (packed, path) = self.store.file(source).await?;
+                self.push_file(packed, path).await
+            }
+        }
+    }
+
+    fn hints(&self) -> Hints {
+        self.cache.record(PRESENT, &key(&self.repository)).unwrap_or_default()
+    }
+
+    fn remember(&self, hints: Hints) {
+        let hints: Hints = hints.into_iter().take(REMEMBERED).collect();
+        let _ = self.cache.put_record(PRESENT, &key(&self.repository), &hints);
+    }
+}

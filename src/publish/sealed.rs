@@ -1,0 +1,85 @@
+//! A finished image, or the finished images of several platforms under their index.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::image::ImageDraft;
+use crate::oci::{Compression, Descriptor, Digest, Format, Image, IndexedImages, Packed};
+
+/// What is published under one name.
+#[derive(Clone, Debug)]
+pub enum Sealed {
+    /// One platform.
+    Image(Image),
+    /// Several platforms.
+    Index(IndexedImages),
+}
+
+impl Sealed {
+    /// Finishes drafts whose new layers are packed: one list of layers for each draft.
+    #[must_use]
+    pub(super) fn new(
+        drafts: &[ImageDraft],
+        packed: &[Vec<Packed>],
+        compression: Compression,
+    ) -> Self {
+        let mut images: Vec<Image> = drafts
+            .iter()
+            .zip(packed)
+            .map(|(draft, packed)| {
+                let layer = |packed: &Packed| packed.layer(draft.format(), compression);
+                draft.seal(&packed.iter().map(layer).collect::<Vec<_>>())
+            })
+            .collect();
+        if images.len() == 1 {
+            return Self::Image(images.remove(0));
+        }
+        // The images' own family: compressed by zstd they are OCI's, whatever their base was.
+        let family = images.first().and_then(|image| Format::of(&image.descriptor().media_type));
+        let format = family.unwrap_or(Format::Oci);
+        Self::Index(IndexedImages::new(format, images, BTreeMap::new()))
+    }
+
+    /// The images, one a platform.
+    #[must_use]
+    pub fn images(&self) -> &[Image] {
+        match self {
+            Self::Image(image) => std::slice::from_ref(image),
+            Self::Index(index) => index.images(),
+        }
+    }
+
+    /// Describes the manifest or index.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        match self {
+            Self::Image(image) => image.descriptor(),
+            Self::Index(index) => index.descriptor(),
+        }
+    }
+
+    /// The bytes of the manifest or index.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Image(image) => image.manifest(),
+            Self::Index(index) => index.index(),
+        }
+    }
+
+    /// The digest of the manifest or index.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.descriptor().digest
+    }
+
+    /// The digests of an index's images; none for a single image.
+    #[must_use]
+    pub fn children(&self) -> Vec<Digest> {
+        match self {
+            Self::Image(_) => Vec::new(),
+            Self::Index(index) => index.images().iter().map(Image::digest).collect(),
+        }
+    }
+}
