@@ -22,3 +22,4 @@ pub mod registry;
 pub mod daemon;
 pub mod image;
 pub mod publish;
+pub mod cluster;

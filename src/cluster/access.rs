@@ -1,0 +1,379 @@
+//! Which cluster, as whom, in which namespace: kubeconfig files or a pod's service account.
+//!
+//! Everything is given as values. Of the environment kube itself would read `KUBECONFIG`, which
+//! this never asks it to, and `HTTPS_PROXY`, which a stated proxy keeps it from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+
+/// How the cluster is found and spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The kubeconfig files, merged as kubectl does: the first to state something wins, and of
+    /// several files those that do not exist are passed over.
+    pub kubeconfig: Vec<PathBuf>,
+    /// The service account that serves where no kubeconfig file exists.
+    pub in_cluster: Option<ServiceAccount>,
+    /// The context; without one, the kubeconfig's `current-context`.
+    pub context: Option<String>,
+    /// The namespace that was asked for (`-n`); without one, the context's, else `default`.
+    pub namespace: Option<String>,
+    /// The name under which fields are managed.
+    pub field_manager: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// The contexts that may be used; none means any.
+    pub allow_contexts: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kubeconfig: Vec::new(),
+            in_cluster: None,
+            context: None,
+            namespace: None,
+            field_manager: "ko-rs".to_owned(),
+            timeout: Duration::from_secs(30),
+            allow_contexts: Vec::new(),
+        }
+    }
+}
+
+/// What a pod knows of the cluster that it runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// The API server: `https://10.96.0.1:443`.
+    pub server: String,
+    /// The file with the bearer token.
+    pub token_file: PathBuf,
+    /// The file with the certificate authorities.
+    pub authority_file: PathBuf,
+    /// The pod's own namespace.
+    pub namespace: Option<String>,
+}
+
+/// The context that stands for a pod's service account.
+const IN_CLUSTER: &str = "in-cluster";
+
+/// How long a server may take to accept a connection; one that is gone must not cost half a
+/// minute.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The cluster that the settings chose.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) config: kube::Config,
+    pub(super) context: String,
+    pub(super) server: String,
+    pub(super) namespace: String,
+    /// The namespace that the user insists on.
+    pub(super) insisted: Option<String>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// Why no cluster could be chosen. Never shows a line of a kubeconfig: it holds credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// None of the files exists.
+    #[error("no kubeconfig: {}", paths(.0))]
+    NoKubeconfig(Vec<PathBuf>),
+    /// A file cannot be used.
+    #[error("could not read kubeconfig {}: {reason}", .path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why, without a line of it.
+        reason: String,
+    },
+    /// No context was chosen.
+    #[error("no context is chosen: the kubeconfig has no `current-context`")]
+    NoContext {
+        /// The contexts there are.
+        known: Vec<String>,
+    },
+    /// The chosen context is in no file.
+    #[error("no context `{context}` in the kubeconfig")]
+    UnknownContext {
+        /// The chosen one.
+        context: String,
+        /// The contexts there are.
+        known: Vec<String>,
+    },
+    /// The context is not among those that may be used.
+    #[error("context `{context}` is not among those that may be used")]
+    NotAllowed {
+        /// The chosen one.
+        context: String,
+        /// Those that may be used.
+        allowed: Vec<String>,
+    },
+    /// What the context says cannot be used.
+    #[error("context `{context}` cannot be used: {reason}")]
+    Context {
+        /// The chosen one.
+        context: String,
+        /// Why, without a credential.
+        reason: String,
+    },
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "none was named".to_owned();
+    }
+    let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    format!("{} does not exist", paths.join(", "))
+}
+
+impl AccessError {
+    /// The way out, where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoKubeconfig(_) => {
+                Some("name one with --kubeconfig or KUBECONFIG; `ko-rs resolve` needs none".into())
+            }
+            Self::NoContext { known } | Self::UnknownContext { known, .. } if known.is_empty() => {
+                Some("the kubeconfig states no context at all".to_owned())
+            }
+            Self::NoContext { known } | Self::UnknownContext { known, .. } => {
+                Some(format!("--context is one of {}", known.join(", ")))
+            }
+            Self::NotAllowed { allowed, .. } => Some(format!(
+                "choose one of {} with --context, or add this one to `allowContexts`",
+                allowed.join(", ")
+            )),
+            Self::Kubeconfig { .. } | Self::Context { .. } => None,
+        }
+    }
+}
+
+impl Access {
+    /// Reads what the settings name, and sends nothing.
+    pub(super) async fn new(settings: &Settings) -> Result<Self, AccessError> {
+        let found = read(&settings.kubeconfig)?;
+        let mut access = match (found, &settings.in_cluster) {
+            (Some(kubeconfig), _) => from_kubeconfig(kubeconfig, settings.context.as_ref()).await?,
+            (None, Some(account)) => from_service_account(account)?,
+            (None, None) => return Err(AccessError::NoKubeconfig(settings.kubeconfig.clone())),
+        };
+        let allowed = &settings.allow_contexts;
+        if !allowed.is_empty() && !allowed.contains(&access.context) {
+            let context = access.context;
+            return Err(AccessError::NotAllowed { context, allowed: allowed.clone() });
+        }
+        if let Some(namespace) = &settings.namespace {
+            access.namespace.clone_from(namespace);
+            access.insisted = Some(namespace.clone());
+        }
+        access.config.connect_timeout = Some(CONNECT.min(settings.timeout));
+        access.config.default_retry = false;
+        Ok(access)
+    }
+}
+
+/// The files as one; nothing where none of them exists.
+fn read(paths: &[PathBuf]) -> Result<Option<Kubeconfig>, AccessError> {
+    let mut merged: Option<Kubeconfig> = None;
+    for path in paths.iter().filter(|path| !path.as_os_str().is_empty()) {
+        let failed = |error: &KubeconfigError| AccessError::Kubeconfig {
+            path: path.clone(),
+            reason: reason(error),
+        };
+        let next = match Kubeconfig::read_from(path) {
+            Ok(next) => next,
+            Err(KubeconfigError::ReadConfig(error, _))
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                continue;
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        merged = Some(match merged {
+            Some(merged) => merged.merge(next).map_err(|error| failed(&error))?,
+            None => next,
+        });
+    }
+    Ok(merged)
+}
+
+/// An error of kube's in words that cannot hold a credential: its YAML errors quote the text.
+fn reason(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => error.location().map_or_else(
+            || "it is not a kubeconfig".to_owned(),
+            |at| format!("it is not a kubeconfig (line {}, column {})", at.line(), at.column()),
+        ),
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+async fn from_kubeconfig(
+    mut kubeconfig: Kubeconfig,
+    asked: Option<&String>,
+) -> Result<Access, AccessError> {
+    let known = || kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+    let current = kubeconfig.current_context.as_ref().filter(|name| !name.is_empty());
+    let Some(context) = asked.or(current).cloned() else {
+        return Err(AccessError::NoContext { known: known() });
+    };
+    if !kubeconfig.contexts.iter().any(|named| named.name == context) {
+        return Err(AccessError::UnknownContext { context, known: known() });
+    }
+    let unusable = |reason| AccessError::Context { context: context.clone(), reason };
+    // A proxy that is stated keeps kube from looking for one in the environment.
+    let mut proxied = Vec::new();
+    for named in &mut kubeconfig.clusters {
+        let Some(cluster) = &mut named.cluster else { continue };
+        match cluster.proxy_url.as_deref() {
+            Some(url) if !url.is_empty() => proxied.push(named.name.clone()),
+            _ => cluster.proxy_url = Some("http://proxy.invalid".to_owned()),
+        }
+    }
+    let cluster = kubeconfig
+        .contexts
+        .iter()
+        .find(|named| named.name == context)
+        .and_then(|named| named.context.as_ref())
+        .map(|context| context.cluster.clone());
+    let options = KubeConfigOptions { context: Some(context.clone()), ..Default::default() };
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| unusable(reason(&error)))?;
+    if !cluster.is_some_and(|cluster| proxied.contains(&cluster)) {
+        config.proxy_url = None;
+    }
+    let namespace = match config.default_namespace.as_str() {
+        "" => "default".to_owned(),
+        stated => stated.to_owned(),
+    };
+    let server = shown(&config.cluster_url);
+    Ok(Access { config, context, server, namespace, insisted: None })
+}
+
+fn from_service_account(account: &ServiceAccount) -> Result<Access, AccessError> {
+    let context = IN_CLUSTER.to_owned();
+    let unusable = |reason| AccessError::Context { context: context.clone(), reason };
+    let url: http::Uri =
+        account.server.parse().map_err(|_| unusable("its server is no URL".to_owned()))?;
+    let Some(token_file) = account.token_file.to_str() else {
+        return Err(unusable("the path of its token is not UTF-8".to_owned()));
+    };
+    let mut config = kube::Config::new(url);
+    config.auth_info.token_file = Some(token_file.to_owned());
+    config.root_cert_file = Some(account.authority_file.clone());
+    let server = shown(&config.cluster_url);
+    let namespace = account.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    Ok(Access { config, context, server, namespace, insisted: None })
+}
+
+/// A server's URL without user, password and trailing slash.
+fn shown(url: &http::Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or("https");
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", url.path().trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KUBECONFIG: &str = "apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: c, cluster: {server: 'https://u:p@127.0.0.1:8443/'}}]
+users: [{name: u, user: {token: s3cret}}]
+contexts:
+- {name: here, context: {cluster: c, user: u}}
+- {name: there, context: {cluster: c, user: u, namespace: shop}}
+";
+
+    fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, Settings) {
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = files
+            .iter()
+            .map(|(name, text)| {
+                let path = folder.path().join(name);
+                std::fs::write(&path, text).unwrap();
+                path
+            })
+            .collect();
+        (folder, Settings { kubeconfig, ..Settings::default() })
+    }
+
+    #[tokio::test]
+    async fn a_context_gives_server_and_namespace() {
+        let (_folder, mut settings) = written(&[("a", KUBECONFIG)]);
+        let access = Access::new(&settings).await.unwrap();
+        assert_eq!((access.context.as_str(), access.namespace.as_str()), ("here", "default"));
+        assert_eq!(access.server, "https://127.0.0.1:8443");
+        assert_eq!(access.config.proxy_url, None);
+        settings.context = Some("there".to_owned());
+        assert_eq!(Access::new(&settings).await.unwrap().namespace, "shop");
+        settings.namespace = Some("mine".to_owned());
+        let access = Access::new(&settings).await.unwrap();
+        assert_eq!((access.namespace.as_str(), access.insisted.as_deref()), ("mine", Some("mine")));
+    }
+
+    #[tokio::test]
+    async fn of_several_files_the_first_to_state_something_wins_and_missing_ones_are_passed_over() {
+        let second = KUBECONFIG.replace("127.0.0.1", "other").replace("here", "elsewhere");
+        let (folder, mut settings) = written(&[("a", KUBECONFIG), ("b", &second)]);
+        settings.kubeconfig.insert(0, folder.path().join("none"));
+        settings.kubeconfig.insert(0, PathBuf::new());
+        assert_eq!(Access::new(&settings).await.unwrap().server, "https://127.0.0.1:8443");
+        settings.context = Some("elsewhere".to_owned());
+        assert_eq!(Access::new(&settings).await.unwrap().context, "elsewhere");
+        settings.kubeconfig.truncate(2);
+        let error = Access::new(&settings).await.unwrap_err();
+        assert!(error.to_string().contains("none` does not exist"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_context_names_those_there_are_and_only_allowed_ones_are_used() {
+        let (_folder, mut settings) = written(&[("a", KUBECONFIG)]);
+        settings.context = Some("gone".to_owned());
+        let error = Access::new(&settings).await.unwrap_err();
+        assert_eq!(error.hint().unwrap(), "--context is one of here, there");
+        settings.context = None;
+        settings.allow_contexts = vec!["there".to_owned()];
+        let error = Access::new(&settings).await.unwrap_err();
+        assert_eq!(error.to_string(), "context `here` is not among those that may be used");
+    }
+
+    #[tokio::test]
+    async fn a_broken_kubeconfig_is_named_and_never_quoted() {
+        let broken = KUBECONFIG.replace("{token: s3cret}", "{token: {s3cret}");
+        let (_folder, settings) = written(&[("a", &broken)]);
+        let error = Access::new(&settings).await.unwrap_err();
+        assert!(error.to_string().contains("it is not a kubeconfig (line"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+
+    #[tokio::test]
+    async fn where_no_kubeconfig_exists_a_service_account_serves() {
+        let settings = Settings {
+            in_cluster: Some(ServiceAccount {
+                server: "https://10.96.0.1:443".to_owned(),
+                token_file: "/token".into(),
+                authority_file: "/ca.crt".into(),
+                namespace: Some("builds".to_owned()),
+            }),
+            ..Settings::default()
+        };
+        let access = Access::new(&settings).await.unwrap();
+        assert_eq!((access.context.as_str(), access.namespace.as_str()), ("in-cluster", "builds"));
+    }
+}
