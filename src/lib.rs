@@ -8,7 +8,7 @@
 //!             manifests      reference       cargo     cargo        image       publish                     manifests
 //! ```
 //!
-//! Read `pipeline` and you have read the program. The words that Kubernetes, OCI and Cargo share
+//! Read [`pipeline`] and you have read the program. The words that Kubernetes, OCI and Cargo share
 //! are told apart in ARCHITECTURE.md.
 
 pub mod report;
@@ -23,3 +23,6 @@ pub mod daemon;
 pub mod image;
 pub mod publish;
 pub mod cluster;
+pub mod pipeline;
+pub mod settings;
+pub mod cli;

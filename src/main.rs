@@ -1,3 +1,7 @@
 //! The `ko-rs` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ko_rs::cli::run(std::env::args_os())
+}

@@ -1,0 +1,257 @@
+//! The command line: subcommands, and the flags that the table of settings gives each of them.
+
+use std::collections::BTreeMap;
+
+use clap::builder::styling::Styles;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::settings::Flags;
+use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
+
+/// A subcommand with what only it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subcommand {
+    Build { crates: Vec<String>, workspace: bool },
+    Resolve,
+    Apply,
+    Create,
+    Delete,
+    Version,
+    Completion(clap_complete::Shell),
+}
+
+/// A subcommand's name, one line about it, and the scopes of settings that it has.
+struct Described {
+    name: &'static str,
+    about: &'static str,
+    scopes: &'static [Scope],
+}
+
+const COMMANDS: &[Described] = &[
+    Described {
+        name: "build",
+        about: "Build images of crates, publish them and print their names",
+        scopes: &[Scope::Images],
+    },
+    Described {
+        name: "resolve",
+        about: "Print manifests with the images of their references built, published and put in",
+        scopes: &[Scope::Manifests, Scope::Images],
+    },
+    Described {
+        name: "apply",
+        about: "Resolve manifests and apply them to a cluster",
+        scopes: &[Scope::Manifests, Scope::Images, Scope::Cluster, Scope::Changes],
+    },
+    Described {
+        name: "create",
+        about: "Resolve manifests and create their objects in a cluster",
+        scopes: &[Scope::Manifests, Scope::Images, Scope::Cluster, Scope::Changes],
+    },
+    Described {
+        name: "delete",
+        about: "Delete the objects of manifests from a cluster; builds nothing",
+        scopes: &[Scope::Manifests, Scope::Cluster, Scope::Delete],
+    },
+];
+
+/// Flags of ko that have no meaning for Rust, and what to do instead.
+const FOREIGN: &[(&str, &str)] = &[
+    ("ldflags", "set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS"),
+    ("disable-optimizations", "use --profile=dev"),
+    ("debug", "use --profile=dev and attach a debugger: gdb or lldb read the executable's symbols"),
+    ("sbom-dir", "no bill of materials is written yet; leave it out"),
+];
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    let mut command = Command::new("ko-rs")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Builds Rust crates into container images, publishes them and applies manifests")
+        .styles(Styles::plain())
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .infer_long_args(false)
+        .args(flags(&[Scope::Everywhere]).map(|arg| arg.global(true)));
+    for described in COMMANDS {
+        let mut subcommand = Command::new(described.name).about(described.about);
+        subcommand = subcommand.args(flags(described.scopes)).args(foreign(described.scopes));
+        command = command.subcommand(match described.name {
+            "build" => subcommand
+                .visible_alias("publish")
+                .arg(
+                    Arg::new("crates")
+                        .value_name("CRATE")
+                        .num_args(0..)
+                        .help("Package, folder (`.`, `./svc/link`) or import path, with `#BIN` or not; `.` if none is given"),
+                )
+                .arg(
+                    Arg::new("package")
+                        .short('p')
+                        .long("package")
+                        .value_name("PACKAGE")
+                        .action(ArgAction::Append)
+                        .help("Package to build; may be repeated"),
+                )
+                .arg(
+                    Arg::new("workspace")
+                        .long("workspace")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with_all(["crates", "package"])
+                        .help("Build every package of the workspace that has a binary"),
+                ),
+            _ => subcommand,
+        });
+    }
+    command
+        .subcommand(
+            Command::new("version").about("Print the version; with -v the base image's too"),
+        )
+        .subcommand(
+            Command::new("completion").about("Print completions for a shell").arg(
+                Arg::new("shell")
+                    .required(true)
+                    .value_parser(clap::value_parser!(clap_complete::Shell)),
+            ),
+        )
+}
+
+fn flags(scopes: &'static [Scope]) -> impl Iterator<Item = Arg> {
+    SETTINGS
+        .iter()
+        .filter(|setting| setting.flag.is_some() && scopes.contains(&setting.scope))
+        .map(flag)
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let mut help = setting.help.to_owned();
+    if let Some(variable) = setting.variable {
+        help.push_str(&format!(" [env: {variable}]"));
+    }
+    if !setting.default.is_empty() && setting.kind != Kind::Switch {
+        help.push_str(&format!(" [default: {}]", setting.default));
+    }
+    let arg = Arg::new(setting.key).long(setting.flag.unwrap_or(setting.key)).help(help);
+    let arg = match setting.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    match setting.kind {
+        Kind::Switch => arg
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(["true", "false"])
+            .hide_possible_values(true)
+            .action(ArgAction::Set),
+        Kind::List => arg.value_name(setting.value).value_delimiter(',').action(ArgAction::Append),
+        Kind::Texts | Kind::Map => arg.value_name(setting.value).action(ArgAction::Append),
+        Kind::Text | Kind::Number | Kind::Nested => {
+            arg.value_name(setting.value).action(ArgAction::Set)
+        }
+    }
+}
+
+fn foreign(scopes: &'static [Scope]) -> impl Iterator<Item = Arg> {
+    let images = scopes.contains(&Scope::Images);
+    FOREIGN.iter().filter(move |_| images).map(|(name, _)| {
+        Arg::new(*name)
+            .long(*name)
+            .hide(true)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+    })
+}
+
+/// The flag of ko's on this command line that has no meaning here, and what to do instead.
+pub(super) fn foreign_flag(matches: &ArgMatches) -> Option<(&'static str, &'static str)> {
+    let (_, matches) = matches.subcommand()?;
+    FOREIGN
+        .iter()
+        .find(|(name, _)| matches.try_get_one::<String>(name).is_ok_and(|value| value.is_some()))
+        .copied()
+}
+
+/// What was typed: the subcommand, and the values of flags by the key of their setting.
+pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
+    let (name, matches) = matches.subcommand().unwrap_or(("version", matches));
+    let texts = |id: &str| -> Vec<String> {
+        let values = matches.try_get_many::<String>(id).ok().flatten();
+        values.map(|values| values.cloned().collect()).unwrap_or_default()
+    };
+    let subcommand = match name {
+        "build" => Subcommand::Build {
+            crates: texts("package").into_iter().chain(texts("crates")).collect(),
+            workspace: matches.get_flag("workspace"),
+        },
+        "resolve" => Subcommand::Resolve,
+        "apply" => Subcommand::Apply,
+        "create" => Subcommand::Create,
+        "delete" => Subcommand::Delete,
+        "completion" => Subcommand::Completion(
+            matches.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
+        ),
+        _ => Subcommand::Version,
+    };
+    let mut flags = BTreeMap::new();
+    for setting in SETTINGS.iter().filter(|setting| setting.flag.is_some()) {
+        let values = texts(setting.key);
+        if !values.is_empty() {
+            flags.insert(setting.key, values);
+        }
+    }
+    (subcommand, Flags(flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn lists_are_split_at_commas_and_maps_and_paths_are_not() {
+        let matches = command()
+            .try_get_matches_from([
+                "ko-rs",
+                "apply",
+                "-f",
+                "a,b.yaml",
+                "-f",
+                "-",
+                "-t",
+                "v1,v2",
+                "--image-label",
+                "a=b,c",
+                "--push=false",
+                "--wait",
+                "-C",
+                "x",
+            ])
+            .unwrap();
+        let (subcommand, Flags(flags)) = read(&matches);
+        assert_eq!(subcommand, Subcommand::Apply);
+        assert_eq!(flags["filename"], ["a,b.yaml", "-"]);
+        assert_eq!(flags["tags"], ["v1", "v2"]);
+        assert_eq!(flags["imageLabels"], ["a=b,c"]);
+        assert_eq!(flags["push"], ["false"]);
+        assert_eq!(flags["wait"], ["true"]);
+        assert_eq!(flags["directory"], ["x"]);
+        assert!(!flags.contains_key("bare"));
+    }
+
+    #[test]
+    fn a_flag_of_ko_s_without_meaning_names_what_to_use() {
+        let matches =
+            command().try_get_matches_from(["ko-rs", "build", "--ldflags=-s", "."]).unwrap();
+        assert_eq!(foreign_flag(&matches).unwrap().0, "ldflags");
+        let matches = command().try_get_matches_from(["ko-rs", "build", "."]).unwrap();
+        assert_eq!(foreign_flag(&matches), None);
+    }
+}

@@ -1,0 +1,139 @@
+//! How a run ends: exit codes, and the words of every failure.
+//!
+//! 0 done; 1 failed; 2 wrong flags or settings; 101 `cargo build` ran and failed; 130 and 143 a
+//! signal. The match has no arm for the rest, so that a new failure has to choose.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::print;
+use crate::manifests;
+use crate::pipeline;
+use crate::settings;
+
+/// Wrong flags or settings.
+pub(super) const WRONG_USE: u8 = 2;
+
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// All is done.
+    Done,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Stop {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Settings(settings::Error),
+    #[error("no manifests are named")]
+    NoFilename,
+    #[error("could not change to `{path}`")]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("could not find the working directory")]
+    WorkingDirectory(#[source] io::Error),
+    #[error("could not start")]
+    Runtime(#[source] io::Error),
+    #[error("the reader of standard input ended before its end")]
+    Stdin,
+    #[error("could not write to standard output")]
+    Stdout(#[source] io::Error),
+    #[error("could not write `{path}`")]
+    ImageRefs { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Manifests(manifests::Errors),
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::Error),
+}
+
+impl Failure {
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Settings(settings::Error::NoDestination) => 1,
+            Self::Settings(_) | Self::NoFilename | Self::Directory { .. } => WRONG_USE,
+            Self::Pipeline(error) if error.is_compilation() => 101,
+            Self::WorkingDirectory(_)
+            | Self::Runtime(_)
+            | Self::Stdin
+            | Self::Stdout(_)
+            | Self::ImageRefs { .. }
+            | Self::Manifests(_)
+            | Self::Pipeline(_) => 1,
+        }
+    }
+
+    /// `error:`, its causes and the way out.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Manifests(errors) | Self::Pipeline(pipeline::Error::Manifests(errors)) => {
+                let drawn = errors.iter().map(|error| {
+                    let mut text = print::error(error, None);
+                    if let Some(excerpt) = error.excerpt() {
+                        text.push_str(&format!("\n{excerpt}"));
+                    }
+                    if let Some(hint) = error.hint() {
+                        text.push_str(&format!("\nhint: {hint}"));
+                    }
+                    text
+                });
+                drawn.collect::<Vec<_>>().join("\n")
+            }
+            Self::Pipeline(pipeline::Error::NoDestination(_)) => {
+                let settings = settings::Error::NoDestination;
+                print::error(&settings, settings.hint())
+            }
+            _ => print::error(self, self.hint()),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Settings(error) => error.hint(),
+            Self::Pipeline(error) => error.hint(),
+            Self::NoFilename => Some("name a file, a folder or `-` with -f".to_owned()),
+            Self::Directory { .. }
+            | Self::WorkingDirectory(_)
+            | Self::Runtime(_)
+            | Self::Stdin
+            | Self::Stdout(_)
+            | Self::ImageRefs { .. }
+            | Self::Manifests(_) => None,
+        }
+    }
+}
+
+/// Waits for a signal that ends the run. What is under way is dropped then, which ends Cargo's
+/// children and leaves nothing half-written.
+pub(super) fn signalled() -> io::Result<impl Future<Output = Stop>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => Stop::Interrupted,
+                _ = terminate.recv() => Stop::Terminated,
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+        Stop::Interrupted
+    })
+}

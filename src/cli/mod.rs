@@ -1,0 +1,228 @@
+//! Subcommands, exit codes, and all that is printed.
+
+mod arguments;
+mod exit;
+mod print;
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use arguments::Subcommand;
+use exit::{Failure, Stop};
+use print::Loudness;
+
+use crate::cluster::{self, Outcome};
+use crate::image;
+use crate::manifests::{self, Input, Manifests, Parse};
+use crate::pipeline::{self, Changed, Wanted};
+use crate::publish::Published;
+use crate::report::Reporter;
+use crate::settings::{self, Complete, Environment, Flags};
+use crate::source::Source;
+
+/// Runs the command line; `args` start with the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match arguments::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // What was asked for goes to stdout, what was wrong to stderr, as clap knows.
+            let _ = error.print();
+            return if error.use_stderr() { exit::WRONG_USE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Some((flag, instead)) = arguments::foreign_flag(&matches) {
+        print::stderr(&format!("error: --{flag} has no meaning for Rust\nhint: {instead}"));
+        return exit::WRONG_USE.into();
+    }
+    let (subcommand, flags) = arguments::read(&matches);
+    let (reporter, events) = Reporter::channel();
+    let printer = print::events(events, loudness(&flags));
+    let outcome = match perform(subcommand, flags, reporter) {
+        Ok(stop) => stop.code(),
+        Err(failure) => {
+            let _ = printer.join();
+            print::stderr(&failure.text());
+            return failure.code().into();
+        }
+    };
+    let _ = printer.join();
+    outcome.into()
+}
+
+fn loudness(flags: &Flags) -> Loudness {
+    let on = |key| flags.0.get(key).is_some_and(|values| values == &["true"]);
+    if on("quiet") {
+        Loudness::Quiet
+    } else if on("verbose") {
+        Loudness::Verbose
+    } else {
+        Loudness::Normal
+    }
+}
+
+fn perform(subcommand: Subcommand, flags: Flags, reporter: Reporter) -> Result<Stop, Failure> {
+    match subcommand {
+        Subcommand::Version => {
+            return print(&version(loudness(&flags) == Loudness::Verbose)).map(|()| Stop::Done);
+        }
+        Subcommand::Completion(shell) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut arguments::command(), "ko-rs", &mut script);
+            return print(&String::from_utf8_lossy(&script)).map(|()| Stop::Done);
+        }
+        _ => {}
+    }
+    if let Some(directory) = flags.0.get("directory").and_then(|values| values.first()) {
+        std::env::set_current_dir(directory)
+            .map_err(|source| Failure::Directory { path: directory.into(), source })?;
+    }
+    let environment = Environment::current().map_err(Failure::WorkingDirectory)?;
+    let complete = settings::complete(flags, &environment, &reporter).map_err(Failure::Settings)?;
+    drop(reporter);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        let signals = exit::signalled().map_err(Failure::Runtime)?;
+        tokio::select! {
+            done = execute(subcommand, complete) => done.map(|()| Stop::Done),
+            stop = signals => Ok(stop),
+        }
+    })
+}
+
+async fn execute(subcommand: Subcommand, complete: Complete) -> Result<(), Failure> {
+    let pipeline = &complete.pipeline;
+    match subcommand {
+        Subcommand::Build { crates, workspace } => {
+            let wanted = match (workspace, crates.is_empty()) {
+                (true, _) => Wanted::Workspace,
+                (false, true) => Wanted::Crates(vec![".".to_owned()]),
+                (false, false) => Wanted::Crates(crates),
+            };
+            let published = pipeline.build(&wanted).await?;
+            write_image_refs(&complete, &published)?;
+            let references = published.iter().map(|image| format!("{}\n", image.reference));
+            print(&references.collect::<String>())
+        }
+        Subcommand::Resolve => {
+            let manifests = read(&complete, Parse::OnlyReferences).await?;
+            let (rendered, published) = pipeline.resolve(&manifests).await?;
+            write_image_refs(&complete, &published)?;
+            print(&manifests::join(&rendered))
+        }
+        Subcommand::Apply => {
+            let manifests = read(&complete, Parse::Everything).await?;
+            changed(pipeline.apply(&manifests, &complete.apply).await, complete.wait).await
+        }
+        Subcommand::Create => {
+            let manifests = read(&complete, Parse::Everything).await?;
+            changed(pipeline.create(&manifests, &complete.create).await, complete.wait).await
+        }
+        Subcommand::Delete => {
+            let manifests = read(&complete, Parse::Everything).await?;
+            changed(pipeline.delete(&manifests, &complete.delete).await, complete.wait).await
+        }
+        Subcommand::Version | Subcommand::Completion(_) => Ok(()),
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    print::stdout(text.as_bytes()).map_err(Failure::Stdout)
+}
+
+/// Prints what became of the objects, of a run that failed half-way too, then waits if asked to.
+async fn changed(
+    changed: Result<Changed, pipeline::Error>,
+    wait: Option<Duration>,
+) -> Result<(), Failure> {
+    if let Err(pipeline::Error::Cluster(cluster::Error::Partial { done, .. })) = &changed {
+        print_outcomes(done)?;
+    }
+    let changed = changed?;
+    print_outcomes(&changed.outcomes)?;
+    match wait {
+        Some(limit) => Ok(changed.wait(limit).await?),
+        None => Ok(()),
+    }
+}
+
+fn print_outcomes(outcomes: &[Outcome]) -> Result<(), Failure> {
+    print(&outcomes.iter().map(|outcome| format!("{outcome}\n")).collect::<String>())
+}
+
+/// Reads what `-f` names and finds what is in it. A selector looks at labels, so it needs objects.
+async fn read(complete: &Complete, depth: Parse) -> Result<Manifests, Failure> {
+    if complete.filenames.is_empty() {
+        return Err(Failure::NoFilename);
+    }
+    let mut inputs = Vec::new();
+    for name in &complete.filenames {
+        inputs.push(if name == "-" {
+            Input::Text(stdin().await?)
+        } else {
+            Input::Path(name.into())
+        });
+    }
+    let sources = manifests::read(&inputs, complete.recursive).map_err(Failure::Manifests)?;
+    let depth = if complete.selector.is_some() { Parse::Everything } else { depth };
+    let manifests =
+        manifests::parse(sources, &complete.rules, depth).map_err(Failure::Manifests)?;
+    match &complete.selector {
+        Some(selector) => manifests.select(selector).map_err(Failure::Manifests),
+        None => Ok(manifests),
+    }
+}
+
+/// Reads standard input on a thread of its own: what waits there may wait for ever, and must keep
+/// neither a signal from being heard nor the process from ending.
+async fn stdin() -> Result<Source, Failure> {
+    let (sender, read) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            print::stderr("note: reading manifests from the terminal; Ctrl-D ends them");
+        }
+        // Nobody takes it any more where a signal came first.
+        let _ = sender.send(manifests::read_from("<stdin>", stdin.lock()));
+    });
+    let read = read.await.map_err(|_| Failure::Stdin)?;
+    read.map_err(|error| Failure::Manifests(error.into()))
+}
+
+/// The names of what was published, a line each; whole or not at all.
+fn write_image_refs(complete: &Complete, published: &[Published]) -> Result<(), Failure> {
+    let Some(path) = &complete.image_refs else { return Ok(()) };
+    let lines: String =
+        published.iter().flat_map(|image| &image.lines).map(|line| format!("{line}\n")).collect();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut temporary = tempfile::Builder::new();
+    // Readable by whoever may read what this user writes, as any result.
+    #[cfg(unix)]
+    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let written =
+        temporary.tempfile_in(folder.unwrap_or(std::path::Path::new("."))).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, lines.as_bytes())?;
+            Ok(file.persist(path)?)
+        });
+    written.map(|_| ()).map_err(|source| Failure::ImageRefs { path: path.clone(), source })
+}
+
+fn version(verbose: bool) -> String {
+    let mut text = format!("ko-rs {}\n", env!("CARGO_PKG_VERSION"));
+    if verbose {
+        let base = image::embedded(&crate::oci::Platform::host());
+        for (layer, _) in &base.layers {
+            text.push_str(&format!(
+                "base image static: layer {} of {}\n",
+                layer.descriptor.digest,
+                image::embedded_date()
+            ));
+        }
+    }
+    text
+}

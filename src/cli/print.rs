@@ -1,0 +1,159 @@
+//! All that is printed: events as lines on standard error, errors with their causes and hints.
+
+use std::error::Error as StdError;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+
+use crate::report::Event;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loudness {
+    /// Warnings and errors.
+    Quiet,
+    /// What is done, and choices made.
+    Normal,
+    /// Details too.
+    Verbose,
+}
+
+/// Prints events until the last sender is gone.
+pub(super) fn events(receiver: Receiver<Event>, loudness: Loudness) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut printer = Printer { loudness, drawn: false };
+        for event in receiver {
+            printer.print(&event);
+        }
+        printer.clear();
+    })
+}
+
+struct Printer {
+    loudness: Loudness,
+    /// Whether a progress line stands at the bottom of the terminal.
+    drawn: bool,
+}
+
+impl Printer {
+    fn print(&mut self, event: &Event) {
+        if let Event::Transfer { what, done, total } = event {
+            return self.progress(what, *done, *total);
+        }
+        if let Some(line) = line(event, self.loudness) {
+            self.clear();
+            stderr(&line);
+        }
+    }
+
+    /// Progress is drawn for people only: a log has no use for it.
+    fn progress(&mut self, what: &str, done: u64, total: Option<u64>) {
+        if self.loudness == Loudness::Quiet || !std::io::stdin().is_terminal() {
+            return;
+        }
+        let error = anstream::stderr();
+        if !error.is_terminal() {
+            return;
+        }
+        let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
+        let of = total.map(|total| format!(" of {}", megabytes(total))).unwrap_or_default();
+        let _ = write!(error.lock(), "\r\x1b[K    Sending {what}: {}{of}", megabytes(done));
+        self.drawn = total != Some(done);
+        if !self.drawn {
+            let _ = write!(anstream::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            let _ = write!(anstream::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+/// What is printed for an event, if anything.
+fn line(event: &Event, loudness: Loudness) -> Option<String> {
+    if let Event::Warning { message, hint } = event {
+        let hint = hint.as_ref().map(|hint| format!("\nhint: {}", indented(hint)));
+        return Some(format!("warning: {message}{}", hint.unwrap_or_default()));
+    }
+    if loudness == Loudness::Quiet {
+        return None;
+    }
+    match event {
+        Event::Note(text) => Some(format!("note: {text}")),
+        Event::Compiling { binaries, target } => {
+            Some(format!("{:>12} {} for {target}", "Building", binaries.join(", ")))
+        }
+        Event::Publishing { destination } => Some(format!("{:>12} {destination}", "Publishing")),
+        Event::Published { reference } => Some(format!("{:>12} {reference}", "Published")),
+        Event::Retrying { what, why, after } => {
+            Some(format!("{:>12} {what} in {:.1} s: {why}", "Retrying", after.as_secs_f64()))
+        }
+        Event::Detail(text) if loudness == Loudness::Verbose => Some(format!("{:>12} {text}", "")),
+        _ => None,
+    }
+}
+
+/// An error with what caused it, and the way out.
+pub(super) fn error(error: &dyn StdError, hint: Option<String>) -> String {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(&format!("\ncaused by: {source}"));
+        cause = source.source();
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\nhint: {}", indented(&hint)));
+    }
+    text
+}
+
+/// A hint of several lines stands under its first.
+fn indented(hint: &str) -> String {
+    hint.replace('\n', "\n      ")
+}
+
+/// Prints a line on standard error. A reader that is gone is no reason to fail.
+pub(super) fn stderr(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Prints the result, byte for byte.
+pub(super) fn stdout(bytes: &[u8]) -> std::io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the result leaves here and nowhere else")]
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("could not read `a`")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn an_error_is_followed_by_its_causes_and_the_way_out() {
+        let text =
+            error(&Outer(std::io::Error::other("no such file")), Some("make it\nor not".into()));
+        assert_eq!(
+            text,
+            "error: could not read `a`\ncaused by: no such file\nhint: make it\n      or not"
+        );
+    }
+
+    #[test]
+    fn quiet_leaves_warnings_and_verbose_adds_details() {
+        let warning = Event::Warning { message: "old".into(), hint: Some("renew".into()) };
+        assert_eq!(line(&warning, Loudness::Quiet).unwrap(), "warning: old\nhint: renew");
+        let note = Event::Note("x".into());
+        assert_eq!(line(&note, Loudness::Quiet), None);
+        assert!(line(&note, Loudness::Normal).is_some());
+        let detail = Event::Detail("x".into());
+        assert_eq!(line(&detail, Loudness::Normal), None);
+        assert!(line(&detail, Loudness::Verbose).is_some());
+    }
+}

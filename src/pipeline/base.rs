@@ -1,0 +1,107 @@
+//! Bases as they are asked for: each is looked up once a run, for one platform.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::image::{self, BaseError, BaseImage, BaseName};
+use crate::oci::{BlobSource, Format, ImageReference, Platform};
+use crate::registry::{self, Client};
+
+/// Why a base image is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The registry.
+    #[error("could not pull the base image `{name}`")]
+    Registry {
+        /// The base.
+        name: ImageReference,
+        /// Why.
+        source: registry::Error,
+    },
+    /// A file of it, as it lies in the cache.
+    #[error("could not read the base image `{name}`")]
+    Read {
+        /// The base.
+        name: ImageReference,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was found is no base.
+    #[error("`{name}` cannot be the base image")]
+    Unusable {
+        /// The base.
+        name: BaseName,
+        /// Why.
+        source: BaseError,
+    },
+    /// A layout.
+    #[error("`{name}` cannot be the base image")]
+    Layout {
+        /// The base.
+        name: BaseName,
+        /// Why.
+        source: image::LayoutError,
+    },
+    /// An engine's image.
+    #[error("`{0}` cannot be the base image: images of the Docker Engine are not read yet")]
+    Daemon(BaseName),
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry { source, .. } => source.hint(),
+            Self::Unusable { source, .. } => source.hint(),
+            Self::Daemon(name) => Some(format!(
+                "write it into a layout: `skopeo copy docker-daemon:{name}:latest oci:FOLDER`, and set the base to `oci:FOLDER`"
+            )),
+            Self::Read { .. } | Self::Layout { .. } => None,
+        }
+    }
+}
+
+/// Finds a base for one platform.
+pub(super) async fn find(
+    client: &Client,
+    name: &BaseName,
+    platform: &Platform,
+) -> Result<BaseImage, Error> {
+    match name {
+        BaseName::Static => Ok(image::embedded(platform)),
+        BaseName::Scratch => Ok(image::scratch(platform)),
+        BaseName::Layout(folder) => image::from_layout(folder, platform)
+            .map_err(|source| Error::Layout { name: name.clone(), source }),
+        BaseName::Daemon(_) => Err(Error::Daemon(name.clone())),
+        BaseName::Registry(image) => pull(client, name, image, platform).await,
+    }
+}
+
+async fn pull(
+    client: &Client,
+    name: &BaseName,
+    image: &ImageReference,
+    platform: &Platform,
+) -> Result<BaseImage, Error> {
+    let registry = |source| Error::Registry { name: image.clone(), source };
+    let unusable = |source| Error::Unusable { name: name.clone(), source };
+    let mut found = client.manifest(image).await.map_err(registry)?;
+    if Format::is_index(&found.descriptor.media_type) {
+        let chosen = image::choose(&found.bytes, platform).map_err(unusable)?;
+        let platform_of = chosen.platform.clone();
+        found = client.manifest(&image.repository.at(chosen.digest)).await.map_err(registry)?;
+        found.descriptor.platform = platform_of;
+    }
+    let (_, manifest) = image::image_manifest(&found.descriptor, &found.bytes).map_err(unusable)?;
+    let path = client.blob(&image.repository, &manifest.config).await.map_err(registry)?;
+    let config = tokio::fs::read(&path).await;
+    let config = Bytes::from(config.map_err(|source| Error::Read { name: image.clone(), source })?);
+    let layer = |_: &_| BlobSource::Registry(image.repository.clone());
+    let base = BaseImage::from_parts(platform, &found.descriptor, &found.bytes, &config, layer);
+    Ok(base.map_err(unusable)?.named(image.clone()))
+}
+
+/// The bases of a run, so that a tag is looked up once.
+pub(super) type Bases = BTreeMap<(BaseName, Platform), BaseImage>;

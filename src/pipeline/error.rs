@@ -1,0 +1,107 @@
+//! A failure of a run: a variant a stage, so that it reads as the pipeline.
+
+use super::{NoDestination, base};
+use crate::cargo;
+use crate::cluster;
+use crate::image;
+use crate::manifests::{self, Manifests};
+use crate::publish;
+use crate::reference::CrateReference;
+
+/// Why a run failed, by the stage that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Manifests cannot be read.
+    #[error(transparent)]
+    Manifests(manifests::Errors),
+    /// References point nowhere; all of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+    Unresolved(Vec<Unresolved>),
+    /// The workspace, or Cargo.
+    #[error(transparent)]
+    Workspace(cargo::Error),
+    /// Images would go nowhere.
+    #[error(transparent)]
+    NoDestination(NoDestination),
+    /// A base image.
+    #[error(transparent)]
+    Base(base::Error),
+    /// An image cannot be made.
+    #[error("could not make the image of `{binary}`")]
+    Image {
+        /// The binary.
+        binary: String,
+        /// Why.
+        source: image::Error,
+    },
+    /// An image did not arrive.
+    #[error("could not publish the image of `{binary}`")]
+    Publish {
+        /// The binary.
+        binary: String,
+        /// Why.
+        source: publish::Error,
+    },
+    /// The destinations, for the images of a run as a whole.
+    #[error(transparent)]
+    Destinations {
+        /// Why.
+        source: publish::Error,
+    },
+    /// Nothing would be done, as after a selector that matches nothing.
+    #[error("there are no objects to apply")]
+    NoObjects,
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(cluster::Error),
+}
+
+/// A reference that points nowhere, where it stands first, and the way out: there may be several of
+/// these, so the hint stands with what it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}\n{excerpt}{}", .error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
+pub struct Unresolved {
+    excerpt: String,
+    error: cargo::Error,
+}
+
+impl Unresolved {
+    pub(super) fn at(
+        manifests: &Manifests,
+        reference: &CrateReference,
+        error: cargo::Error,
+    ) -> Self {
+        let occurrence = manifests.references().find(|other| other.reference == *reference);
+        let label = match &error {
+            cargo::Error::AmbiguousBinary { .. } | cargo::Error::AmbiguousWorkspace { .. } => {
+                "may mean several"
+            }
+            _ => "refers to nothing here",
+        };
+        let excerpt = occurrence.map(|occurrence| occurrence.excerpt(label));
+        Self { excerpt: excerpt.unwrap_or_default(), error }
+    }
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Manifests(_) | Self::NoDestination(_) | Self::NoObjects | Self::Unresolved(_) => {
+                None
+            }
+            Self::Workspace(error) => error.hint(),
+            Self::Base(error) => error.hint(),
+            Self::Image { source, .. } => source.hint(),
+            Self::Publish { source, .. } | Self::Destinations { source } => source.hint(),
+            Self::Cluster(error) => error.hint(),
+        }
+    }
+
+    /// Whether `cargo build` itself ran and failed, so that rustc has said why.
+    #[must_use]
+    pub fn is_compilation(&self) -> bool {
+        matches!(self, Self::Workspace(error) if error.is_compilation())
+    }
+}

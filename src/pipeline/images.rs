@@ -1,0 +1,147 @@
+//! From binaries to published images: bases are looked up and access is asked for while Cargo
+//! compiles, and what is compiled is published while Cargo goes on.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{join_all, try_join};
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::mpsc;
+
+use super::base::{self, Bases};
+use super::rules::Order;
+use super::{Error, Pipeline};
+use crate::cargo::{Artifact, Binary, Workspace};
+use crate::image::{self, ImageDraft, Program};
+use crate::oci::Platform;
+use crate::publish::{Published, Publisher};
+use crate::registry::{self, Client};
+
+impl Pipeline {
+    /// Publishes one image for each binary, in their order.
+    pub(super) async fn images(
+        &self,
+        workspace: &Workspace,
+        binaries: &[Binary],
+        platforms: &[Platform],
+    ) -> Result<Vec<Published>, Error> {
+        let client =
+            registry::Client::new(self.registry.clone(), self.cache.clone(), self.report.clone());
+        let publisher = self.publisher(client.clone())?;
+        let paths = binaries.iter().map(|binary| &binary.import_path);
+        publisher.check_names(paths.clone()).map_err(|source| Error::Destinations { source })?;
+        let orders: Vec<Order> =
+            binaries.iter().map(|binary| self.rules.order(binary, platforms)).collect();
+        for order in &orders {
+            for build in &order.builds {
+                build.target().map_err(Error::Workspace)?;
+            }
+        }
+        let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
+        publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
+        self.rules.warn_of_strangers(workspace, &self.report);
+        let bases = bases(&client, &orders).await?;
+        let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
+        let compile = self.compile(workspace, &orders, artifacts);
+        let access = async {
+            for path in paths.take(1) {
+                let checked = publisher.check_access(path).await;
+                checked.map_err(|source| Error::Publish { binary: path.to_string(), source })?;
+            }
+            Ok(())
+        };
+        let publish = async {
+            // Whoever may not push reads that, and not what else it leads to.
+            access.await?;
+            let mut waiting: Vec<Vec<Option<Artifact>>> =
+                orders.iter().map(|order| vec![None; order.platforms.len()]).collect();
+            let complete = futures_util::stream::poll_fn(|context| compiled.poll_recv(context))
+                .filter_map(|(index, artifact)| {
+                    std::future::ready(collect(&orders, &mut waiting, index, artifact))
+                });
+            let published = complete
+                .map(async |(at, artifacts)| {
+                    let published =
+                        self.publish(&publisher, &orders[at], artifacts, &bases).await?;
+                    Ok::<_, Error>((at, published))
+                })
+                .buffer_unordered(self.jobs.max(1))
+                .try_collect::<Vec<_>>();
+            published.await
+        };
+        let ((), mut published) = try_join(compile, publish).await?;
+        publisher.finish().await.map_err(|source| Error::Destinations { source })?;
+        published.sort_by_key(|(at, _)| *at);
+        Ok(published.into_iter().map(|(_, published)| published).collect())
+    }
+
+    async fn compile(
+        &self,
+        workspace: &Workspace,
+        orders: &[Order],
+        artifacts: mpsc::UnboundedSender<(usize, Artifact)>,
+    ) -> Result<(), Error> {
+        let builds: Vec<_> = orders.iter().flat_map(|order| order.builds.clone()).collect();
+        let mut on_artifact = move |index, artifact| {
+            // Nobody takes artifacts any more once publishing has failed: that error is the one to see.
+            let _ = artifacts.send((index, artifact));
+        };
+        workspace.compile(&builds, &self.report, &mut on_artifact).await.map_err(Error::Workspace)
+    }
+
+    async fn publish(
+        &self,
+        publisher: &Publisher,
+        order: &Order,
+        artifacts: Vec<Artifact>,
+        bases: &Bases,
+    ) -> Result<Published, Error> {
+        let binary = order.binary.import_path.to_string();
+        let mut drafts: Vec<ImageDraft> = Vec::new();
+        for (artifact, platform) in artifacts.into_iter().zip(&order.platforms) {
+            let program = Program {
+                name: artifact.binary.bin.clone(),
+                executable: artifact.executable,
+                import_path: artifact.binary.import_path.clone(),
+            };
+            let Some(base) = bases.get(&(order.base.clone(), platform.clone())) else { continue };
+            let draft = image::draft(base, &program, &order.recipe);
+            drafts.push(draft.map_err(|source| Error::Image { binary: binary.clone(), source })?);
+        }
+        let published = publisher.publish(&order.binary.import_path, drafts).await;
+        published.map_err(|source| Error::Publish { binary, source })
+    }
+}
+
+/// Takes in an artifact; gives all of a binary's once the last has come.
+fn collect(
+    orders: &[Order],
+    waiting: &mut [Vec<Option<Artifact>>],
+    index: usize,
+    artifact: Artifact,
+) -> Option<(usize, Vec<Artifact>)> {
+    let mut first = 0;
+    for (at, order) in orders.iter().enumerate() {
+        let own = index.checked_sub(first).filter(|own| *own < order.builds.len());
+        if let Some(own) = own {
+            waiting[at][own] = Some(artifact);
+            let all: Option<Vec<Artifact>> = waiting[at].iter().cloned().collect();
+            return all.map(|artifacts| (at, artifacts));
+        }
+        first += order.builds.len();
+    }
+    None
+}
+
+/// Every base that is asked for, before anything is compiled: a platform that a base lacks should
+/// not cost a build.
+async fn bases(client: &Client, orders: &[Order]) -> Result<Bases, Error> {
+    let wanted: BTreeSet<_> = orders
+        .iter()
+        .flat_map(|order| order.platforms.iter().map(|p| (order.base.clone(), p.clone())))
+        .collect();
+    let found = wanted.into_iter().map(|(name, platform)| async move {
+        let base = base::find(client, &name, &platform).await.map_err(Error::Base)?;
+        Ok(((name, platform), base))
+    });
+    join_all(found).await.into_iter().collect()
+}

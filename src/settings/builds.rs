@@ -1,0 +1,190 @@
+//! `builds[]`, `files:` and `image:` of the settings file.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::error::Error;
+use super::file::{self, Entry, File};
+use super::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind};
+use super::tree::Node;
+use crate::image::{BaseName, FileRule};
+use crate::pipeline::{BuildRule, Partial};
+
+/// The keys of a table without their help.
+fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static str, Kind)> {
+    table.iter().map(|(key, kind, _)| (*key, *kind)).collect()
+}
+
+/// A reader of the parts of the settings file that have no flag; collects what is wrong.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a File,
+    pub(super) errors: Vec<Error>,
+}
+
+/// What the file says under keys that no flag has.
+#[derive(Default)]
+pub(super) struct Nested {
+    pub(super) builds: Vec<BuildRule>,
+    pub(super) files: Vec<FileRule>,
+    pub(super) base_overrides: BTreeMap<String, BaseName>,
+}
+
+impl Reader<'_> {
+    /// Reads all of these keys.
+    pub(super) fn nested(&mut self) -> Nested {
+        let mut nested = Nested::default();
+        if let Some(builds) = self.file.values.get("builds") {
+            nested.builds = self.builds(builds);
+        }
+        if let Some(files) = self.file.values.get("files") {
+            nested.files = self.files(files);
+        }
+        if let Some(overrides) = self.file.values.get("baseImageOverrides") {
+            for key in file::pairs(overrides).keys() {
+                let one = self.file.entry_of(overrides, key);
+                if let Some(base) = self.base(&one, key) {
+                    nested.base_overrides.insert(key.clone(), base);
+                }
+            }
+        }
+        nested
+    }
+
+    fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {
+        self.errors.push(self.file.error(node.span.clone(), message, &reason.to_string(), None));
+    }
+
+    /// A value read by its type; none where it is not there or wrong.
+    fn parse<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<T> {
+        let node = entry.get(key)?;
+        match file::text(node)?.parse() {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                self.wrong(node, &format!("`{key}` cannot be read"), reason);
+                None
+            }
+        }
+    }
+
+    fn parse_all<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<Vec<T>> {
+        let node = entry.get(key)?;
+        let parsed: Result<Vec<T>, _> = file::texts(node).iter().map(|text| text.parse()).collect();
+        match parsed {
+            Ok(values) => Some(values),
+            Err(reason) => {
+                self.wrong(node, &format!("`{key}` cannot be read"), reason);
+                None
+            }
+        }
+    }
+
+    /// `KEY=VALUE` texts.
+    fn environment(&mut self, entry: &Entry, key: &str) -> Option<BTreeMap<String, String>> {
+        let node = entry.get(key)?;
+        let mut pairs = BTreeMap::new();
+        for text in file::texts(node) {
+            match text.split_once('=') {
+                Some((name, value)) if !name.is_empty() => {
+                    pairs.insert(name.to_owned(), value.to_owned());
+                }
+                _ => self.wrong(
+                    node,
+                    &format!("`{key}` is a list of KEY=VALUE"),
+                    format!("`{text}`"),
+                ),
+            }
+        }
+        Some(pairs)
+    }
+
+    /// A base; the folder of a layout is relative to the settings file.
+    fn base(&mut self, entry: &Entry, key: &str) -> Option<BaseName> {
+        Some(match self.parse(entry, key)? {
+            BaseName::Layout(folder) => BaseName::Layout(self.file.folder.join(folder)),
+            other => other,
+        })
+    }
+
+    /// The entries of `files:`.
+    fn files(&mut self, node: &Node) -> Vec<FileRule> {
+        let entries =
+            self.file.entries(node, &keys(FILE_KEYS), "a file's settings", &mut self.errors);
+        let mut rules = Vec::new();
+        for entry in entries {
+            let (from, to) =
+                (entry.get("from").and_then(file::text), entry.get("to").and_then(file::text));
+            let (Some(from), Some(to)) = (from, to) else {
+                self.wrong(node, "a file needs `from` and `to`", "one of both is missing");
+                continue;
+            };
+            let mode = entry.get("mode").and_then(|mode| {
+                let text = file::text(mode)?;
+                let octal = u32::from_str_radix(text.trim_start_matches("0o"), 8);
+                match octal {
+                    Ok(bits) if bits <= 0o7777 => Some(bits),
+                    _ => {
+                        self.wrong(mode, "`mode` is a number in octal", "as in `0644`");
+                        None
+                    }
+                }
+            });
+            rules.push(FileRule { from: self.file.folder.join(from), to, mode });
+        }
+        rules
+    }
+
+    fn image(&mut self, node: &Node, partial: &mut Partial) {
+        let entry =
+            self.file.entry(node, &keys(IMAGE_KEYS), "an image's settings", &mut self.errors);
+        let text = |key: &str| entry.get(key).and_then(file::text);
+        partial.user = text("user");
+        partial.working_directory = text("workingDir");
+        partial.args = entry.get("args").map(file::texts);
+        partial.ports = entry.get("ports").map(file::texts).unwrap_or_default();
+        let pairs = |key: &str| entry.get(key).map(file::pairs).unwrap_or_default();
+        partial.image_environment = pairs("env");
+        partial.labels = pairs("labels");
+        partial.annotations = pairs("annotations");
+    }
+
+    /// The entries of `builds`.
+    fn builds(&mut self, node: &Node) -> Vec<BuildRule> {
+        let entries =
+            self.file.entries(node, &keys(BUILD_KEYS), "a build's settings", &mut self.errors);
+        let mut rules = Vec::new();
+        for (number, entry) in entries.iter().enumerate() {
+            let text = |key: &str| entry.get(key).and_then(file::text);
+            let folder = text("dir").map(|dir| self.file.folder.join(dir));
+            if text("package").is_none() && folder.is_none() && !entry.is_empty() {
+                self.wrong(node, "a build names its `package` or its `dir`", "neither is given");
+            }
+            let mut partial = Partial {
+                profile: text("profile"),
+                platforms: self.parse_all(entry, "platforms"),
+                base: self.base(entry, "base"),
+                target: self.parse(entry, "target"),
+                features: entry.get("features").map(file::texts),
+                flags: entry.get("flags").map(file::texts),
+                rustflags: entry.get("rustflags").map(file::texts),
+                environment: self.environment(entry, "env"),
+                ..Partial::default()
+            };
+            if let Some(files) = entry.get("files") {
+                partial.files = self.files(files);
+            }
+            if let Some(image) = entry.get("image") {
+                self.image(image, &mut partial);
+            }
+            rules.push(BuildRule {
+                id: text("id").unwrap_or_else(|| format!("#{number}")),
+                package: text("package"),
+                bin: text("bin"),
+                // What Cargo reports has no `.` and no link in it.
+                folder: folder.map(|folder| folder.canonicalize().unwrap_or(folder)),
+                partial,
+            });
+        }
+        rules
+    }
+}

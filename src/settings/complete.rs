@@ -1,0 +1,330 @@
+//! From what was typed, set and written down to complete options: past this nothing is looked up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::builds::Reader;
+use super::env::Environment;
+use super::error::Error;
+use super::file;
+use super::sources::{Flags, Sources};
+use crate::cache::Cache;
+use crate::cargo;
+use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
+use crate::image::BaseName;
+use crate::manifests::{self, Selector};
+use crate::pipeline::{Partial, Pipeline, Rules};
+use crate::report::Reporter;
+
+/// Everything that a subcommand needs to know.
+#[derive(Debug)]
+pub struct Complete {
+    /// The stages and their order.
+    pub pipeline: Pipeline,
+    /// What `-f` names; `-` is standard input.
+    pub filenames: Vec<String>,
+    /// Whether the folders below a folder are read.
+    pub recursive: bool,
+    /// Which objects are meant.
+    pub selector: Option<Selector>,
+    /// What makes a string a reference.
+    pub rules: manifests::Rules,
+    /// How objects are applied.
+    pub apply: ApplyOptions,
+    /// How objects are created.
+    pub create: CreateOptions,
+    /// How objects are deleted.
+    pub delete: DeleteOptions,
+    /// How long to wait until objects are ready or gone; nothing to not wait at all.
+    pub wait: Option<Duration>,
+    /// The file that gets the names of images.
+    pub image_refs: Option<PathBuf>,
+}
+
+/// Variables that are Go's alone, and are not read.
+const GO_VARIABLES: [&str; 6] = [
+    "KO_CONFIG_PATH",
+    "KO_DEFAULTBASEIMAGE",
+    "KO_DEFAULTPLATFORMS",
+    "KO_DEFAULTENV",
+    "KO_DEFAULTFLAGS",
+    "KO_DEFAULTLDFLAGS",
+];
+
+/// Completes the options of a run.
+pub fn complete(
+    flags: Flags,
+    environment: &Environment,
+    report: &Reporter,
+) -> Result<Complete, Error> {
+    let directory = environment.directory().to_owned();
+    let mut sources = Sources {
+        flags,
+        environment: environment.clone(),
+        file: None,
+        directory: directory.clone(),
+    };
+    if let Some(path) = sources.path("config").or_else(|| file::find(&directory)) {
+        let path = if path.is_dir() { path.join(file::NAME) } else { path };
+        let shown = path.strip_prefix(&directory).unwrap_or(&path).display().to_string();
+        sources.file = Some(file::read(&path, &shown)?);
+        check_version(&sources, &shown)?;
+    }
+    for variable in GO_VARIABLES {
+        if environment.get(variable).is_some() {
+            report.note(format!(
+                "{variable} is Go's and not read; the variables of ko-rs start with KO_RS_"
+            ));
+        }
+    }
+    sources.complete(report)
+}
+
+fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
+    use cargo_metadata::semver::{Version, VersionReq};
+    let Some((text, origin)) = sources.text("requiredVersion") else { return Ok(()) };
+    let required = VersionReq::parse(&text).map_err(|reason| origin.error(reason))?;
+    let running = env!("CARGO_PKG_VERSION");
+    match Version::parse(running) {
+        Ok(version) if required.matches(&version) => Ok(()),
+        _ => Err(Error::Version { file: shown.to_owned(), required: text, running }),
+    }
+}
+
+impl Sources {
+    fn complete(&self, report: &Reporter) -> Result<Complete, Error> {
+        let cache = self.cache()?;
+        let publish = self.publish(report)?;
+        let jobs = usize::try_from(self.number("jobs")?.unwrap_or(0)).unwrap_or(0);
+        let jobs = if jobs == 0 { cores() } else { jobs };
+        let pipeline = Pipeline {
+            cargo: self.cargo()?,
+            rules: self.rules()?,
+            publish,
+            registry: self.registry()?,
+            cluster: self.cluster()?,
+            cache,
+            jobs,
+            report: report.clone(),
+        };
+        let filenames = self.texts("filename").map(|(names, _)| names).unwrap_or_default();
+        let wait = if self.switch("wait", false)? { Some(self.timeout()?) } else { None };
+        let shown = shown_filenames(&filenames);
+        let mut rules = manifests::Rules::default();
+        if let Some((prefixes, origin)) = self.texts("referencePrefixes") {
+            if prefixes.iter().any(String::is_empty) {
+                return Err(origin.error("a prefix cannot be empty"));
+            }
+            rules.prefixes = prefixes;
+        }
+        if let Some((format, origin)) = self.text("sbom").filter(|(format, _)| format != "none") {
+            return Err(origin.error(format!("`{format}` cannot be written yet, only `none`")));
+        }
+        if self.switch("verbose", false)? && self.switch("quiet", false)? {
+            return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
+        }
+        Ok(Complete {
+            pipeline,
+            filenames,
+            recursive: self.switch("recursive", false)?,
+            selector: self.parse("selector")?,
+            rules,
+            apply: ApplyOptions {
+                dry_run: self.dry_run()?,
+                force_conflicts: self.switch("forceConflicts", false)?,
+                change_cause: Some(format!("ko-rs apply{shown}")),
+            },
+            create: CreateOptions {
+                dry_run: self.dry_run()?,
+                change_cause: Some(format!("ko-rs create{shown}")),
+            },
+            delete: DeleteOptions {
+                dry_run: self.dry_run()?,
+                ignore_not_found: self.switch("ignoreNotFound", false)?,
+            },
+            wait,
+            image_refs: self.path("imageRefs"),
+        })
+    }
+
+    fn cache(&self) -> Result<Cache, Error> {
+        let folder = self.path("cachePath").or_else(|| self.environment.cache_folder());
+        match folder {
+            Some(folder) if !self.switch("noCache", false)? => Ok(Cache::at(folder.join("ko-rs"))),
+            _ => {
+                let parent = self.environment.temporary_folder();
+                Cache::for_one_run(&parent).map_err(|source| Error::Cache { source })
+            }
+        }
+    }
+
+    fn cargo(&self) -> Result<cargo::Settings, Error> {
+        let workspaces = match self.texts("workspaces") {
+            Some((folders, origin)) => {
+                folders.iter().map(|folder| self.base_of(&origin).join(folder)).collect()
+            }
+            None => Vec::new(),
+        };
+        let mut environment = self.environment.variables().clone();
+        if let Some(jobs) = self.number("jobs")?.filter(|jobs| *jobs > 0) {
+            environment.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
+        }
+        if self.switch("quiet", false)? {
+            environment.insert("CARGO_TERM_QUIET".into(), "true".into());
+        }
+        Ok(cargo::Settings {
+            directory: self.directory.clone(),
+            manifest_path: self.path("manifestPath"),
+            workspaces,
+            repository_root: file::repository_root(&self.directory),
+            import_path: self.text("importPath").map(|(path, _)| path),
+            locked: self.switch("locked", false)?,
+            offline: self.switch("offline", false)?,
+            frozen: self.switch("frozen", false)?,
+            environment,
+        })
+    }
+
+    fn rules(&self) -> Result<Rules, Error> {
+        let mut rules = Rules {
+            everything: Partial {
+                profile: self.text("profile").map(|(profile, _)| profile),
+                platforms: self.parse_all("platform")?,
+                base: self.base("baseImage")?,
+                features: self.texts("features").map(|(features, _)| features),
+                user: self.text("imageUser").map(|(user, _)| user),
+                labels: self.map("imageLabels")?,
+                annotations: self.map("imageAnnotations")?,
+                ..Partial::default()
+            },
+            defaults: Partial {
+                profile: self.text("defaultProfile").map(|(profile, _)| profile),
+                platforms: self.parse_all("defaultPlatforms")?,
+                base: self.base("defaultBaseImage")?,
+                flags: self.texts("defaultFlags").map(|(flags, _)| flags),
+                environment: self.pairs("defaultEnv")?,
+                ..Partial::default()
+            },
+            all_features: self.switch("allFeatures", false)?,
+            no_default_features: self.switch("noDefaultFeatures", false)?,
+            created: i64::try_from(self.number("created")?.unwrap_or(0)).unwrap_or(i64::MAX),
+            data_modified: self.number("dataModified")?.unwrap_or(0),
+            repository_root: file::repository_root(&self.directory),
+            link_check: self.switch("linkCheck", true)?,
+            ..Rules::default()
+        };
+        if let Some(file) = &self.file {
+            let mut reader = Reader { file, errors: Vec::new() };
+            let nested = reader.nested();
+            rules.builds = nested.builds;
+            rules.defaults.files = nested.files;
+            rules.base_overrides = nested.base_overrides;
+            Error::all(reader.errors)?;
+        }
+        Ok(rules)
+    }
+
+    /// A base; the folder of a layout is relative to where it was given.
+    fn base(&self, key: &str) -> Result<Option<BaseName>, Error> {
+        Ok(match (self.parse(key)?, self.text(key)) {
+            (Some(BaseName::Layout(folder)), Some((_, origin))) => {
+                Some(BaseName::Layout(self.base_of(&origin).join(folder)))
+            }
+            (base, _) => base,
+        })
+    }
+
+    fn pairs(&self, key: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+        if self.texts(key).is_none() { Ok(None) } else { self.map(key).map(Some) }
+    }
+
+    fn timeout(&self) -> Result<Duration, Error> {
+        let Some((text, origin)) = self.text("timeout") else {
+            return Ok(Duration::from_secs(300));
+        };
+        duration(&text).ok_or_else(|| {
+            origin.error(format!("`{text}` is not a time: write `90s`, `5m` or `1h30m`"))
+        })
+    }
+
+    fn dry_run(&self) -> Result<DryRun, Error> {
+        match self.text("dryRun") {
+            None => Ok(DryRun::No),
+            Some((how, origin)) => match how.as_str() {
+                "none" => Ok(DryRun::No),
+                "client" => Ok(DryRun::Client),
+                "server" => Ok(DryRun::Server),
+                _ => Err(origin.error(format!("`{how}` is none of `none`, `client`, `server`"))),
+            },
+        }
+    }
+}
+
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// `-f` as it was typed, for people who ask later where a revision came from. A URL's user and
+/// password are nobody's business.
+fn shown_filenames(names: &[String]) -> String {
+    names
+        .iter()
+        .map(|name| {
+            match name.split_once("://").map(|(scheme, rest)| (scheme, rest.split_once('@'))) {
+                Some((scheme, Some((_, rest)))) => format!(" --filename={scheme}://{rest}"),
+                _ => format!(" --filename={name}"),
+            }
+        })
+        .collect()
+}
+
+/// A time as Go and kubectl write it: `1h30m`, `90s`, `500ms`; a bare number is seconds.
+fn duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        let unit_end =
+            rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        total = total.checked_add(match &rest[digits..unit_end] {
+            "h" => Duration::from_secs(number.checked_mul(3600)?),
+            "m" => Duration::from_secs(number.checked_mul(60)?),
+            "s" => Duration::from_secs(number),
+            "ms" => Duration::from_millis(number),
+            _ => return None,
+        })?;
+        rest = &rest[unit_end..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_kubectl_reads_it() {
+        for (text, seconds) in
+            [("90s", 90), ("5m", 300), ("1h30m", 5400), ("30", 30), ("2000ms", 2)]
+        {
+            assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "m", "5x", "-5s", "5m3", "1.5h"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_url_s_password_is_not_a_change_s_cause() {
+        let names = ["a.yaml".to_owned(), "https://me:secret@host.example/b.yaml".to_owned()];
+        assert_eq!(
+            shown_filenames(&names),
+            " --filename=a.yaml --filename=https://host.example/b.yaml"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Where images go, what they are called there, and how their layers are compressed.
+
+use std::path::PathBuf;
+
+use super::complete::cores;
+use super::error::Error;
+use super::sources::{Origin, Sources};
+use crate::daemon::{self, Daemon};
+use crate::oci::{Compression, Registry, Tag};
+use crate::pipeline::NoDestination;
+use crate::publish::{self, Destination, Naming};
+use crate::reference::NameStyle;
+use crate::report::Reporter;
+
+impl Sources {
+    pub(super) fn publish(
+        &self,
+        report: &Reporter,
+    ) -> Result<Result<publish::Settings, NoDestination>, Error> {
+        let mut destinations = Vec::new();
+        let mut repo = self.text("repo");
+        let push = self.switch("push", true)?;
+        let local =
+            self.switch("local", false)? || repo.as_ref().is_some_and(|(r, _)| is(r, "ko.local"));
+        if let Some((text, origin)) = &repo {
+            let later =
+                ["kind.local", "k3d.local", "minikube.local"].iter().any(|name| is(text, name));
+            if later || text == "auto" {
+                return Err(origin.error(format!(
+                    "`{text}` is no destination yet; for minikube run `eval $(minikube docker-env)` and use `ko.local`"
+                )));
+            }
+            if text.contains("://") || text.ends_with('/') {
+                return Err(origin.error(format!(
+                    "`{text}` is not a repository: write `registry.example/team`, without `https://` and without a slash at the end"
+                )));
+            }
+        }
+        if let Some(folder) = self.path("ociLayoutPath") {
+            destinations.push(Destination::Layout(folder));
+        }
+        if let Some(path) = self.path("tarball") {
+            destinations.push(Destination::Archive(path));
+        }
+        let kept = !destinations.is_empty();
+        if push && local {
+            repo = repo.or_else(|| Some(("ko.local".to_owned(), Origin::Flag("local".to_owned()))));
+            let address = daemon::Address::choose(&self.daemon());
+            let address = address.map_err(|error| self.daemon_error(&error))?;
+            let daemon = Daemon::new(address, report.clone());
+            destinations
+                .push(Destination::Daemon(daemon.map_err(|error| self.daemon_error(&error))?));
+        } else if push && repo.is_some() {
+            destinations.push(Destination::Registry);
+        } else if push && !kept {
+            return Ok(Err(NoDestination));
+        }
+        let repo = repo.map(|(repo, _)| repo).unwrap_or_default();
+        let pushes = destinations.iter().any(|to| matches!(to, Destination::Registry));
+        let tags = self.parse_all("tags")?.unwrap_or_else(|| vec![Tag::latest()]);
+        let tag_only = self.switch("tagOnly", false)?;
+        if tag_only && !matches!(tags.as_slice(), [tag] if *tag != Tag::latest()) {
+            return Err(Error::Together(
+                "--tag-only needs --tags with one tag that is not `latest`".to_owned(),
+            ));
+        }
+        let compression = self.compression(&repo, pushes, &destinations)?;
+        Ok(Ok(publish::Settings {
+            naming: Naming { repo, style: self.name_style()?, tags, tag_only },
+            destinations,
+            compression,
+            threads: cores(),
+        }))
+    }
+
+    fn daemon_error(&self, error: &daemon::Error) -> Error {
+        let mut reason = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(source) = cause {
+            reason.push_str(&format!(": {source}"));
+            cause = source.source();
+        }
+        Error::Value { origin: "the Docker Engine".to_owned(), reason, hint: error.hint() }
+    }
+
+    fn name_style(&self) -> Result<NameStyle, Error> {
+        // As in ko: -P before -B before --bare.
+        Ok(if self.switch("preserveImportPaths", false)? {
+            NameStyle::Preserved
+        } else if self.switch("baseImportPaths", false)? {
+            NameStyle::Base
+        } else if self.switch("bare", false)? {
+            NameStyle::Bare
+        } else {
+            NameStyle::Hashed
+        })
+    }
+
+    /// `auto` does not compress what stays on this machine: there, time goes into compressing.
+    fn compression(
+        &self,
+        repo: &str,
+        pushes: bool,
+        destinations: &[Destination],
+    ) -> Result<Compression, Error> {
+        let level = self.number("layerCompressionLevel")?;
+        let (how, origin) = match self.text("layerCompression") {
+            Some((how, origin)) => (how, Some(origin)),
+            None => ("auto".to_owned(), None),
+        };
+        let level_in = |range: std::ops::RangeInclusive<u64>, default: u8| match level {
+            None => Ok(default),
+            Some(level) if range.contains(&level) => Ok(u8::try_from(level).unwrap_or(default)),
+            Some(level) => Err(Error::Together(format!(
+                "a level of {level} is outside {} to {} of `{how}`",
+                range.start(),
+                range.end()
+            ))),
+        };
+        let host = repo.split('/').next().unwrap_or(repo);
+        let loopback = host.parse::<Registry>().is_ok_and(|registry| registry.is_loopback());
+        match how.as_str() {
+            "none" => Ok(Compression::None),
+            "gzip" => Ok(Compression::Gzip { level: level_in(1..=9, 2)? }),
+            "zstd" => Ok(Compression::Zstd { level: level_in(1..=19, 3)? }),
+            "auto" => {
+                let stays = |to: &Destination| match to {
+                    Destination::Registry => loopback,
+                    Destination::Daemon(_) | Destination::Archive(_) => true,
+                    Destination::Layout(_) => pushes && loopback,
+                };
+                let nowhere_near = destinations.is_empty() && loopback;
+                let stays = !destinations.is_empty() && destinations.iter().all(stays);
+                if stays || nowhere_near {
+                    Ok(Compression::None)
+                } else {
+                    Ok(Compression::Gzip { level: level_in(1..=9, 2)? })
+                }
+            }
+            _ => {
+                let reason = format!("`{how}` is none of `auto`, `gzip`, `zstd`, `none`");
+                Err(origin.map_or(Error::Together(reason.clone()), |origin| origin.error(reason)))
+            }
+        }
+    }
+
+    fn daemon(&self) -> daemon::Settings {
+        let environment = &self.environment;
+        let home = environment.home();
+        let runtime = environment.path("XDG_RUNTIME_DIR");
+        let sockets = [
+            runtime.as_ref().map(|folder| folder.join("docker.sock")),
+            home.as_ref().map(|folder| folder.join(".docker/run/docker.sock")),
+            runtime.as_ref().map(|folder| folder.join("podman/podman.sock")),
+            Some(PathBuf::from("/run/podman/podman.sock")),
+        ];
+        let text = |name: &str| environment.get(name).map(str::to_owned);
+        daemon::Settings {
+            host: text("DOCKER_HOST"),
+            context: text("DOCKER_CONTEXT"),
+            tls_verify: environment.get("DOCKER_TLS_VERIFY").is_some(),
+            certificates: environment.path("DOCKER_CERT_PATH"),
+            folder: environment
+                .path("DOCKER_CONFIG")
+                .or_else(|| home.map(|folder| folder.join(".docker"))),
+            sockets: sockets.into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// Whether `repo` is a name with a meaning, or below it. `ko.localhost:5000` is a registry.
+fn is(repo: &str, name: &str) -> bool {
+    repo == name || repo.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_name_itself_means_the_daemon() {
+        assert!(is("ko.local", "ko.local") && is("ko.local/team", "ko.local"));
+        assert!(!is("ko.localhost:5000", "ko.local") && !is("ko.local.example/x", "ko.local"));
+    }
+}

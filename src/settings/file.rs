@@ -1,0 +1,292 @@
+//! `.ko-rs.yaml`: where it is found, and its keys held against the table.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::builds::Reader;
+use super::error::Error;
+use super::table::{self, Kind};
+use super::tree::{self, Node, Value};
+use crate::reference::did_you_mean;
+use crate::source::Source;
+
+/// The name that is looked for.
+pub const NAME: &str = ".ko-rs.yaml";
+
+/// The largest settings file that is read.
+const LARGEST: u64 = 4 << 20;
+
+/// A settings file: its values by key, each with its place.
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    source: Source,
+    pub(super) folder: PathBuf,
+    pub(super) values: BTreeMap<String, Node>,
+}
+
+/// A value of a list of settings that lie in the file only: a build, a file rule, an image.
+pub(super) type Entry = BTreeMap<String, Node>;
+
+/// The nearest settings file from a folder up to the Git root (or the file system's root where
+/// there is no repository).
+pub(super) fn find(directory: &Path) -> Option<PathBuf> {
+    for folder in directory.ancestors() {
+        let candidate = folder.join(NAME);
+        if candidate.is_file() {
+            return Some(candidate);
+        }
+        if folder.join(".git").exists() {
+            return None;
+        }
+    }
+    None
+}
+
+/// The root of the Git repository around a folder: where `.git` lies, a folder or a worktree's file.
+pub(super) fn repository_root(directory: &Path) -> Option<PathBuf> {
+    directory.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
+}
+
+/// Reads a settings file; `shown` is its name in errors.
+pub(super) fn read(path: &Path, shown: &str) -> Result<File, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LARGEST {
+        return Err(failed(std::io::Error::other("it is larger than 4 MiB")));
+    }
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+    parse(Source::new(shown, text), folder)
+}
+
+pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
+    let mut file = File { source, folder, values: BTreeMap::new() };
+    if file.source.text().lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#'))
+    {
+        return Ok(file);
+    }
+    let root = tree::parse(&file.source)
+        .map_err(|broken| file.error(broken.span, "this is not YAML", &broken.reason, None))?;
+    let keys: Vec<(&str, Kind)> =
+        table::SETTINGS.iter().filter(|s| s.in_file).map(|s| (s.key, s.kind)).collect();
+    let mut errors = Vec::new();
+    let values = file.entry(&root, &keys, "settings", &mut errors);
+    file.values = values;
+    // All that is wrong with the file is said at once, also what is read again when it counts.
+    let mut reader = Reader { file: &file, errors };
+    reader.nested();
+    let errors = reader.errors;
+    Error::all(errors)?;
+    Ok(file)
+}
+
+impl File {
+    /// An error at a place of the file.
+    pub(super) fn error(
+        &self,
+        span: std::ops::Range<usize>,
+        message: &str,
+        label: &str,
+        hint: Option<String>,
+    ) -> Error {
+        Error::File { message: message.to_owned(), excerpt: self.source.excerpt(span, label), hint }
+    }
+
+    /// `name:line:column` of a value.
+    pub(super) fn place(&self, node: &Node) -> String {
+        self.source.place(node.span.start)
+    }
+
+    /// Holds a mapping against the keys it may have and the kinds of their values.
+    pub(super) fn entry(
+        &self,
+        node: &Node,
+        keys: &[(&str, Kind)],
+        what: &str,
+        errors: &mut Vec<Error>,
+    ) -> Entry {
+        let mut entry = Entry::new();
+        let Value::Map(pairs) = &node.value else {
+            if node.value != Value::Null {
+                let label = format!("this is {}", node.kind());
+                let message = format!("{what} are a mapping of keys to values");
+                errors.push(self.error(node.span.clone(), &message, &label, None));
+            }
+            return entry;
+        };
+        for (key, value) in pairs {
+            let Value::Scalar(name) = &key.value else {
+                errors.push(self.error(key.span.clone(), "a key is a text", key.kind(), None));
+                continue;
+            };
+            let Some((_, kind)) = keys.iter().find(|(known, _)| known == name) else {
+                let message = format!("unknown key `{name}` in {what}");
+                let hint =
+                    did_you_mean(name, keys.iter().map(|(key, _)| *key)).unwrap_or_else(|| {
+                        let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+                        format!("the keys are: {}", names.join(", "))
+                    });
+                errors.push(self.error(key.span.clone(), &message, "no such key", Some(hint)));
+                continue;
+            };
+            if let Some(expected) = mismatch(*kind, value) {
+                let message = format!("`{name}` is {expected}");
+                let label = format!("this is {}", node_label(value));
+                errors.push(self.error(value.span.clone(), &message, &label, None));
+            }
+            entry.insert(name.clone(), value.clone());
+        }
+        entry
+    }
+
+    /// One value of a mapping, as an entry of its own.
+    pub(super) fn entry_of(&self, node: &Node, key: &str) -> Entry {
+        let Value::Map(pairs) = &node.value else { return Entry::new() };
+        let named = |(name, _): &&(Node, Node)| text(name).as_deref() == Some(key);
+        pairs
+            .iter()
+            .find(named)
+            .map(|(_, value)| (key.to_owned(), value.clone()))
+            .into_iter()
+            .collect()
+    }
+
+    /// A list of mappings.
+    pub(super) fn entries(
+        &self,
+        node: &Node,
+        keys: &[(&str, Kind)],
+        what: &str,
+        errors: &mut Vec<Error>,
+    ) -> Vec<Entry> {
+        match &node.value {
+            Value::List(items) => {
+                items.iter().map(|item| self.entry(item, keys, what, errors)).collect()
+            }
+            Value::Null => Vec::new(),
+            Value::Scalar(_) | Value::Map(_) => {
+                let label = format!("this is {}", node.kind());
+                errors.push(self.error(node.span.clone(), "a list belongs here", &label, None));
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn node_label(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(text) => format!("`{}`", text.chars().take(40).collect::<String>()),
+        Value::Null | Value::List(_) | Value::Map(_) => node.kind().to_owned(),
+    }
+}
+
+/// What a value should have been, where it is something else.
+fn mismatch(kind: Kind, node: &Node) -> Option<&'static str> {
+    let scalars = |items: &[Node]| items.iter().all(|item| matches!(item.value, Value::Scalar(_)));
+    match (kind, &node.value) {
+        (_, Value::Null) | (Kind::Text, Value::Scalar(_)) | (Kind::Nested, _) => None,
+        (Kind::Switch, Value::Scalar(text)) => {
+            (!matches!(text.as_str(), "true" | "false")).then_some("`true` or `false`")
+        }
+        (Kind::Number, Value::Scalar(text)) => {
+            text.parse::<i64>().is_err().then_some("a whole number")
+        }
+        (Kind::List | Kind::Texts, Value::Scalar(_)) => None,
+        (Kind::List | Kind::Texts, Value::List(items)) => {
+            (!scalars(items)).then_some("a list of texts")
+        }
+        (Kind::Map, Value::Map(pairs)) => pairs
+            .iter()
+            .any(|(_, value)| !matches!(value.value, Value::Scalar(_)))
+            .then_some("a mapping of texts to texts"),
+        (Kind::Switch, _) => Some("`true` or `false`"),
+        (Kind::Number, _) => Some("a whole number"),
+        (Kind::Text, _) => Some("a single text"),
+        (Kind::List | Kind::Texts, Value::Map(_)) => Some("a list of texts"),
+        (Kind::Map, _) => Some("a mapping of texts to texts"),
+    }
+}
+
+/// The text of a scalar.
+pub(super) fn text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar(text) => Some(text.clone()),
+        Value::Null | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+/// The texts of a list; one text counts as a list of its words, as in ko.
+pub(super) fn texts(node: &Node) -> Vec<String> {
+    match &node.value {
+        Value::Scalar(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::List(items) => items.iter().filter_map(text).collect(),
+        Value::Null | Value::Map(_) => Vec::new(),
+    }
+}
+
+/// The pairs of a mapping.
+pub(super) fn pairs(node: &Node) -> BTreeMap<String, String> {
+    match &node.value {
+        Value::Map(pairs) => {
+            pairs.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect()
+        }
+        Value::Null | Value::Scalar(_) | Value::List(_) => BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
+        format!("{error}\nhint: {}", error.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
+        insta::assert_snapshot!(error("# mine\ndefaultBaseimage: static\n"), @"
+        unknown key `defaultBaseimage` in settings
+         --> .ko-rs.yaml:2:1
+          |
+        2 | defaultBaseimage: static
+          | ^^^^^^^^^^^^^^^^ no such key
+        hint: did you mean `defaultBaseImage`?
+        ");
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_refused() {
+        insta::assert_snapshot!(error("defaultPlatforms: {linux: amd64}\n"), @"
+        `defaultPlatforms` is a list of texts
+         --> .ko-rs.yaml:1:19
+          |
+        1 | defaultPlatforms: {linux: amd64}
+          |                   ^ this is a mapping
+        hint:
+        ");
+    }
+
+    #[test]
+    fn comments_alone_are_no_settings() {
+        assert!(
+            parse(Source::new(NAME, "# nothing\n\n"), PathBuf::new()).unwrap().values.is_empty()
+        );
+        assert!(parse(Source::new(NAME, ""), PathBuf::new()).unwrap().values.is_empty());
+    }
+
+    #[test]
+    fn the_nearest_file_up_to_the_git_root_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("repo/a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::write(folder.path().join(NAME), "").unwrap();
+        assert_eq!(find(&deep), Some(folder.path().join(NAME)));
+        std::fs::create_dir(folder.path().join("repo/.git")).unwrap();
+        assert_eq!(find(&deep), None);
+        std::fs::write(folder.path().join("repo").join(NAME), "").unwrap();
+        assert_eq!(find(&deep), Some(folder.path().join("repo").join(NAME)));
+    }
+}

@@ -1,0 +1,21 @@
+//! From three sources — flags, environment, `.ko-rs.yaml` — to complete options.
+//!
+//! [`table`] names every setting once. Flags go before variables, variables before the file; what a
+//! crate's own settings say goes before defaults. This is the only reader of the environment.
+
+mod access;
+mod builds;
+mod complete;
+mod destination;
+pub mod env;
+mod error;
+mod file;
+mod sources;
+pub mod table;
+mod tree;
+
+pub use complete::{Complete, complete};
+pub use env::Environment;
+pub use error::Error;
+pub use file::NAME as FILE_NAME;
+pub use sources::Flags;
