@@ -1,1 +1,29 @@
-//! Runs the real `ko-rs`, with Cargo and fixture crates and no server.
+//! Runs the real `ko-rs`, with Cargo and the fixtures and no server.
+//!
+//! * `architecture`: who may use whom.
+//! * `build`: which binary an argument means, what is printed for it, and what it is called.
+//! * `docs`: what the documentation names exists, and what exists is documented.
+//! * `errors`: every failure that needs no server, word by word, with its exit code.
+//! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
+//! * `layout`: what is in an image, seen in an OCI layout and in an archive.
+//! * `reproducible`: two builds, one digest.
+//! * `resolve`: which bytes of manifests change; a case is a folder of `fixtures/manifests`.
+//! * `rustflags`: rustc gets the flags that it gets from a plain `cargo build`.
+//! * `settings`: a flag goes before a variable before the file, and nothing else counts.
+
+#[path = "../support/oci.rs"]
+mod oci;
+#[expect(dead_code, reason = "`tests/servers` uses the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod build;
+mod docs;
+mod errors;
+mod interrupt;
+mod layout;
+mod reproducible;
+mod resolve;
+mod rustflags;
+mod settings;

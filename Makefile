@@ -1,0 +1,58 @@
+# Everything that a developer or a CI runs. `make demo` and `make test` set up what they need by themselves.
+
+CARGO ?= cargo
+SERVERS := tests/servers/install
+
+.PHONY: demo test test-all fuzz servers ci lint deny cross bench base clean
+
+# The main job with nothing else around: builds the example's services onto the embedded base.
+demo:
+	./fixtures/demo
+
+# Everything on the way of a pull request: the servers, then both test binaries.
+test: servers
+	$(CARGO) test
+	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers
+
+# `make test`, and what is too slow for every pull request.
+test-all: test
+	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
+
+# What reads bytes from outside, against any bytes; needs a nightly toolchain and cargo-fuzz.
+FUZZ_SECONDS ?= 300
+fuzz:
+	cd fuzz && for target in manifests names; do \
+	  $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+# Installs and builds, once a machine, the real servers and tools that tests run against.
+servers:
+	$(SERVERS)
+
+# Exactly what CI runs.
+ci: lint deny test cross
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+# Advisories need a database from the network: the nightly workflow checks them.
+deny:
+	$(CARGO) deny check bans licenses sources
+
+# Type-checks for the other systems that people sit at.
+cross:
+	./.ci/cross
+
+# Side by side with peers and limits, as ratios.
+bench: servers
+	$(SERVERS) peers
+	./benches/run
+
+# Renews the embedded base image from Debian's packages.
+base:
+	./base-images/renew static
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,242 @@
+//! What the documentation names exists, and what exists is documented.
+//!
+//! `docs/settings.md` is made from the table of settings: `UPDATE_DOCS=1 cargo test --test it docs`
+//! writes it anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use ko_rs::settings::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind, SETTINGS, Scope, Setting};
+
+use crate::support::{Sandbox, repository};
+
+fn document(name: &str) -> String {
+    fs::read_to_string(repository().join(name)).unwrap()
+}
+
+/// The name of a kind of value, as an example of it would say.
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Switch => "`true` or `false`",
+        Kind::Text => "text",
+        Kind::List | Kind::Texts => "list of texts",
+        Kind::Map => "mapping of texts",
+        Kind::Number => "number",
+        Kind::Nested => "see below",
+    }
+}
+
+fn commands(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Everywhere => "every command",
+        Scope::Images => "`build`, `resolve`, `apply`, `create`",
+        Scope::Manifests => "`resolve`, `apply`, `create`, `delete`",
+        Scope::Cluster => "`apply`, `create`, `delete`",
+        Scope::Changes => "`apply`, `create`",
+        Scope::Delete => "`delete`",
+    }
+}
+
+/// A text in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn flag(setting: &Setting) -> String {
+    let Some(flag) = setting.flag else { return String::new() };
+    let short = setting.short.map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    let value = match setting.kind {
+        Kind::Switch => String::new(),
+        _ => format!("={}", setting.value),
+    };
+    format!("{short}`--{flag}{value}`")
+}
+
+fn keys(out: &mut String, title: &str, keys: &[(&str, Kind, &str)]) {
+    writeln!(out, "\n## {title}\n\n| key | value | |\n|---|---|---|").unwrap();
+    for (key, value, help) in keys {
+        writeln!(out, "| `{key}` | {} | {} |", kind(*value), cell(help)).unwrap();
+    }
+}
+
+/// `docs/settings.md`, from the table.
+fn rendered() -> String {
+    let mut out = String::from(
+        "<!-- Made from src/settings/table.rs: UPDATE_DOCS=1 cargo test --test it docs -->\n\n\
+         # Settings\n\n\
+         A flag goes before a variable, a variable before `builds` of `.ko-rs.yaml`, `builds` before the\n\
+         file's other keys. `.ko-rs.yaml` is the nearest one from the working directory up to the Git root;\n\
+         paths in it are relative to it. A key that is not in these tables is an error. A flag without a\n\
+         value is a switch: alone it means `true`, and `=false` turns it off.\n\n\
+         ## Flags and variables\n",
+    );
+    let scopes = [
+        Scope::Manifests,
+        Scope::Images,
+        Scope::Cluster,
+        Scope::Changes,
+        Scope::Delete,
+        Scope::Everywhere,
+    ];
+    for scope in scopes {
+        let of_scope = SETTINGS.iter().filter(|setting| setting.scope == scope);
+        let rows: Vec<&Setting> =
+            of_scope.filter(|s| s.flag.is_some() || s.variable.is_some()).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        writeln!(
+            out,
+            "\n### {}\n\n| flag | variable | default | |\n|---|---|---|---|",
+            commands(scope)
+        )
+        .unwrap();
+        for setting in rows {
+            let variable = setting.variable.map(|name| format!("`{name}`")).unwrap_or_default();
+            let help = cell(setting.help);
+            writeln!(out, "| {} | {variable} | {} | {help} |", flag(setting), setting.default)
+                .unwrap();
+        }
+    }
+    let in_file: Vec<&Setting> = SETTINGS.iter().filter(|setting| setting.in_file).collect();
+    writeln!(out, "\n## `.ko-rs.yaml`\n\n| key | value | default | |\n|---|---|---|---|").unwrap();
+    for setting in in_file {
+        let (key, value, help) = (setting.key, kind(setting.kind), cell(setting.help));
+        writeln!(out, "| `{key}` | {value} | {} | {help} |", setting.default).unwrap();
+    }
+    keys(&mut out, "`builds`: a list of", BUILD_KEYS);
+    keys(&mut out, "`image` of a build", IMAGE_KEYS);
+    keys(&mut out, "`files`, also of a build: a list of", FILE_KEYS);
+    out
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "this asks whether to write the file, not ko-rs")]
+fn settings_md_is_what_the_table_says() {
+    let path = repository().join("docs/settings.md");
+    let rendered = rendered();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &rendered).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == rendered, "run UPDATE_DOCS=1 cargo test --test it docs");
+}
+
+/// The long flags that a help text lists.
+fn listed_flags(help: &str) -> BTreeSet<String> {
+    let words = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    words
+        .flat_map(|line| line.split_whitespace().take(2))
+        .filter_map(|word| word.strip_prefix("--"))
+        .map(|flag| flag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect())
+        .collect()
+}
+
+/// The subcommands that help lists.
+fn listed_commands(help: &str) -> Vec<String> {
+    let commands = help.split("Commands:\n").nth(1).unwrap();
+    let lines = commands.lines().take_while(|line| !line.is_empty());
+    lines.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_flag_of_every_command_is_documented() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.run(["--help"]).exits(0);
+    let documents = document("docs/settings.md") + &document("README.md");
+    let mut missing = BTreeSet::new();
+    let commands = listed_commands(help.stdout());
+    assert!(commands.len() >= 7, "{commands:?}");
+    for command in &commands {
+        let help = sandbox.run([command.as_str(), "--help"]).exits(0);
+        let flags = listed_flags(help.stdout());
+        assert!(flags.contains("help") && flags.contains("config"), "{command}: {flags:?}");
+        for flag in flags {
+            // `--help` is clap's; the other two name crates and are `build`'s alone.
+            let own = ["help", "version", "package", "workspace"].contains(&flag.as_str());
+            if !own && !documents.contains(&format!("--{flag}")) {
+                missing.insert(format!("{command} --{flag}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "in no document: {missing:?}");
+}
+
+/// Words that follow `ko-rs` in code of a document.
+fn commands_in(text: &str) -> BTreeSet<String> {
+    let code = text.split("```").skip(1).step_by(2).flat_map(str::lines);
+    let inline = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    code.chain(inline)
+        .filter_map(|code| code.trim_start_matches("$ ").strip_prefix("ko-rs "))
+        .filter_map(|rest| rest.split_whitespace().next())
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn commands_and_flags_that_documents_name_exist() {
+    let sandbox = Sandbox::new();
+    let commands = listed_commands(sandbox.run(["--help"]).exits(0).stdout());
+    let mut flags = BTreeSet::new();
+    for command in &commands {
+        flags.extend(listed_flags(sandbox.run([command.as_str(), "--help"]).exits(0).stdout()));
+    }
+    let mut wrong = Vec::new();
+    let mut documents: Vec<_> = fs::read_dir(repository().join("docs"))
+        .unwrap()
+        .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()))
+        .collect();
+    documents.push("README.md".to_owned());
+    for name in documents {
+        let text = document(&name);
+        for command in commands_in(&text) {
+            if !commands.contains(&command) {
+                wrong.push(format!("{name}: ko-rs {command}"));
+            }
+        }
+        // A line that calls another program speaks of that program's flags; these stand alone.
+        let others = ["container-runtime", "locked"];
+        let lines =
+            text.lines().filter(|line| !line.contains("cargo ") && !line.contains("docker "));
+        for code in lines.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let named = code.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+            for flag in named.filter(|flag| !flag.is_empty()) {
+                let flag: String =
+                    flag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+                if !flags.contains(&flag) && !others.contains(&flag.as_str()) {
+                    wrong.push(format!("{name}: --{flag}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_the_readme_calls_a_target_of_make_is_one() {
+    let makefile = document("Makefile");
+    for document in [document("README.md"), document("CONTRIBUTING.md")] {
+        let code = document.split("```").skip(1).step_by(2).flat_map(str::lines);
+        for target in code.filter_map(|line| line.strip_prefix("make ")) {
+            let target = target.split_whitespace().next().unwrap();
+            assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+        }
+    }
+}
+
+#[test]
+fn links_of_documents_lead_to_files() {
+    let mut names = vec!["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "fixtures/README.md"];
+    names.extend(["docs/settings.md", "docs/images.md", "docs/kubernetes.md"]);
+    for name in names {
+        let text = document(name);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let link = link.split('#').next().unwrap();
+            let outside = link.contains("://") || link.is_empty();
+            let path = repository().join(name).parent().unwrap().join(link);
+            assert!(outside || path.exists(), "{name} links to {link}");
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! Every failure that needs no server, word by word, with its exit code.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::build::package;
+use crate::support::Sandbox;
+
+const REPO: &str = "registry.example/team";
+
+/// A workspace of two services and a library.
+fn workspace() -> Sandbox {
+    let sandbox = Sandbox::new()
+        .env("KO_DOCKER_REPO", REPO)
+        .file("Cargo.toml", "[workspace]\nmembers = [\"svc/*\", \"pkg\"]\nresolver = \"3\"\n")
+        .file("pkg/Cargo.toml", "[package]\nname = \"pkg\"\nedition = \"2024\"\n")
+        .file("pkg/src/lib.rs", "");
+    let repository = "repository = \"https://github.com/a/b\"";
+    let sandbox = package(sandbox, "svc/link", "link-service", repository);
+    package(sandbox, "svc/user", "user-service", repository)
+}
+
+/// Asserts that a run prints nothing, ends with a code, and says this. `ROOT` stands for the working
+/// directory.
+#[track_caller]
+fn fails<S: AsRef<std::ffi::OsStr>>(
+    sandbox: &Sandbox,
+    args: impl IntoIterator<Item = S>,
+    code: i32,
+    expected: &str,
+) {
+    says(sandbox, sandbox.run(args), code, expected);
+}
+
+#[track_caller]
+fn says(sandbox: &Sandbox, ran: crate::support::Ran, code: i32, expected: &str) {
+    let ran = ran.exits(code);
+    assert_eq!(ran.stdout(), "");
+    let root = fs::canonicalize(sandbox.directory()).unwrap();
+    assert_eq!(ran.stderr().replace(root.to_str().unwrap(), "ROOT"), expected);
+}
+
+#[test]
+fn a_crate_that_is_not_there_is_answered_with_the_nearest_names() {
+    let sandbox = workspace();
+    fails(
+        &sandbox,
+        ["build", "lnk-service"],
+        1,
+        "error: `lnk-service` names no crate of the workspace `ROOT`\n\
+         hint: did you mean `link-service`?\n",
+    );
+    fails(
+        &sandbox,
+        ["build", "github.com/a/b/svc/lnik"],
+        1,
+        "error: `github.com/a/b/svc/lnik` names no crate of the workspace `ROOT`\n\
+         hint: did you mean `github.com/a/b/svc/link`?\n",
+    );
+    fails(
+        &sandbox,
+        ["build"],
+        1,
+        "error: `.` names no crate of the workspace `ROOT`\n\
+         hint: the crates with a binary are `link-service`, `user-service`\n",
+    );
+    fails(
+        &sandbox,
+        ["build", "pkg"],
+        1,
+        "error: `pkg` is the library `pkg`, which has no binary\n\
+         hint: an image is made of a binary: name its package\n",
+    );
+}
+
+#[test]
+fn every_reference_that_points_nowhere_is_shown_with_its_place_and_its_own_hint() {
+    let sandbox = workspace().file(
+        "k8s.yaml",
+        "# two\na: ko://lnk-service\nb:\n  - \"ko://user-service#worker\"\nc: ko://link-service\n",
+    );
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: `ko://lnk-service` names no crate of the workspace `ROOT`
+ --> k8s.yaml:2:4
+  |
+2 | a: ko://lnk-service
+  |    ^^^^^^^^^^^^^^^^ refers to nothing here
+hint: did you mean `link-service`?
+error: `ko://user-service#worker` names no binary of `user-service`, which has `user-service`
+ --> k8s.yaml:4:5
+  |
+4 |   - \"ko://user-service#worker\"
+  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^ refers to nothing here
+",
+    );
+}
+
+#[test]
+fn what_is_no_reference_is_shown_with_its_place() {
+    fails(
+        &workspace().file("k8s.yaml", "a: 1\nimage: ko://link-service:v1\n"),
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: k8s.yaml:2:8: `ko://link-service:v1` ends in `:v1`; a reference has no tag or digest
+ --> k8s.yaml:2:8
+  |
+2 | image: ko://link-service:v1
+  |        ^^^^^^^^^^^^^^^^^^^^ not a reference
+hint: write `ko://link-service`: the image's digest is put in its place
+",
+    );
+}
+
+#[test]
+fn one_of_several_binaries_has_to_be_named() {
+    let sandbox = Sandbox::inside_fixture("crates/several-binaries").env("KO_DOCKER_REPO", REPO);
+    fails(
+        &sandbox,
+        ["build"],
+        1,
+        "error: `.` may be any of the binaries of `several-binaries`: `export`, `import`\n\
+         hint: write `.#export`, or set `default-run` in the package's Cargo.toml\n",
+    );
+    fails(
+        &sandbox,
+        ["build", ".#exprot"],
+        1,
+        "error: `.#exprot` names no binary of `several-binaries`, which has `export`, `import`\n\
+         hint: did you mean `export`?\n",
+    );
+    let text = "image: ko://several-binaries\n";
+    says(
+        &sandbox,
+        sandbox.run_with_input(["resolve", "-f", "-"], text),
+        1,
+        "error: `ko://several-binaries` may be any of the binaries of `several-binaries`: `export`, `import`
+ --> <stdin>:1:8
+  |
+1 | image: ko://several-binaries
+  |        ^^^^^^^^^^^^^^^^^^^^^ may mean several
+hint: write `ko://several-binaries#export`, or set `default-run` in the package's Cargo.toml
+",
+    );
+}
+
+#[test]
+fn what_does_not_compile_ends_with_cargo_s_code_and_rustc_s_words() {
+    let sandbox = Sandbox::inside_fixture("crates/does-not-compile").env("KO_DOCKER_REPO", REPO);
+    let layout = sandbox.outside("layout");
+    let path = format!("--oci-layout-path={}", layout.display());
+    let ran = sandbox.run(["build", "--push=false", &path]).exits(101);
+    assert_eq!(ran.stdout(), "");
+    for text in [
+        "error[E0308]: mismatched types\n --> src/main.rs:2:23\n",
+        "^^^^^^^^^^^ expected `u32`, found `&str`\n",
+    ] {
+        assert!(ran.stderr().contains(text), "{}", ran.stderr());
+    }
+    assert!(ran.stderr().ends_with("\nerror: could not compile `does-not-compile`\n"));
+    assert!(!layout.join("index.json").exists());
+    let ran = sandbox.run(["build", "--push=false", "--features=frob"]).exits(101);
+    assert!(ran.stderr().contains("frob"), "{}", ran.stderr());
+}
+
+/// What compiles is not published if what is asked for beside it does not.
+#[test]
+fn every_crate_that_does_not_compile_is_shown_and_nothing_is_written() {
+    let sandbox = workspace();
+    sandbox.write("svc/link/src/main.rs", "fn main() { link }\n");
+    sandbox.write("svc/user/src/main.rs", "fn main() { user }\n");
+    let ran = sandbox.run(["build", "--push=false", "--image-refs=refs", "--workspace"]).exits(101);
+    assert!(ran.stderr().contains("`link`") && ran.stderr().contains("`user`"), "{}", ran.stderr());
+    assert!(ran.stderr().ends_with("error: could not compile `link-service`, `user-service`\n"));
+    assert!(!sandbox.directory().join("refs").exists());
+}
+
+#[test]
+fn a_folder_outside_every_workspace_is_said_to_be_one() {
+    fails(
+        &Sandbox::new().env("KO_DOCKER_REPO", REPO),
+        ["build"],
+        1,
+        "error: there is no Cargo workspace in `ROOT` or above it\n\
+         hint: run in a Cargo workspace, or name it: `--manifest-path PATH/Cargo.toml`, or \
+         `workspaces: [PATH]` in `.ko-rs.yaml`\n",
+    );
+    let sandbox = Sandbox::new().env("KO_DOCKER_REPO", REPO).env("PATH", "");
+    fails(
+        &package(sandbox, "", "x", ""),
+        ["build"],
+        1,
+        "error: could not start `cargo`\ncaused by: No such file or directory (os error 2)\n\
+         hint: install Rust (https://rustup.rs) so that `cargo` is on the PATH\n",
+    );
+}
+
+#[test]
+fn broken_yaml_is_shown_with_file_line_and_column() {
+    let sandbox = Sandbox::new().file("k8s.yaml", "a: ko://link-service\nb: [1, 2\nc: 3\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: k8s.yaml:3:2: illegal placement of ':' indicator
+ --> k8s.yaml:3:2
+  |
+3 | c: 3
+  |  ^ here
+",
+    );
+}
+
+#[test]
+fn manifests_that_cannot_be_read_are_named() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.directory().join("k8s")).unwrap();
+    fails(&sandbox, ["resolve", "-f", "x.yaml"], 1, "error: there is no file or folder `x.yaml`\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s"],
+        1,
+        "error: the folder `k8s` has no .yaml, .yml or .json file in it\n\
+         hint: -R searches subfolders too\n",
+    );
+    fails(
+        &sandbox,
+        ["resolve"],
+        2,
+        "error: no manifests are named\nhint: name a file, a folder or `-` with -f\n",
+    );
+    // Readable by nobody, not even by root.
+    #[cfg(target_os = "linux")]
+    {
+        let ran = sandbox.run(["resolve", "-f", "/proc/self/mem"]).exits(1);
+        assert!(
+            ran.stderr().starts_with("error: could not read `/proc/self/mem`"),
+            "{}",
+            ran.stderr()
+        );
+    }
+}
+
+#[test]
+fn an_unknown_key_of_the_settings_is_shown_with_its_place_and_the_nearest() {
+    let sandbox = workspace().file(".ko-rs.yaml", "# ours\n  \ndefaultPlatform: linux/amd64\n");
+    fails(
+        &sandbox,
+        ["build", "link-service"],
+        2,
+        "error: unknown key `defaultPlatform` in settings
+ --> .ko-rs.yaml:3:1
+  |
+3 | defaultPlatform: linux/amd64
+  | ^^^^^^^^^^^^^^^ no such key
+hint: did you mean `defaultPlatforms`?
+",
+    );
+    let sandbox = workspace().file(".ko-rs.yaml", "builds:\n  - package: x\n    rustflag: []\n");
+    fails(
+        &sandbox,
+        ["build", "link-service"],
+        2,
+        "error: unknown key `rustflag` in a build's settings
+ --> .ko-rs.yaml:3:5
+  |
+3 |     rustflag: []
+  |     ^^^^^^^^ no such key
+hint: did you mean `rustflags`?
+",
+    );
+    let sandbox = workspace().file(".ko-rs.yaml", "builds: [\n");
+    fails(
+        &sandbox,
+        ["build", "link-service"],
+        2,
+        "error: this is not YAML
+ --> .ko-rs.yaml:1:9
+  |
+1 | builds: [
+  |         ^ unclosed bracket '['
+",
+    );
+    let sandbox = workspace().file(".ko-rs.yaml", "requiredVersion: '>=99'\n");
+    fails(
+        &sandbox,
+        ["build", "link-service"],
+        2,
+        concat!(
+            "error: `.ko-rs.yaml` requires ko-rs >=99, and this is ",
+            env!("CARGO_PKG_VERSION"),
+            "\nhint: install that version, or change `requiredVersion`\n"
+        ),
+    );
+}
+
+#[test]
+fn all_that_is_wrong_with_the_settings_is_said_at_once() {
+    let settings = "linkcheck: 3\nbuilds:\n  - package: x\n    flgs: []\n    platforms: [amd64]\n";
+    let ran = workspace().file(".ko-rs.yaml", settings).run(["build", "link-service"]).exits(2);
+    let (first, rest) = ran.stderr().split_once("\nerror: ").unwrap();
+    assert!(first.starts_with("error: unknown key `linkcheck` in settings\n"), "{first}");
+    assert_eq!(
+        rest,
+        "unknown key `flgs` in a build's settings
+ --> .ko-rs.yaml:4:5
+  |
+4 |     flgs: []
+  |     ^^^^ no such key
+hint: did you mean `flags`?
+error: `platforms` cannot be read
+ --> .ko-rs.yaml:5:16
+  |
+5 |     platforms: [amd64]
+  |                ^ `amd64` is not a platform (`os/architecture` or `os/architecture/variant`, as in `linux/arm64`)
+"
+    );
+}
+
+#[test]
+fn a_name_that_no_registry_takes_is_refused_also_where_nothing_is_pushed() {
+    fails(
+        &workspace(),
+        ["build", "--push=false", "--repo=registry.example/Team", "-B", "link-service"],
+        1,
+        "error: could not name the image of `github.com/a/b/svc/link`\n\
+         caused by: `registry.example/Team/link` is not an image name: a repository is written in lower case\n\
+         hint: set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`\n",
+    );
+}
+
+#[test]
+fn where_no_destination_is_set_the_choices_are_listed() {
+    let expected = "error: no destination for the images is set
+hint: set KO_DOCKER_REPO or --repo to one of
+        registry.example/team   a registry's repository
+        localhost:5000          a registry on this machine
+        ko.local                the Docker Engine (minikube: eval $(minikube docker-env))
+      or keep the images here with
+        --oci-layout-path=FOLDER --push=false
+        --tarball=FILE --push=false
+      or compute their names alone with --push=false
+";
+    let sandbox = workspace().env("KO_DOCKER_REPO", "");
+    fails(&sandbox, ["build", "link-service"], 1, expected);
+    let ran = sandbox.run_with_input(["resolve", "-f", "-"], "a: ko://link-service\n");
+    says(&sandbox, ran, 1, expected);
+}
+
+#[test]
+fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
+    let sandbox = Sandbox::new();
+    let unknown = sandbox.run(["build", "--platfrom=linux/amd64"]).exits(2);
+    assert!(unknown.stderr().contains("a similar argument exists: '--platform'"));
+    let unknown = sandbox.run(["frobnicate"]).exits(2);
+    assert!(unknown.stderr().starts_with("error: unrecognized subcommand 'frobnicate'\n"));
+    for (args, expected) in [
+        (
+            &["--ldflags=-s"][..],
+            "--ldflags has no meaning for Rust\nhint: set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS",
+        ),
+        (
+            &["--disable-optimizations"],
+            "--disable-optimizations has no meaning for Rust\nhint: use --profile=dev",
+        ),
+        (
+            &["--debug"],
+            "--debug has no meaning for Rust\nhint: use --profile=dev and attach a debugger: gdb or lldb read the executable's symbols",
+        ),
+        (
+            &["--platform=amd64"],
+            "--platform: `amd64` is not a platform (`os/architecture` or `os/architecture/variant`, as in `linux/arm64`)",
+        ),
+        (
+            &["--tags=a b"],
+            "--tags: `a b` is not an image name: a tag is up to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`, and starts with none of the last two",
+        ),
+        (&["--tag-only"], "--tag-only needs --tags with one tag that is not `latest`"),
+        (&["--image-label=x"], "--image-label: `x` is not KEY=VALUE"),
+        (&["-j", "x"], "--jobs: `x` is not a whole number"),
+        (&["--sbom=frob"], "--sbom: `frob` cannot be written yet, only `none`"),
+        (
+            &["--layer-compression=lz4"],
+            "--layer-compression: `lz4` is none of `auto`, `gzip`, `zstd`, `none`",
+        ),
+        (
+            &["--layer-compression=gzip", "--layer-compression-level=99"],
+            "a level of 99 is outside 1 to 9 of `gzip`",
+        ),
+        (
+            &["--repo=https://registry.example/x"],
+            "--repo: `https://registry.example/x` is not a repository: write `registry.example/team`, without `https://` and without a slash at the end",
+        ),
+        (&["-v", "-q"], "--verbose and --quiet exclude each other"),
+        (
+            &["-C", "gone"],
+            "could not change to `gone`\ncaused by: No such file or directory (os error 2)",
+        ),
+    ] {
+        let mut all = vec!["build", "--push=false"];
+        all.extend(args);
+        fails(&sandbox, all, 2, &format!("error: {expected}\n"));
+    }
+}
+
+#[test]
+fn a_platform_that_rustc_has_no_static_target_for_is_refused_before_compiling() {
+    fails(
+        &workspace(),
+        ["build", "--push=false", "--platform=linux/s390x", "link-service"],
+        1,
+        "error: there is no musl target of rustc for linux/s390x\n\
+         hint: set `target:` of the build to another triple, and a base image that has its C library\n",
+    );
+}
+
+#[test]
+fn code_for_this_machine_s_processor_alone_is_refused() {
+    fails(
+        &workspace().env("RUSTFLAGS", "-C target-cpu=native"),
+        ["build", "--push=false", "link-service"],
+        1,
+        "error: `target-cpu=native` (`RUSTFLAGS` in the environment) would compile for the processor of this machine\n\
+         hint: name the oldest processor that shall run the image, as in `-C target-cpu=x86-64-v3`\n",
+    );
+}
+
+#[test]
+fn two_images_of_one_name_are_refused_before_compiling() {
+    fails(
+        &workspace(),
+        ["build", "--push=false", "--bare", "link-service", "user-service"],
+        1,
+        "error: `github.com/a/b/svc/link` and `github.com/a/b/svc/user` would both be pushed to `registry.example/team`\n\
+         hint: leave out -B or --bare: the default names are unique to each import path\n",
+    );
+}
+
+#[test]
+fn data_that_leads_out_of_the_repository_is_refused() {
+    let sandbox = Sandbox::with_fixture("crates/kodata-escapes").env("KO_DOCKER_REPO", REPO);
+    fs::create_dir(sandbox.directory().join(".git")).unwrap();
+    fs::write(sandbox.outside("work/outside.txt"), "secret").unwrap();
+    let outside = fs::canonicalize(sandbox.outside("work/outside.txt")).unwrap();
+    let expected = format!(
+        "error: could not make the image of `kodata-escapes`\n\
+         caused by: could not take the data in `ROOT/kodata` into the image\n\
+         caused by: the symbolic link `ROOT/kodata/outside.txt` points at `{}`, which lies outside `ROOT`\n\
+         hint: copy the file into the repository, or list it under `files:` in .ko-rs.yaml, which may name a file from anywhere\n",
+        outside.display()
+    );
+    fails(&sandbox, ["build", "--push=false", "-q"], 1, &expected);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named_with_the_way_around_it() {
+    let sandbox = workspace();
+    let file = sandbox.directory().join("Cargo.toml");
+    let sandbox = sandbox.env("KOCACHE", file);
+    fails(
+        &sandbox,
+        ["build", "--push=false", "-q", "link-service"],
+        1,
+        "error: could not publish the image of `github.com/a/b/svc/link`\n\
+         caused by: could not prepare the image\n\
+         caused by: could not keep the layer of the executable\n\
+         caused by: could not write `ROOT/Cargo.toml/ko-rs/tmp` in the cache\n\
+         caused by: Not a directory (os error 20)\n\
+         hint: KOCACHE names another folder for the cache; --no-cache does without one\n",
+    );
+    let ran = sandbox.run(["build", "--push=false", "-q", "--no-cache", "link-service"]).exits(0);
+    assert_eq!(ran.stderr(), "");
+}
+
+/// Port 1 of this machine: nothing listens there.
+#[test]
+fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
+    let sandbox = Sandbox::inside_fixture("crates/hello");
+    let before = Instant::now();
+    let ran = sandbox.run(["build", "-q", "--repo=127.0.0.1:1/x"]).exits(1);
+    assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
+    let repository = "127.0.0.1:1/x/hello-5d41402abc4b2a76b9719d911017c592";
+    for text in [
+        "error: could not publish the image of `hello`\n",
+        repository,
+        "caused by: could not connect to `127.0.0.1:1`\n",
+        "hint: is a registry running at `127.0.0.1:1`?\n",
+    ] {
+        assert!(ran.stderr().contains(text), "{}", ran.stderr());
+    }
+    let ran =
+        sandbox.run(["build", "-q", "--push=false", "--base-image=127.0.0.1:1/base"]).exits(1);
+    assert_eq!(
+        ran.stderr(),
+        "error: could not pull the base image `127.0.0.1:1/base`\n\
+         caused by: could not pull a manifest from `127.0.0.1:1/base`\n\
+         caused by: could not connect to `127.0.0.1:1`\n\
+         caused by: Connection refused (os error 111)\n\
+         hint: is a registry running at `127.0.0.1:1`?\n"
+    );
+    let engine = sandbox.env("DOCKER_HOST", "tcp://127.0.0.1:1");
+    fails(
+        &engine,
+        ["build", "-q", "-L"],
+        1,
+        "error: could not publish the image of `hello`\n\
+         caused by: could not load the image into the Docker Engine\n\
+         caused by: could not reach the Docker Engine at tcp://127.0.0.1:1\n\
+         caused by: Connection refused (os error 111)\n\
+         hint: is Docker running? DOCKER_HOST says where it is; for minikube, `eval $(minikube docker-env)`\n",
+    );
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_named_before_anything_is_built() {
+    let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}]\n\
+        users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n";
+    let object =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: ko://link-service}\n";
+    let sandbox = workspace().file("kubeconfig", kubeconfig).file("x.yaml", object);
+    let before = Instant::now();
+    for command in ["apply", "create", "delete"] {
+        let ran = sandbox.run([command, "--kubeconfig=kubeconfig", "-f", "x.yaml"]).exits(1);
+        assert_eq!(ran.stdout(), "");
+        assert!(ran.stderr().contains("127.0.0.1:1"), "{command}: {}", ran.stderr());
+        assert!(!ran.stderr().contains("Building"), "{command}: {}", ran.stderr());
+    }
+    assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
+    let ran = sandbox.run(["apply", "--kubeconfig=gone", "-f", "x.yaml"]).exits(1);
+    assert!(ran.stderr().contains("`gone`") || ran.stderr().contains("/gone`"), "{}", ran.stderr());
+}

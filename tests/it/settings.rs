@@ -1,0 +1,226 @@
+//! A flag goes before a variable before the file, and nothing else counts.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::oci;
+use crate::support::Sandbox;
+
+const REPO: &str = "registry.example/team";
+
+/// A sandbox with a copy of `hello` whose own settings are these.
+fn with_settings(text: &str) -> Sandbox {
+    let sandbox = Sandbox::with_fixture("crates/hello").env("KO_DOCKER_REPO", REPO);
+    sandbox.file(".ko-rs.yaml", text)
+}
+
+/// The name that is printed, and the image.
+#[track_caller]
+fn built(sandbox: &Sandbox, args: &[&str]) -> (String, oci::Image) {
+    let layout = sandbox.outside("layout");
+    let _ = fs::remove_dir_all(&layout);
+    let path = format!("--oci-layout-path={}", layout.display());
+    let mut all = vec!["build", "--push=false", "-q", &path];
+    all.extend(args);
+    let line = sandbox.run(all).exits(0).line().to_owned();
+    (line, oci::validate(&layout).remove(0))
+}
+
+/// What a build with these sources does, seen by `look`: from the file, then with the variable too,
+/// then with the flag too.
+#[track_caller]
+fn in_turn<T: PartialEq + std::fmt::Debug>(
+    file: &str,
+    variable: (&str, &str),
+    flag: &str,
+    look: impl Fn(&str, &oci::Image) -> T,
+    expected: [T; 3],
+) {
+    let look = |sandbox: &Sandbox, args: &[&str]| {
+        let (line, image) = built(sandbox, args);
+        look(&line, &image)
+    };
+    let from_file = with_settings(file);
+    let first = look(&from_file, &[]);
+    let from_variable = from_file.env(variable.0, variable.1);
+    let second = look(&from_variable, &[]);
+    let third = look(&from_variable, &[flag]);
+    assert_eq!([first, second, third], expected);
+}
+
+#[test]
+fn a_platform() {
+    let architecture = |_: &str, image: &oci::Image| image.config["architecture"].clone();
+    in_turn(
+        "defaultPlatforms: [linux/arm64]\n",
+        ("KO_RS_DEFAULTPLATFORMS", "linux/amd64"),
+        "--platform=linux/arm64",
+        architecture,
+        ["arm64", "amd64", "arm64"].map(Value::from),
+    );
+}
+
+#[test]
+fn tags_of_the_variable_and_of_the_flag() {
+    in_turn(
+        "{}\n",
+        ("KO_RS_TAGS", "v1"),
+        "-t=v2",
+        |line, _| line.split('@').next().unwrap().rsplit('/').next().unwrap().to_owned(),
+        ["", ":v1", ":v2"].map(|tag| format!("hello-5d41402abc4b2a76b9719d911017c592{tag}")),
+    );
+}
+
+#[test]
+fn a_base_image() {
+    // The layers of `static` and of nothing, with the executable's.
+    in_turn(
+        "defaultBaseImage: scratch\n",
+        ("KO_RS_DEFAULTBASEIMAGE", "static"),
+        "--base-image=scratch",
+        |_, image| image.layers.len(),
+        [1, 2, 1],
+    );
+}
+
+#[test]
+fn a_profile() {
+    let profiles = "\n[profile.small]\ninherits = \"release\"\nopt-level = \"z\"\n";
+    let sandbox = with_settings("defaultProfile: dev\n");
+    let manifest = sandbox.read("Cargo.toml") + profiles;
+    let sandbox = sandbox.file("Cargo.toml", &manifest);
+    let target = sandbox.outside("target");
+    let sandbox = sandbox.env("CARGO_TARGET_DIR", &target);
+    let profiles = |sandbox: &Sandbox, args: &[&str]| {
+        let _ = fs::remove_dir_all(&target);
+        let _ = built(sandbox, args);
+        let triple = format!("ko-rs/{}-unknown-linux-musl", std::env::consts::ARCH);
+        let mut names: Vec<_> = fs::read_dir(target.join(triple))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| ["debug", "release", "small"].contains(&name.as_str()))
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(profiles(&sandbox, &[]), ["debug"]);
+    let sandbox = sandbox.env("KO_RS_DEFAULTPROFILE", "release");
+    assert_eq!(profiles(&sandbox, &[]), ["release"]);
+    assert_eq!(profiles(&sandbox, &["--profile=small"]), ["small"]);
+}
+
+#[test]
+fn a_build_s_own_settings_go_before_the_defaults_and_after_flags() {
+    let builds = "defaultBaseImage: static\nbuilds:\n  - package: hello\n    base: scratch\n  - package: other\n    base: gone\n";
+    let sandbox = with_settings(builds);
+    assert_eq!(built(&sandbox, &[]).1.layers.len(), 1);
+    assert_eq!(built(&sandbox, &["--base-image=static"]).1.layers.len(), 2);
+}
+
+#[test]
+fn the_file_is_found_upwards_until_the_repository_s_root_and_its_paths_start_from_it() {
+    let sandbox = with_settings("files:\n  - {from: motd, to: /etc/motd}\n").file("motd", "hi");
+    let image = built(&sandbox, &["-C", "src", "hello"]).1;
+    assert_eq!(image.file("etc/motd").content, b"hi");
+    // Beyond the root of a repository nobody's settings count.
+    fs::create_dir(sandbox.directory().join("src/.git")).unwrap();
+    let image = built(&sandbox, &["-C", "src", "hello"]).1;
+    assert!(image.layers.iter().flatten().all(|file| file.path != "etc/motd"));
+    let named = built(&sandbox, &["-C", "src", "--config", "../.ko-rs.yaml", "hello"]).1;
+    assert_eq!(named.file("etc/motd").content, b"hi");
+}
+
+#[test]
+fn variables_of_go_s_ko_are_not_read_and_that_is_said() {
+    let sandbox = Sandbox::inside_fixture("crates/hello")
+        .env("KO_DEFAULTBASEIMAGE", "gone.example/base")
+        .env("KO_CONFIG_PATH", "/nowhere");
+    let ran = sandbox.run(["build", "--push=false", "--repo", REPO]).exits(0);
+    for variable in ["KO_DEFAULTBASEIMAGE", "KO_CONFIG_PATH"] {
+        let note = format!(
+            "note: {variable} is Go's and not read; the variables of ko-rs start with KO_RS_\n"
+        );
+        assert!(ran.stderr().contains(&note), "{}", ran.stderr());
+    }
+}
+
+/// Libraries like to read the environment by themselves. Where flags say everything, nonsense in
+/// every variable that they or ko-rs know must change nothing.
+#[test]
+fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
+    let layout =
+        |sandbox: &Sandbox| format!("--oci-layout-path={}", sandbox.outside("layout").display());
+    let run = |sandbox: &Sandbox| {
+        let layout = layout(sandbox);
+        let args = [
+            "build",
+            "--push=false",
+            "-q",
+            "--repo",
+            REPO,
+            "--config=.ko-rs.yaml",
+            "--tags=v1",
+            "--platform=linux/amd64",
+            "--base-image=static",
+            "--profile=release",
+            "--created=7",
+            "--layer-compression=gzip",
+            "--layer-compression-level=2",
+            "--jobs=2",
+            "--manifest-path=Cargo.toml",
+            &layout,
+        ];
+        sandbox.run(args).exits(0)
+    };
+    let clean = Sandbox::with_fixture("crates/hello").file(".ko-rs.yaml", "{}\n");
+    let expected = run(&clean);
+    let mut poisoned = Sandbox::with_fixture("crates/hello").file(".ko-rs.yaml", "{}\n");
+    let nonsense = poisoned.outside("nonsense \u{1F4A3}");
+    for setting in ko_rs::settings::table::SETTINGS {
+        // What no flag can say has to be right, but for the cache's place: it only saves work.
+        let said = setting.flag.is_some() || setting.key == "cachePath";
+        if let Some(variable) = setting.variable.filter(|_| said) {
+            poisoned = poisoned.env(variable, &nonsense);
+        }
+    }
+    for variable in [
+        "KO_DEFAULTBASEIMAGE",
+        "KO_CONFIG_PATH",
+        "KIND_CLUSTER_NAME",
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CONFIG",
+        "DOCKER_CERT_PATH",
+        "DOCKER_TLS_VERIFY",
+        "DOCKER_API_VERSION",
+        "REGISTRY_AUTH_FILE",
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "KUBERNETES_SERVICE_HOST",
+        "KUBERNETES_SERVICE_PORT",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "TMPDIR",
+        "XDG_CONFIG_HOME",
+        "XDG_RUNTIME_DIR",
+        "RUST_LOG",
+        "RAYON_NUM_THREADS",
+        "TOKIO_WORKER_THREADS",
+        "COLUMNS",
+        "LC_ALL",
+        "TZ",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+    ] {
+        poisoned = poisoned.env(variable, &nonsense);
+    }
+    let ran = run(&poisoned);
+    assert_eq!(ran.stdout(), expected.stdout());
+    assert_eq!(oci::validate(&poisoned.outside("layout")).len(), 1);
+}
