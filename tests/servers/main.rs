@@ -1,1 +1,27 @@
-//! Runs the real `ko-rs` against real servers on loopback.
+//! Tests against real servers on loopback: registries, a Docker Engine, a Kubernetes cluster.
+//! `make servers` installs them; one that is missing fails the test that needs it.
+//!
+//! * `apply`: `apply`, `create` and `delete` of a whole system, judged by kubectl and by its pods.
+//! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
+//! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
+//! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
+//!   what is not; bases from a registry.
+//! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
+//! * `smoke`: the servers themselves work, ko-rs aside.
+
+#[path = "../support/judges.rs"]
+mod judges;
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/servers.rs"]
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod apply;
+mod cluster_api;
+mod cluster_refusals;
+mod publish;
+mod refusals;
+mod scene;
+mod smoke;

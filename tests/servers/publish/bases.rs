@@ -1,0 +1,243 @@
+//! Bases that are pulled from a registry, and the services that need one.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use super::{NAME, hello};
+use crate::judges::{HELLO, copy, exists, inspect, is_complete, run};
+use crate::proxy::{Proxy, Seen};
+use crate::servers::{DockerEngine, docker_engine, expect_success, registry, tool};
+use crate::support::Sandbox;
+
+/// `hello` for glibc, on this base.
+fn dynamic_hello(base: &str) -> Sandbox {
+    hello().file(".ko-rs.yaml", &settings("hello", base))
+}
+
+fn settings(package: &str, base: &str) -> String {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    format!("builds:\n  - package: {package}\n    target: {target}\n    base: {base}\n")
+}
+
+/// The layers of a base in the registry, by digest.
+fn layers_of(image: &str) -> Vec<String> {
+    let layers = inspect(image).manifest["layers"].as_array().unwrap().clone();
+    layers.iter().map(|layer| layer["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+fn mounts<'a>(seen: &'a [Seen], digest: &str) -> Vec<&'a Seen> {
+    seen.iter()
+        .filter(|seen| seen.query.contains("mount=") && seen.query.contains(&digest[7..]))
+        .collect()
+}
+
+#[test]
+fn a_base_on_the_same_registry_is_mounted_and_a_pinned_one_asked_for_once() {
+    registry().push_glibc_base("bases/mounted:1");
+    let proxy = Proxy::to_host(&registry().host);
+    let source = format!("{}/bases/mounted", proxy.host);
+    let direct = format!("docker://{}/bases/mounted:1", registry().host);
+    let digest = inspect(&direct).digest;
+    let sandbox = dynamic_hello(&format!("{source}@{digest}"))
+        .env("KO_DOCKER_REPO", format!("{}/bases/mounting", proxy.host));
+    let first = sandbox.run(["build", "."]).exits(0);
+    let seen = proxy.take_seen();
+    for layer in layers_of(&direct) {
+        assert_eq!(mounts(&seen, &layer).len(), 1, "{seen:#?}");
+    }
+    assert!(seen.iter().map(|seen| seen.bytes).sum::<u64>() < 1_000_000, "{seen:#?}");
+    let engine = docker_engine();
+    expect_success(&engine.docker(["pull", "--quiet", first.line()]));
+    assert_eq!(run(engine, first.line()), HELLO);
+
+    proxy.take_seen();
+    let second = sandbox.run(["build", "."]).exits(0);
+    assert_eq!(second.line(), first.line());
+    let seen: Vec<String> = proxy.take_seen().into_iter().map(|seen| seen.line).collect();
+    assert_eq!(seen, [format!("HEAD /v2/bases/mounting/{NAME}/manifests/latest")]);
+}
+
+#[test]
+fn a_base_by_tag_is_looked_up_each_time_and_gives_the_same_image() {
+    registry().push_glibc_base("bases/tagged:1");
+    let proxy = Proxy::to_host(&registry().host);
+    let source = format!("{}/bases/tagged", proxy.host);
+    let repo = format!("{}/bases/by-tag", registry().host);
+    let sandbox = dynamic_hello(&format!("{source}:1")).env("KO_DOCKER_REPO", &repo);
+    let first = sandbox.run(["build", "."]).exits(0);
+    proxy.take_seen();
+    let second = sandbox.run(["build", "."]).exits(0);
+    assert_eq!(second.line(), first.line());
+    let seen = proxy.take_seen();
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    assert!(seen[0].line.ends_with("/v2/bases/tagged/manifests/1"), "{seen:#?}");
+
+    let name = format!("docker://{repo}/{NAME}:latest");
+    is_complete(&name);
+    let image = inspect(&name);
+    let base = inspect(&format!("docker://{}/bases/tagged:1", registry().host));
+    let annotations = &image.manifest["annotations"];
+    assert_eq!(annotations["org.opencontainers.image.base.digest"], base.digest.as_str());
+    assert_eq!(annotations["org.opencontainers.image.base.name"], format!("{source}:1"));
+    assert_eq!(image.manifest["layers"][0], base.manifest["layers"][0]);
+}
+
+#[test]
+fn a_base_in_dockers_media_types_makes_an_image_in_them() {
+    let glibc = registry().push_glibc_base("bases/oci:1");
+    let docker = format!("{}/bases/docker", registry().host);
+    copy(&format!("docker://{glibc}"), &format!("docker://{docker}:1"), &["--format", "v2s2"]);
+    let repo = format!("{}/bases/docker-types", registry().host);
+    for compression in ["none", "gzip"] {
+        let sandbox = dynamic_hello(&format!("{docker}:1")).env("KO_DOCKER_REPO", &repo);
+        let flag = format!("--layer-compression={compression}");
+        let ran = sandbox.run(["build", &flag]).exits(0);
+        let name = format!("docker://{repo}/{NAME}:latest");
+        let image = inspect(&name);
+        assert_eq!(ran.line(), format!("{repo}/{NAME}@{}", image.digest));
+        let types: Vec<_> = image.manifest["layers"].as_array().unwrap().iter().collect();
+        assert_eq!(
+            image.manifest["mediaType"],
+            "application/vnd.docker.distribution.manifest.v2+json"
+        );
+        assert_eq!(
+            image.manifest["config"]["mediaType"],
+            "application/vnd.docker.container.image.v1+json"
+        );
+        for layer in types {
+            let media_type = layer["mediaType"].as_str().unwrap();
+            assert!(media_type.starts_with("application/vnd.docker.image.rootfs."), "{media_type}");
+        }
+        is_complete(&name);
+        let engine = docker_engine();
+        expect_success(&engine.docker(["pull", "--quiet", ran.line()]));
+        assert_eq!(run(engine, ran.line()), HELLO, "{compression}");
+    }
+}
+
+#[test]
+fn zstd_on_a_base_in_dockers_media_types_makes_an_oci_image() {
+    let glibc = registry().push_glibc_base("bases/zstd-oci:1");
+    let docker = format!("{}/bases/zstd-docker:1", registry().host);
+    copy(&format!("docker://{glibc}"), &format!("docker://{docker}"), &["--format", "v2s2"]);
+    let repo = format!("{}/bases/zstd", registry().host);
+    let sandbox = dynamic_hello(&docker).env("KO_DOCKER_REPO", &repo);
+    let ran = sandbox.run(["build", "--layer-compression=zstd"]).exits(0);
+    let name = format!("docker://{repo}/{NAME}:latest");
+    let image = inspect(&name);
+    assert_eq!(ran.line(), format!("{repo}/{NAME}@{}", image.digest));
+    assert_eq!(image.manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json");
+    assert_eq!(image.manifest["config"]["mediaType"], "application/vnd.oci.image.config.v1+json");
+    let layers = image.manifest["layers"].as_array().unwrap();
+    let types: Vec<_> = layers.iter().map(|layer| layer["mediaType"].as_str().unwrap()).collect();
+    let layer = "application/vnd.oci.image.layer.v1.tar";
+    assert_eq!(types, [format!("{layer}+gzip"), format!("{layer}+zstd")]);
+    is_complete(&name);
+}
+
+#[test]
+fn an_executable_whose_libraries_the_base_lacks_goes_nowhere() {
+    let repo = format!("{}/bases/lacking", registry().host);
+    let sandbox = dynamic_hello("static").env("KO_DOCKER_REPO", &repo);
+    let ran = sandbox.run(["build"]).exits(1);
+    assert!(
+        ran.stderr().contains("error: could not make the image of `hello`\n"),
+        "{}",
+        ran.stderr()
+    );
+    assert!(!exists(&format!("docker://{repo}/{NAME}:latest")));
+    let unchecked = sandbox.run(["build", "--link-check=false"]).exits(0);
+    is_complete(&format!("docker://{}", unchecked.line()));
+}
+
+#[test]
+fn a_base_that_is_not_there_is_an_error_before_anything_is_compiled() {
+    let base = format!("{}/bases/missing:1", registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/bases/none", registry().host));
+    let ran = sandbox.run(["build", "--base-image", &base]).exits(1);
+    let stderr = ran.stderr();
+    assert!(
+        stderr.starts_with(&format!("error: could not pull the base image `{base}`\n")),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("Compiling"), "{stderr}");
+}
+
+#[test]
+fn a_service_that_needs_glibc_runs_on_its_base() {
+    let base = registry().push_glibc_base("bases/directory:1");
+    let repo = format!("{}/bases/services", registry().host);
+    let sandbox = Sandbox::inside_fixture("delinkcious").env("KO_DOCKER_REPO", &repo);
+    let settings_text = settings("directory-service", &base);
+    let settings = sandbox.outside("settings.yaml");
+    // The base has no users.
+    let files = "    files: [{from: passwd, to: /etc/passwd}]\n";
+    std::fs::write(&settings, settings_text + files).unwrap();
+    std::fs::write(sandbox.outside("passwd"), "ann:x:7:7:Ann:/:/bin/false\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    let ran = sandbox.run(["build", "--config", settings, "directory-service"]).exits(0);
+    let service = Service::start(docker_engine(), ran.line(), "directory");
+    assert_eq!(service.get("/"), r#"{"service":"directory","version":"1"}"#);
+    let ann = service.get("/people/ann");
+    assert!(ann.contains("Ann"), "{ann}");
+}
+
+#[test]
+fn a_service_with_c_in_it_runs_on_the_embedded_base_as_nobody_in_particular() {
+    tool("musl-gcc");
+    let repo = format!("{}/bases/services", registry().host);
+    let sandbox = Sandbox::inside_fixture("delinkcious").env("KO_DOCKER_REPO", repo);
+    let ran = sandbox.run(["build", "./svc/token_service"]).exits(0);
+    let service = Service::start(docker_engine(), ran.line(), "token");
+    assert_eq!(service.get("/"), r#"{"service":"token","version":"1"}"#);
+    assert_eq!(service.user(), "65532");
+}
+
+/// A service that runs in an engine and listens on the host's network.
+struct Service<'a> {
+    engine: &'a DockerEngine,
+    name: String,
+    url: String,
+    child: Child,
+}
+
+impl<'a> Service<'a> {
+    #[track_caller]
+    fn start(engine: &'a DockerEngine, image: &str, name: &str) -> Self {
+        expect_success(&engine.docker(["pull", "--quiet", image]));
+        let name = format!("publish-{name}");
+        let run = ["run", "--rm", "--network", "host", "--env", "PORT=0", "--name", &name, image];
+        let mut child = engine.docker_command().args(run).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        // `token service, version 1, on [::]:40001`
+        let port = line.trim().rsplit_once(':').unwrap_or_else(|| panic!("{line:?}")).1;
+        Self { engine, name, url: format!("http://localhost:{port}"), child }
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> String {
+        let url = format!("{}{path}", self.url);
+        let mut curl = Command::new(tool("curl"));
+        let output =
+            curl.args(["--silent", "--show-error", "--noproxy", "*", &url]).output().unwrap();
+        expect_success(&output);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The user that its process runs as.
+    #[track_caller]
+    fn user(&self) -> String {
+        let output = self.engine.docker(["top", &self.name, "-o", "pid,uid"]);
+        expect_success(&output);
+        let table = String::from_utf8(output.stdout).unwrap();
+        table.split_whitespace().last().unwrap().to_owned()
+    }
+}
+
+impl Drop for Service<'_> {
+    fn drop(&mut self) {
+        let _ = self.engine.docker(["kill", &self.name]);
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,195 @@
+//! What is sent to a registry, and what is not: counted between ko-rs and the registry.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+
+use super::{NAME, edit, files, hello};
+use crate::judges::{copy, exists, inspect, is_complete};
+use crate::proxy::{Act, Proxy, Seen};
+use crate::servers::{Registry, RegistryOptions, registry};
+use crate::support::Ran;
+
+/// The lines of requests, for a comparison that says what was sent.
+fn lines(seen: &[Seen]) -> Vec<&str> {
+    seen.iter().map(|seen| seen.line.as_str()).collect()
+}
+
+fn bytes(seen: &[Seen]) -> u64 {
+    seen.iter().map(|seen| seen.bytes).sum()
+}
+
+#[test]
+fn a_build_that_changes_nothing_asks_once_and_sends_nothing() {
+    let proxy = Proxy::to_host(&registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/requests/nothing", proxy.host));
+    let first = sandbox.run(["build", "."]).exits(0);
+    assert!(bytes(&proxy.take_seen()) > 100_000, "the executable was sent");
+    let second = sandbox.run(["build", "."]).exits(0);
+    let seen = proxy.take_seen();
+    assert_eq!(lines(&seen), [format!("HEAD /v2/requests/nothing/{NAME}/manifests/latest")]);
+    assert_eq!(second.line(), first.line());
+}
+
+#[test]
+fn a_changed_image_takes_six_requests_and_sends_no_layer_of_the_base() {
+    let proxy = Proxy::to_host(&registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/requests/changed", proxy.host));
+    let first = sandbox.run(["build", "."]).exits(0);
+    let all = proxy.take_seen();
+    edit(&sandbox, "Hello again");
+    let second = sandbox.run(["build", "."]).exits(0);
+    assert_ne!(second.line(), first.line());
+    let seen = proxy.take_seen();
+    assert!(seen.len() <= 6, "{:#?}", lines(&seen));
+    assert!(bytes(&seen) + 300_000 < bytes(&all), "{} of {}", bytes(&seen), bytes(&all));
+    let name = format!("docker://{}/requests/changed/{NAME}", registry().host);
+    let image = inspect(&format!("{name}:latest"));
+    assert!(second.line().ends_with(&image.digest));
+    is_complete(&format!("{name}@{}", image.digest));
+}
+
+#[test]
+fn another_tag_sends_no_layer() {
+    let proxy = Proxy::to_host(&registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/requests/tag", proxy.host));
+    let first = sandbox.run(["build", "--tags", "v1"]).exits(0);
+    proxy.take_seen();
+    let second = sandbox.run(["build", "--tags", "v2"]).exits(0);
+    let seen = proxy.take_seen();
+    assert!(bytes(&seen) < 10_000, "{seen:#?}");
+    let (name, digest) = first.line().split_once(":v1@").unwrap();
+    assert_eq!(second.line(), format!("{name}:v2@{digest}"));
+    assert!(exists(&format!("docker://{name}:v2")));
+}
+
+#[test]
+fn another_machine_sends_no_layer_of_the_base() {
+    let proxy = Proxy::to_host(&registry().host);
+    let repo = format!("{}/requests/machines", proxy.host);
+    let first = hello().env("KO_DOCKER_REPO", &repo).run(["build"]).exits(0);
+    let all = bytes(&proxy.take_seen());
+    let second = hello().env("KO_DOCKER_REPO", &repo).run(["build"]).exits(0);
+    assert_eq!(second.line(), first.line());
+    let again = bytes(&proxy.take_seen());
+    assert!(again + 300_000 < all, "{again} of {all}");
+}
+
+#[test]
+fn a_registry_that_was_emptied_is_filled_again() {
+    let registry = Registry::start_private(&RegistryOptions::default());
+    let repo = format!("{}/requests/emptied", registry.host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    let first = sandbox.run(["build", "."]).exits(0);
+    registry.wipe();
+    let second = sandbox.run(["build", "."]).exits(0);
+    assert_eq!(second.line(), first.line());
+    is_complete(&format!("docker://{repo}/{NAME}:latest"));
+
+    // What is thought to be there of the base is not, while the executable is another.
+    registry.wipe();
+    edit(&sandbox, "Hello again");
+    let third = sandbox.run(["build", "."]).exits(0);
+    is_complete(&format!("docker://{}", third.line()));
+    is_complete(&format!("docker://{repo}/{NAME}:latest"));
+}
+
+#[test]
+fn every_tag_is_pushed_and_the_digest_printed() {
+    let repo = format!("{}/requests/tags", registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    let ran = sandbox.run(["build", "--tags", "v1,v2", "--tags", "v3"]).exits(0);
+    for tag in ["v1", "v2", "v3"] {
+        let image = inspect(&format!("docker://{repo}/{NAME}:{tag}"));
+        assert_eq!(ran.line(), format!("{repo}/{NAME}@{}", image.digest), "{tag}");
+    }
+    assert!(!exists(&format!("docker://{repo}/{NAME}:latest")));
+    let only = sandbox.run(["build", "--tags", "v1", "--tag-only"]).exits(0);
+    assert_eq!(only.line(), format!("{repo}/{NAME}:v1"));
+}
+
+#[test]
+fn a_tag_that_cannot_be_changed_is_no_obstacle_where_it_is_this_image() {
+    let proxy = Proxy::to_host(&registry().host);
+    let repo = format!("{}/requests/immutable", proxy.host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    let first = sandbox.run(["build", "--tags", "v1"]).exits(0);
+    proxy.rule(|line| match line.starts_with("PUT") && line.ends_with("/manifests/v1") {
+        true => Act::Answer(
+            400,
+            r#"{"errors":[{"code":"TAG_INVALID","message":"The image tag is immutable"}]}"#,
+        ),
+        false => Act::Pass,
+    });
+    let (name, digest) = first.line().split_once(":v1@").unwrap();
+    let second = sandbox.run(["build", "--tags", "v1,v2"]).exits(0);
+    assert_eq!(second.line(), format!("{name}@{digest}"));
+    assert_eq!(inspect(&format!("docker://{name}:v2")).digest, digest);
+    // With an empty cache, nothing is known of what is there.
+    let third = hello().env("KO_DOCKER_REPO", &repo).run(["build", "--tags", "v1"]).exits(0);
+    assert_eq!(third.line(), first.line());
+
+    edit(&sandbox, "Hello again");
+    let refused = sandbox.run(["build", "--tags", "v1"]).exits(1);
+    assert!(refused.stderr().contains("The image tag is immutable"), "{}", refused.stderr());
+    assert_eq!(inspect(&format!("docker://{name}:v1")).digest, digest);
+}
+
+#[test]
+fn a_cache_that_vanished_or_was_torn_changes_nothing() {
+    let base = registry().push_glibc_base("requests/torn-base:1");
+    let base = format!(
+        "{}@{}",
+        base.strip_suffix(":1").unwrap(),
+        inspect(&format!("docker://{base}")).digest
+    );
+    let sandbox = hello();
+    let build = |repo: &str| {
+        let layout = sandbox.outside(repo);
+        let repo = format!("{}/requests/torn/{repo}", registry().host);
+        let flags = ["--layer-compression=gzip", "--base-image", &base, "--link-check=false"];
+        let places = ["--repo", &repo, "--oci-layout-path", layout.to_str().unwrap()];
+        let ran = sandbox.run(["build"].iter().chain(&flags).chain(&places)).exits(0);
+        let image = format!("docker://{repo}/{NAME}:latest");
+        is_complete(&image);
+        let folder = tempfile::tempdir().unwrap();
+        let to = format!("dir:{}", folder.path().display());
+        copy(&format!("oci:{}", layout.display()), &to, &[]);
+        ran.line().split_once('@').unwrap().1.to_owned()
+    };
+    let digest = build("whole");
+    let half = |file: &Path| {
+        let length = file.metadata().unwrap().len() / 2;
+        OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap();
+    };
+    let zeros = |file: &Path| {
+        let length = file.metadata().unwrap().len();
+        let file = File::create(file).unwrap();
+        file.set_len(length).unwrap();
+    };
+    let gone = |file: &Path| fs::remove_file(file).unwrap();
+    let damages: [(&str, &dyn Fn(&Path)); 3] =
+        [("half", &half), ("zeros", &zeros), ("gone", &gone)];
+    // Each time, another repository and layout that have nothing.
+    for (name, damage) in damages {
+        for part in ["blobs", ""] {
+            let all = files(&sandbox.outside("home/.cache/ko-rs").join(part));
+            assert!(all.len() > 2, "{all:?}");
+            all.iter().for_each(|file| damage(file));
+            assert_eq!(build(&format!("{name}-{}", part.len())), digest);
+        }
+    }
+}
+
+#[test]
+fn runs_side_by_side_do_not_disturb_each_other() {
+    let repo = format!("{}/requests/together", registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    let arguments = ["build", "--layer-compression=gzip"];
+    let children: Vec<_> = (0..4).map(|_| sandbox.start(arguments)).collect();
+    for child in children {
+        let ran = Ran::of(child.wait_with_output().unwrap()).exits(0);
+        let digest = inspect(&format!("docker://{repo}/{NAME}:latest")).digest;
+        assert_eq!(ran.line(), format!("{repo}/{NAME}@{digest}"));
+    }
+    is_complete(&format!("docker://{repo}/{NAME}:latest"));
+}
