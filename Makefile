@@ -18,7 +18,7 @@ test: servers
 test-all: test
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
 
-# What reads bytes from outside, against any bytes; needs a nightly toolchain and cargo-fuzz.
+# What reads bytes from outside, against any bytes; needs a nightly toolchain and `cargo install cargo-fuzz`.
 FUZZ_SECONDS ?= 300
 fuzz:
 	cd fuzz && for target in manifests names; do \

@@ -58,10 +58,9 @@ impl InvalidReference {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Suffix { suffix, text } => Some(format!(
-                "write `{}`: the image's digest is put in its place",
-                &text[..text.len() - suffix.len()]
-            )),
+            Self::Suffix { suffix, text } => text.strip_suffix(suffix.as_str()).map(|reference| {
+                format!("write `{reference}`: the image's digest is put in its place")
+            }),
             Self::Empty(_) | Self::Binary(_) | Self::Character { .. } => Some(
                 "write `ko://PACKAGE`, `ko://path/of/the/package` or an import path, and `#BIN` to choose a binary"
                     .to_owned(),
@@ -92,9 +91,13 @@ impl CrateReference {
             Some((place, bin)) => (place, Some(bin)),
             None => (rest, None),
         };
-        let tail = rest.rsplit('/').next().unwrap_or(rest);
-        if let Some(at) = tail.find([':', '@']) {
-            return Err(InvalidReference::Suffix { text: shown(), suffix: tail[at..].to_owned() });
+        // A host may have a port; what stands behind the last slash has no colon.
+        let place = place.trim_end_matches('/');
+        let last = place.rfind('/').map_or(0, |slash| slash + 1);
+        let glued = rest[last..].find([':', '@']).map(|at| &rest[last + at..]);
+        if let Some(suffix) = glued {
+            let suffix = suffix.chars().take(160).collect();
+            return Err(InvalidReference::Suffix { text: shown(), suffix });
         }
         if let Some(character) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
             return Err(InvalidReference::Character { text: shown(), character });
@@ -105,11 +108,7 @@ impl CrateReference {
         if bin.is_some_and(|bin| bin.is_empty() || bin.contains('#')) {
             return Err(InvalidReference::Binary(shown()));
         }
-        Ok(Self {
-            prefix: prefix.to_owned(),
-            place: place.trim_end_matches('/').to_owned(),
-            bin: bin.map(str::to_owned),
-        })
+        Ok(Self { prefix: prefix.to_owned(), place: place.to_owned(), bin: bin.map(str::to_owned) })
     }
 
     /// WHERE: a package's name, its folder, or an import path.
@@ -189,5 +188,10 @@ mod tests {
         let glued = error("ko://svc/link:0.3");
         assert!(matches!(&glued, InvalidReference::Suffix { suffix, .. } if suffix == ":0.3"));
         assert!(glued.hint().unwrap().contains("`ko://svc/link`"));
+        for hidden in ["ko://svc/link:0.3/", "ko://svc/link:0.3#bin", "ko://svc/link/#bin@x"] {
+            assert!(matches!(error(hidden), InvalidReference::Suffix { .. }), "{hidden}");
+        }
+        let long = format!("ko://a:{}", "x".repeat(10_000));
+        assert!(error(&long).hint().is_none() && error(&long).to_string().len() < 600);
     }
 }
