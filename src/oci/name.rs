@@ -193,11 +193,11 @@ impl FromStr for Repository {
                 "a repository is made of a-z, 0-9, `.`, `_`, `-` and `/`, and separators stand between letters",
             ));
         }
+        let hub = registry.0 == Registry::DOCKER_HUB && !path.contains('/');
+        let path = if hub { format!("library/{path}") } else { path.to_owned() };
         if path.len() > 255 {
             return Err(invalid(text, "a repository has at most 255 characters"));
         }
-        let hub = registry.0 == Registry::DOCKER_HUB && !path.contains('/');
-        let path = if hub { format!("library/{path}") } else { path.to_owned() };
         Ok(Self { registry, path })
     }
 }
@@ -325,6 +325,9 @@ mod tests {
             let error = text.parse::<ImageReference>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
+        // `library/` counts, which is not written.
+        assert!("a".repeat(247).parse::<ImageReference>().is_ok());
+        assert!("a".repeat(248).parse::<ImageReference>().is_err());
     }
 
     #[test]
