@@ -81,14 +81,11 @@ impl Failure {
         match self {
             Self::Manifests(errors) | Self::Pipeline(pipeline::Error::Manifests(errors)) => {
                 let drawn = errors.iter().map(|error| {
-                    let mut text = print::error(error, None);
-                    if let Some(excerpt) = error.excerpt() {
-                        text.push_str(&format!("\n{excerpt}"));
-                    }
-                    if let Some(hint) = error.hint() {
-                        text.push_str(&format!("\nhint: {hint}"));
-                    }
-                    text
+                    let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}"));
+                    let hint = error.hint().as_deref().map(print::hint);
+                    [Some(print::error(error, None)), excerpt, hint]
+                        .map(Option::unwrap_or_default)
+                        .concat()
                 });
                 drawn.collect::<Vec<_>>().join("\n")
             }

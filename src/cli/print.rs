@@ -74,7 +74,7 @@ impl Printer {
 /// What is printed for an event, if anything.
 fn line(event: &Event, loudness: Loudness) -> Option<String> {
     if let Event::Warning { message, hint } = event {
-        let hint = hint.as_ref().map(|hint| format!("\nhint: {}", indented(hint)));
+        let hint = hint.as_deref().map(self::hint);
         return Some(format!("warning: {message}{}", hint.unwrap_or_default()));
     }
     if loudness == Loudness::Quiet {
@@ -103,15 +103,13 @@ pub(super) fn error(error: &dyn StdError, hint: Option<String>) -> String {
         text.push_str(&format!("\ncaused by: {source}"));
         cause = source.source();
     }
-    if let Some(hint) = hint {
-        text.push_str(&format!("\nhint: {}", indented(&hint)));
-    }
+    text.extend(hint.as_deref().map(self::hint));
     text
 }
 
-/// A hint of several lines stands under its first.
-fn indented(hint: &str) -> String {
-    hint.replace('\n', "\n      ")
+/// The way out, on lines of its own; those behind the first stand under it.
+pub(super) fn hint(hint: &str) -> String {
+    format!("\nhint: {}", hint.replace('\n', "\n      "))
 }
 
 /// Prints a line on standard error. A reader that is gone is no reason to fail.

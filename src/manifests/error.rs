@@ -153,6 +153,13 @@ impl Error {
             Self::NoManifests { recursive: false, .. } => {
                 Some("-R searches subfolders too".to_owned())
             }
+            Self::Reference { reason: reason @ InvalidReference::Suffix { .. }, .. } => {
+                let write = reason.hint().map(|hint| format!("{hint},\nor "));
+                Some(format!(
+                    "{}set `ignoreReferenceTags: true` in .ko-rs.yaml where a template adds it",
+                    write.unwrap_or_default()
+                ))
+            }
             Self::Reference { reason, .. } => reason.hint(),
             Self::Syntax { spot, .. } | Self::Value { spot, .. }
                 if spot.source().text().contains("{{") =>

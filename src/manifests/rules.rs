@@ -7,11 +7,13 @@ use crate::reference::{CrateReference, InvalidReference, OWN_PREFIX, PREFIX};
 pub struct Rules {
     /// What a reference starts with; every other string is left alone.
     pub prefixes: Vec<String>,
+    /// Whether a tag or digest behind a reference goes with it, rather than being an error.
+    pub ignore_tags: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { prefixes: vec![OWN_PREFIX.to_owned(), PREFIX.to_owned()] }
+        Self { prefixes: vec![OWN_PREFIX.to_owned(), PREFIX.to_owned()], ignore_tags: false }
     }
 }
 
@@ -30,7 +32,11 @@ impl Rules {
         value: &str,
     ) -> Option<Result<CrateReference, InvalidReference>> {
         let text = value.trim_end_matches('\n').trim_end_matches([' ', '\t']);
-        CrateReference::parse(text, &self.prefixes)
+        if self.ignore_tags {
+            CrateReference::parse_without_tag(text, &self.prefixes)
+        } else {
+            CrateReference::parse(text, &self.prefixes)
+        }
     }
 }
 

@@ -59,10 +59,11 @@ pub enum Error {
 /// A reference that points nowhere, where it stands first, and the way out: there may be several of
 /// these, so the hint stands with what it is about.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}\n{excerpt}{}", .error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
+#[error("{error}\n{excerpt}{}", .hint.as_ref().map(|hint| format!("\nhint: {}", hint.replace('\n', "\n      "))).unwrap_or_default())]
 pub struct Unresolved {
     excerpt: String,
     error: cargo::Error,
+    hint: Option<String>,
 }
 
 impl Unresolved {
@@ -70,6 +71,7 @@ impl Unresolved {
         manifests: &Manifests,
         reference: &CrateReference,
         error: cargo::Error,
+        hint: Option<String>,
     ) -> Self {
         let occurrence = manifests.references().find(|other| other.reference == *reference);
         let label = match &error {
@@ -79,7 +81,7 @@ impl Unresolved {
             _ => "refers to nothing here",
         };
         let excerpt = occurrence.map(|occurrence| occurrence.excerpt(label));
-        Self { excerpt: excerpt.unwrap_or_default(), error }
+        Self { excerpt: excerpt.unwrap_or_default(), error, hint }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod base;
 mod error;
+mod go;
 mod images;
 mod rules;
 
@@ -249,7 +250,10 @@ impl Pipeline {
                         binaries.push(binary);
                     }
                 }
-                Err(error) => unresolved.push(Unresolved::at(manifests, reference, error)),
+                Err(error) => {
+                    let hint = self.hint(reference, &error);
+                    unresolved.push(Unresolved::at(manifests, reference, error, hint));
+                }
             }
         }
         if !unresolved.is_empty() {
@@ -266,6 +270,24 @@ impl Pipeline {
             .filter_map(|(reference, path)| Some((reference, names.get(&path)?.clone())))
             .collect();
         Ok((images, published))
+    }
+
+    /// The way out of a reference that points nowhere: it may be meant for Go's ko.
+    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
+        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
+        let go = match error {
+            cargo::Error::NoSuchCrate { .. } => go::module_of(reference.place(), root),
+            _ => None,
+        };
+        go.map(|module| {
+            format!(
+                "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
+                 for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
+                 `ko resolve -f PATH | ko-rs apply -f -`",
+                module.display()
+            )
+        })
+        .or_else(|| error.hint())
     }
 
     fn publisher(&self, client: registry::Client) -> Result<Publisher, Error> {

@@ -77,6 +77,18 @@ impl CrateReference {
         Some(Self::parse_rest(text, prefix, &text[prefix.len()..]))
     }
 
+    /// As [`CrateReference::parse`], without the tag or digest that a template may have glued to it.
+    pub fn parse_without_tag(
+        text: &str,
+        prefixes: &[String],
+    ) -> Option<Result<Self, InvalidReference>> {
+        let prefix = prefixes.iter().find(|prefix| text.starts_with(prefix.as_str()))?;
+        let rest = &text[prefix.len()..];
+        let tag = glued(rest).filter(|suffix| is_tag_or_digest(suffix)).unwrap_or_default();
+        let text = &text[..text.len() - tag.len()];
+        Some(Self::parse_rest(text, prefix, &text[prefix.len()..]))
+    }
+
     /// A reference with a prefix or without, as the image map of the settings and the command line
     /// name crates. It is shown as it was written.
     pub fn bare(text: &str) -> Result<Self, InvalidReference> {
@@ -91,11 +103,8 @@ impl CrateReference {
             Some((place, bin)) => (place, Some(bin)),
             None => (rest, None),
         };
-        // A host may have a port; what stands behind the last slash has no colon.
         let place = place.trim_end_matches('/');
-        let last = place.rfind('/').map_or(0, |slash| slash + 1);
-        let glued = rest[last..].find([':', '@']).map(|at| &rest[last + at..]);
-        if let Some(suffix) = glued {
+        if let Some(suffix) = glued(rest) {
             let suffix = suffix.chars().take(160).collect();
             return Err(InvalidReference::Suffix { text: shown(), suffix });
         }
@@ -126,6 +135,36 @@ impl CrateReference {
     fn key(&self) -> (&str, Option<&str>) {
         (&self.place, self.bin.as_deref())
     }
+}
+
+/// What is glued to the end of a reference: a host may have a port, but what stands behind the last
+/// slash has no colon.
+fn glued(rest: &str) -> Option<&str> {
+    let place = rest.split_once('#').map_or(rest, |(place, _)| place).trim_end_matches('/');
+    let last = place.rfind('/').map_or(0, |slash| slash + 1);
+    rest[last..].find([':', '@']).map(|at| &rest[last + at..])
+}
+
+/// Whether a text is `:TAG`, `@ALGORITHM:DIGEST` or both, as a template writes them behind a name;
+/// the tag may be empty.
+fn is_tag_or_digest(text: &str) -> bool {
+    let (tag, digest) = match text.split_once('@') {
+        Some((tag, digest)) => (tag, Some(digest)),
+        None => (text, None),
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let tag_is_right =
+        tag.is_empty() || tag.strip_prefix(':').is_some_and(|tag| tag.chars().all(word));
+    let digest_is_right = digest.is_none_or(|digest| match digest.split_once(':') {
+        Some((algorithm, hex)) => {
+            !algorithm.is_empty()
+                && algorithm.chars().all(word)
+                && !hex.is_empty()
+                && hex.chars().all(|c| c.is_ascii_hexdigit())
+        }
+        None => false,
+    });
+    tag_is_right && digest_is_right
 }
 
 impl PartialEq for CrateReference {
@@ -193,5 +232,24 @@ mod tests {
         }
         let long = format!("ko://a:{}", "x".repeat(10_000));
         assert!(error(&long).hint().is_none() && error(&long).to_string().len() < 600);
+    }
+
+    #[test]
+    fn a_glued_tag_or_digest_goes_where_it_is_to_be_ignored() {
+        let read = |text: &str| {
+            CrateReference::parse_without_tag(text, &[PREFIX.to_owned(), "rust:".to_owned()])
+                .unwrap()
+                .map(|reference| reference.to_string())
+        };
+        let digest = format!("@sha256:{}", "0f".repeat(32));
+        for tag in ["", ":0.3", ":", ":v1_a-b.c", &digest, &format!(":0.3{digest}")] {
+            assert_eq!(read(&format!("ko://svc/link{tag}")).unwrap(), "ko://svc/link", "{tag}");
+            assert_eq!(read(&format!("ko://link#bin{tag}")).unwrap(), "ko://link#bin", "{tag}");
+            assert_eq!(read(&format!("rust:link{tag}")).unwrap(), "rust:link", "{tag}");
+        }
+        // What is no tag is not thrown away: it may be the binary's name.
+        for other in ["ko://link:0.3#bin", "ko://link:0.3/", "ko://link:$TAG", "ko://link@sha256"] {
+            assert!(matches!(read(other), Err(InvalidReference::Suffix { .. })), "{other}");
+        }
     }
 }

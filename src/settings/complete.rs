@@ -118,6 +118,7 @@ impl Sources {
             }
             rules.prefixes = prefixes;
         }
+        rules.ignore_tags = self.switch("ignoreReferenceTags", false)?;
         if let Some((format, origin)) = self.text("sbom").filter(|(format, _)| format != "none") {
             return Err(origin.error(format!("`{format}` cannot be written yet, only `none`")));
         }

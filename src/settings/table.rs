@@ -392,6 +392,15 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "ignoreReferenceTags",
+        in_file: true,
+        kind: Kind::Switch,
+        default: "false",
+        scope: Scope::Manifests,
+        help: "Take away a tag or digest behind a reference (`ko://link:0.3`), which else is an error",
+        ..BLANK
+    },
+    Setting {
         key: "locked",
         flag: Some("locked"),
         kind: Kind::Switch,

@@ -109,7 +109,46 @@ fn what_is_no_reference_is_shown_with_its_place() {
   |
 2 | image: ko://link-service:v1
   |        ^^^^^^^^^^^^^^^^^^^^ not a reference
-hint: write `ko://link-service`: the image's digest is put in its place
+hint: write `ko://link-service`: the image's digest is put in its place,
+      or set `ignoreReferenceTags: true` in .ko-rs.yaml where a template adds it
+",
+    );
+}
+
+#[test]
+fn a_reference_into_a_go_module_of_the_repository_says_how_go_and_rust_share_manifests() {
+    let sandbox = workspace()
+        .file(".git/HEAD", "")
+        .file("go/go.mod", "module example.org/shop\n\ngo 1.24\n")
+        .file("k8s.yaml", "image: ko://example.org/shop/cmd/web\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: `ko://example.org/shop/cmd/web` names no crate of the workspace `ROOT`
+ --> k8s.yaml:1:8
+  |
+1 | image: ko://example.org/shop/cmd/web
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ refers to nothing here
+hint: that is in the Go module of `go/go.mod`. Where Go and Rust share manifests, write `ko-rs://` for Rust's crates,
+      set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
+",
+    );
+}
+
+#[test]
+fn a_template_is_said_to_be_one() {
+    let chart = "{{- if .Values.on }}\nimage: ko://link-service\n{{- end }}\n";
+    fails(
+        &workspace().file("templates/link.yaml", chart),
+        ["resolve", "-f", "templates"],
+        1,
+        "error: templates/link.yaml:1:3: \"-\" is only valid inside a block
+ --> templates/link.yaml:1:3
+  |
+1 | {{- if .Values.on }}
+  |   ^ here
+hint: this looks like a template, not like YAML: `helm template … | ko-rs … -f -`
 ",
     );
 }

@@ -37,6 +37,10 @@ fn every_case_of_the_fixtures_comes_out_byte_for_byte() {
         let args = fs::read_to_string(case.path().join("args")).unwrap_or_default();
         let mut all = vec!["resolve", "--push=false"];
         all.extend(args.lines());
+        let settings = case.path().join(".ko-rs.yaml");
+        if settings.exists() {
+            all.extend(["--config", settings.to_str().unwrap()]);
+        }
         // In turns by name and from standard input, which must be the same.
         let ran = if number % 2 == 0 {
             all.extend(["-f", file.to_str().unwrap()]);
