@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use clap::builder::styling::Styles;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::login::Login;
+use crate::registry::Secret;
 use crate::settings::Flags;
 use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
 
@@ -16,6 +18,8 @@ pub(super) enum Subcommand {
     Apply,
     Create,
     Delete,
+    Login(Login),
+    Logout { registry: String },
     Version,
     Completion(clap_complete::Shell),
 }
@@ -27,32 +31,41 @@ struct Described {
     scopes: &'static [Scope],
 }
 
+const IMAGES_IN_A_CLUSTER: &[Scope] =
+    &[Scope::Manifests, Scope::Images, Scope::Registries, Scope::Cluster, Scope::Changes];
+
 const COMMANDS: &[Described] = &[
     Described {
         name: "build",
         about: "Build images of crates, publish them and print their names",
-        scopes: &[Scope::Images],
+        scopes: &[Scope::Images, Scope::Registries],
     },
     Described {
         name: "resolve",
         about: "Print manifests with the images of their references built, published and put in",
-        scopes: &[Scope::Manifests, Scope::Images],
+        scopes: &[Scope::Manifests, Scope::Images, Scope::Registries],
     },
     Described {
         name: "apply",
         about: "Resolve manifests and apply them to a cluster",
-        scopes: &[Scope::Manifests, Scope::Images, Scope::Cluster, Scope::Changes],
+        scopes: IMAGES_IN_A_CLUSTER,
     },
     Described {
         name: "create",
         about: "Resolve manifests and create their objects in a cluster",
-        scopes: &[Scope::Manifests, Scope::Images, Scope::Cluster, Scope::Changes],
+        scopes: IMAGES_IN_A_CLUSTER,
     },
     Described {
         name: "delete",
         about: "Delete the objects of manifests from a cluster; builds nothing",
         scopes: &[Scope::Manifests, Scope::Cluster, Scope::Delete],
     },
+    Described {
+        name: "login",
+        about: "Log in to a registry; the password is verified, then kept as Docker keeps it",
+        scopes: &[Scope::Registries],
+    },
+    Described { name: "logout", about: "Forget the login to a registry", scopes: &[] },
 ];
 
 /// Flags of ko that have no meaning for Rust, and what to do instead.
@@ -101,6 +114,31 @@ pub(super) fn command() -> Command {
                         .conflicts_with_all(["crates", "package"])
                         .help("Build every package of the workspace that has a binary"),
                 ),
+            "login" => subcommand
+                .arg(registry())
+                .arg(
+                    Arg::new("username")
+                        .short('u')
+                        .long("username")
+                        .value_name("USER")
+                        .help("User name; asked for on a terminal if it is not given"),
+                )
+                .arg(
+                    Arg::new("password")
+                        .short('p')
+                        .long("password")
+                        .value_name("PASSWORD")
+                        .hide(true)
+                        .conflicts_with("password-stdin")
+                        .help("Password, for scripts made for ko; others see it in lists of processes"),
+                )
+                .arg(
+                    Arg::new("password-stdin")
+                        .long("password-stdin")
+                        .action(ArgAction::SetTrue)
+                        .help("Read the password from standard input"),
+                ),
+            "logout" => subcommand.arg(registry()),
             _ => subcommand,
         });
     }
@@ -115,6 +153,13 @@ pub(super) fn command() -> Command {
                     .value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
         )
+}
+
+fn registry() -> Arg {
+    Arg::new("registry")
+        .value_name("REGISTRY")
+        .required(true)
+        .help("`ghcr.io`, `localhost:5000`, `docker.io`; or a path of one, as `quay.io/team`")
 }
 
 fn flags(scopes: &'static [Scope]) -> impl Iterator<Item = Arg> {
@@ -191,6 +236,13 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
         "apply" => Subcommand::Apply,
         "create" => Subcommand::Create,
         "delete" => Subcommand::Delete,
+        "login" => Subcommand::Login(Login {
+            registry: texts("registry").concat(),
+            user: texts("username").pop(),
+            password: texts("password").pop().map(Secret::new),
+            password_stdin: matches.get_flag("password-stdin"),
+        }),
+        "logout" => Subcommand::Logout { registry: texts("registry").concat() },
         "completion" => Subcommand::Completion(
             matches.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
         ),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::print;
 use crate::manifests;
 use crate::pipeline;
+use crate::registry;
 use crate::settings;
 
 /// Wrong flags or settings.
@@ -54,6 +55,16 @@ pub(super) enum Failure {
     Stdout(#[source] io::Error),
     #[error("could not write `{path}`")]
     ImageRefs { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Account(registry::InvalidAccount),
+    #[error("there is no user name to log in with")]
+    NoUser,
+    #[error("there is no password to log in with")]
+    NoPassword,
+    #[error("could not read the password")]
+    Password(#[source] io::Error),
+    #[error(transparent)]
+    Login(registry::LoginError),
     #[error(transparent)]
     Manifests(manifests::Errors),
     #[error(transparent)]
@@ -64,13 +75,21 @@ impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Settings(settings::Error::NoDestination) => 1,
-            Self::Settings(_) | Self::NoFilename | Self::Directory { .. } => WRONG_USE,
+            Self::Settings(_)
+            | Self::NoFilename
+            | Self::Directory { .. }
+            | Self::Account(_)
+            | Self::NoUser
+            | Self::NoPassword
+            | Self::Login(registry::LoginError::User | registry::LoginError::Empty) => WRONG_USE,
             Self::Pipeline(error) if error.is_compilation() => 101,
             Self::WorkingDirectory(_)
             | Self::Runtime(_)
             | Self::Stdin
             | Self::Stdout(_)
             | Self::ImageRefs { .. }
+            | Self::Password(_)
+            | Self::Login(_)
             | Self::Manifests(_)
             | Self::Pipeline(_) => 1,
         }
@@ -102,7 +121,14 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::NoFilename => Some("name a file, a folder or `-` with -f".to_owned()),
-            Self::Directory { .. }
+            Self::Login(error) => error.hint(),
+            Self::NoUser => Some("name one with --username".to_owned()),
+            Self::NoPassword => Some(
+                "pipe it in: `ko-rs login --username USER --password-stdin REGISTRY`".to_owned(),
+            ),
+            Self::Account(_)
+            | Self::Password(_)
+            | Self::Directory { .. }
             | Self::WorkingDirectory(_)
             | Self::Runtime(_)
             | Self::Stdin

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod exit;
+mod login;
 mod print;
 
 use std::ffi::OsString;
@@ -79,8 +80,6 @@ fn perform(subcommand: Subcommand, flags: Flags, reporter: Reporter) -> Result<S
             .map_err(|source| Failure::Directory { path: directory.into(), source })?;
     }
     let environment = Environment::current().map_err(Failure::WorkingDirectory)?;
-    let complete = settings::complete(flags, &environment, &reporter).map_err(Failure::Settings)?;
-    drop(reporter);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -89,13 +88,32 @@ fn perform(subcommand: Subcommand, flags: Flags, reporter: Reporter) -> Result<S
     runtime.block_on(async {
         let signals = exit::signalled().map_err(Failure::Runtime)?;
         tokio::select! {
-            done = execute(subcommand, complete) => done.map(|()| Stop::Done),
+            done = execute(subcommand, flags, &environment, reporter) => done.map(|()| Stop::Done),
             stop = signals => Ok(stop),
         }
     })
 }
 
-async fn execute(subcommand: Subcommand, complete: Complete) -> Result<(), Failure> {
+async fn execute(
+    subcommand: Subcommand,
+    flags: Flags,
+    environment: &Environment,
+    report: Reporter,
+) -> Result<(), Failure> {
+    let registries = || settings::registries(flags.clone(), environment, &report);
+    match subcommand {
+        Subcommand::Login(login) => {
+            let settings = registries().map_err(Failure::Settings)?;
+            return login::log_in(login, settings, report).await;
+        }
+        Subcommand::Logout { registry } => {
+            let settings = registries().map_err(Failure::Settings)?;
+            return login::log_out(&registry, settings, report).await;
+        }
+        _ => {}
+    }
+    let complete = settings::complete(flags, environment, &report).map_err(Failure::Settings)?;
+    drop(report);
     let pipeline = &complete.pipeline;
     match subcommand {
         Subcommand::Build { crates, workspace } => {
@@ -127,7 +145,10 @@ async fn execute(subcommand: Subcommand, complete: Complete) -> Result<(), Failu
             let manifests = read(&complete, Parse::Everything).await?;
             changed(pipeline.delete(&manifests, &complete.delete).await, complete.wait).await
         }
-        Subcommand::Version | Subcommand::Completion(_) => Ok(()),
+        Subcommand::Login(_)
+        | Subcommand::Logout { .. }
+        | Subcommand::Version
+        | Subcommand::Completion(_) => Ok(()),
     }
 }
 

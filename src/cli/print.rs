@@ -117,6 +117,13 @@ pub(super) fn stderr(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
+/// Asks something on the line where it is answered.
+pub(super) fn prompt(text: &str) {
+    let mut error = anstream::stderr().lock();
+    let _ = write!(error, "{text}");
+    let _ = error.flush();
+}
+
 /// Prints the result, byte for byte.
 pub(super) fn stdout(bytes: &[u8]) -> std::io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the result leaves here and nowhere else")]

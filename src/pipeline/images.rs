@@ -43,7 +43,11 @@ impl Pipeline {
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
         let compile = self.compile(workspace, &orders, artifacts);
         let access = async {
-            for path in paths.take(1) {
+            for (position, path) in paths.enumerate() {
+                // One answer is as good as all, but for registries that want each repository made.
+                if position > 0 && !publisher.must_find_repository(path) {
+                    break;
+                }
                 let checked = publisher.check_access(path).await;
                 checked.map_err(|source| Error::Publish { binary: path.to_string(), source })?;
             }

@@ -201,6 +201,12 @@ impl Publisher {
         self.client.may_push(&repository).await.map_err(Error::Registry)
     }
 
+    /// Whether a binary's repository has to be there before a push, each by itself.
+    #[must_use]
+    pub fn must_find_repository(&self, import_path: &ImportPath) -> bool {
+        self.repository(import_path).is_ok_and(|name| crate::registry::makes_no_repository(&name))
+    }
+
     fn repository(&self, import_path: &ImportPath) -> Result<crate::oci::Repository, Error> {
         let named = self.settings.naming.repository(import_path);
         named.map_err(|source| Error::Name { import_path: import_path.to_string(), source })

@@ -103,6 +103,19 @@ impl Authority {
         Ok(account)
     }
 
+    /// Has someone be this for a repository, whatever the sources say.
+    pub(super) async fn give(&self, repository: &Repository, credentials: Credentials) {
+        let account =
+            Account { credentials: Some(credentials), tokens: tokio::sync::Mutex::default() };
+        let mut accounts = self.accounts.lock().await;
+        accounts.by_repository.insert(repository.clone(), Arc::new(account));
+    }
+
+    /// Whether a registry ever wanted to know who asks.
+    pub(super) fn has_challenged(&self, registry: &Registry) -> bool {
+        self.wanted().contains_key(registry)
+    }
+
     /// What to send with a request: nothing to a registry that never asked.
     pub(super) async fn ticket(
         &self,

@@ -130,6 +130,10 @@ impl Client {
         &self.0.report
     }
 
+    pub(super) fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
     pub(super) fn sender(&self) -> &Sender {
         &self.0.sender
     }

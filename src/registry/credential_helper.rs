@@ -1,5 +1,6 @@
-//! Asks a credential helper: a program `docker-credential-NAME` that reads a registry's name on
-//! stdin and writes JSON ([protocol][protocol]).
+//! Asks a credential helper, or has it keep or forget something: a program
+//! `docker-credential-NAME` that reads a registry's name or JSON on stdin and writes JSON
+//! ([protocol][protocol]).
 //!
 //! [protocol]: https://github.com/docker/docker-credential-helpers#development
 
@@ -9,14 +10,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::credentials::{Credentials, Secret};
 
 /// How long a helper may take.
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(30);
 
 /// What is read of a helper's answer at most.
 const LARGEST: u64 = 1 << 20;
@@ -26,19 +27,43 @@ const TOKEN_USER: &str = "<token>";
 
 /// A helper that gives no answer. What it wrote is not shown: it may hold a secret.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
+    /// What names it cannot be part of a program's name.
     #[error("`{0}` is no name of a credential helper")]
     Name(String),
+    /// It is not installed.
     #[error("`{0}` is not on PATH")]
     Missing(String),
+    /// It could not be started, or its pipes broke.
     #[error("`{program}` could not be run")]
-    Run { program: String, source: io::Error },
+    Run {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It did not come to an end.
     #[error("`{program}` took more than {} seconds", .time.as_secs())]
-    Slow { program: String, time: Duration },
+    Slow {
+        /// The program.
+        program: String,
+        /// How long was waited.
+        time: Duration,
+    },
+    /// It ended with a failure.
     #[error("`{program}` failed ({status})")]
-    Failed { program: String, status: std::process::ExitStatus },
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// It answered, but not with credentials.
     #[error("`{program}` answered with something else than credentials")]
-    Answer { program: String },
+    Answer {
+        /// The program.
+        program: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -46,6 +71,15 @@ pub(super) enum Error {
 struct Answer {
     username: String,
     secret: Secret,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Kept<'a> {
+    #[serde(rename = "ServerURL")]
+    server: &'a str,
+    username: &'a str,
+    secret: &'a str,
 }
 
 /// What a helper has for a server; none if it says that it knows none.
@@ -57,12 +91,54 @@ pub(super) async fn get(
     get_within(TIME, name, server, path).await
 }
 
+/// Has a helper keep a password for a server.
+pub(super) async fn store(
+    name: &str,
+    server: &str,
+    (user, password): (&str, &Secret),
+    path: &OsStr,
+) -> Result<(), Error> {
+    let kept = Kept { server, username: user, secret: password.reveal() };
+    let failed = |error: serde_json::Error| Error::Run {
+        program: format!("docker-credential-{name}"),
+        source: error.into(),
+    };
+    let input = serde_json::to_string(&kept).map_err(failed)?;
+    run(TIME, name, "store", &input, path).await.map(|_| ())
+}
+
+/// Has a helper forget a server. That it knows none is fine.
+pub(super) async fn erase(name: &str, server: &str, path: &OsStr) -> Result<(), Error> {
+    run(TIME, name, "erase", server, path).await.map(|_| ())
+}
+
 async fn get_within(
     time: Duration,
     name: &str,
     server: &str,
     path: &OsStr,
 ) -> Result<Option<Credentials>, Error> {
+    let Some(output) = run(time, name, "get", server, path).await? else { return Ok(None) };
+    let program = format!("docker-credential-{name}");
+    let answer: Answer = serde_json::from_slice(&output).map_err(|_| Error::Answer { program })?;
+    if answer.secret.reveal().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(if answer.username == TOKEN_USER {
+        Credentials::IdentityToken(answer.secret)
+    } else {
+        Credentials::Password { user: answer.username, password: answer.secret }
+    }))
+}
+
+/// Runs a helper with something on its stdin; none if it says that it knows no such server.
+async fn run(
+    time: Duration,
+    name: &str,
+    verb: &str,
+    input: &str,
+    path: &OsStr,
+) -> Result<Option<Vec<u8>>, Error> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.is_empty() || !name.bytes().all(word) {
         return Err(Error::Name(name.chars().take(100).collect()));
@@ -71,7 +147,7 @@ async fn get_within(
     let file = find(&program, path).ok_or_else(|| Error::Missing(program.clone()))?;
     let failed = |source| Error::Run { program: program.clone(), source };
     let mut child = Command::new(file)
-        .arg("get")
+        .arg(verb)
         .env("PATH", path)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -82,7 +158,7 @@ async fn get_within(
     let talk = async {
         if let Some(mut stdin) = child.stdin.take() {
             // A helper that does not read, because it answers the same for all, is fine.
-            let _ = stdin.write_all(server.as_bytes()).await;
+            let _ = stdin.write_all(input.as_bytes()).await;
         }
         let mut output = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -98,15 +174,7 @@ async fn get_within(
         let unknown = String::from_utf8_lossy(&output).contains("credentials not found");
         return if unknown { Ok(None) } else { Err(Error::Failed { program, status }) };
     }
-    let answer: Answer = serde_json::from_slice(&output).map_err(|_| Error::Answer { program })?;
-    if answer.secret.reveal().is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(if answer.username == TOKEN_USER {
-        Credentials::IdentityToken(answer.secret)
-    } else {
-        Credentials::Password { user: answer.username, password: answer.secret }
-    }))
+    Ok(Some(output))
 }
 
 fn find(program: &str, path: &OsStr) -> Option<PathBuf> {

@@ -1,25 +1,25 @@
 //! Finds the credentials for a repository: in Docker's `config.json`, in podman's `auth.json`
 //! (whose keys may name a path of the registry), from the helper programs that these name, and from
-//! GitHub's token for ghcr.io. The first that has any wins.
+//! GitHub's token for ghcr.io. The first file that has any wins; in a file, the entry of a path goes
+//! before the registry's helper, and the helper before the registry's own entry, as for Docker.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine;
 use serde::Deserialize;
 
-use super::credential_helper;
-use crate::oci::{Registry, Repository};
+use super::{credential_file, credential_helper};
+use crate::oci::Repository;
 use crate::report::Reporter;
 
 /// What is read of a file of credentials at most.
-const LARGEST: u64 = 4 << 20;
+pub(super) const LARGEST: u64 = 4 << 20;
 
 /// The name under which Docker files Docker Hub's credentials.
-const HUB_KEY: &str = "https://index.docker.io/v1/";
+pub(super) const HUB_KEY: &str = "https://index.docker.io/v1/";
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
@@ -49,6 +49,8 @@ pub struct CredentialSources {
     /// Files in the format of Docker's `config.json`; podman's `auth.json` is one. Those that do
     /// not exist are passed over.
     pub files: Vec<PathBuf>,
+    /// The file that a login is kept in, if there is a place for one.
+    pub kept_in: Option<PathBuf>,
     /// Folders that hold `docker-credential-NAME`, as in `PATH`.
     pub helper_path: OsString,
     /// For ghcr.io, where nothing else is found.
@@ -116,55 +118,26 @@ pub enum Error {
         /// Where in the line.
         column: usize,
     },
+    /// A file has something else where it should have registries.
+    #[error("in `{path}`, `auths` is no object")]
+    Auths {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("could not write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file is too large to be what it should be.
     #[error("`{path}` is larger than {LARGEST} bytes")]
     Large {
         /// The file.
         path: PathBuf,
     },
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct File {
-    auths: BTreeMap<String, Option<Entry>>,
-    creds_store: Option<String>,
-    cred_helpers: BTreeMap<String, String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Entry {
-    auth: Option<Secret>,
-    username: Option<String>,
-    password: Option<Secret>,
-    identitytoken: Option<Secret>,
-    registrytoken: Option<Secret>,
-}
-
-impl Entry {
-    /// Most specific first. An entry without any stands for "ask the credential store".
-    fn credentials(&self) -> Option<Credentials> {
-        let some = |secret: &Option<Secret>| secret.clone().filter(|secret| !secret.0.is_empty());
-        if let Some(token) = some(&self.registrytoken) {
-            return Some(Credentials::RegistryToken(token));
-        }
-        if let Some(token) = some(&self.identitytoken) {
-            return Some(Credentials::IdentityToken(token));
-        }
-        if let Some(auth) = some(&self.auth) {
-            let padding = base64::engine::GeneralPurposeConfig::new()
-                .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
-            let engine = base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, padding);
-            let text = String::from_utf8(engine.decode(auth.0.trim()).ok()?).ok()?;
-            let (user, password) = text.split_once(':')?;
-            // Docker used to pad passwords with zero bytes.
-            let password = Secret::new(password.trim_end_matches('\0'));
-            return Some(Credentials::Password { user: user.to_owned(), password });
-        }
-        let user = self.username.clone().filter(|user| !user.is_empty())?;
-        Some(Credentials::Password { user, password: some(&self.password)? })
-    }
 }
 
 impl CredentialSources {
@@ -177,28 +150,34 @@ impl CredentialSources {
     ) -> Result<Option<Credentials>, Error> {
         let registry = repository.registry();
         for path in &self.files {
-            let Some(file) = read(path)? else { continue };
-            if let Some(credentials) = file.listed(repository) {
+            let Some(file) = credential_file::read(path)? else { continue };
+            if let Some(credentials) = file.of_path(repository) {
                 return Ok(Some(credentials));
             }
-            let Some((name, server)) = file.helper(registry) else { continue };
-            let key = (name.to_owned(), server);
-            if !found.0.contains_key(&key) {
-                let answer = credential_helper::get(name, &key.1, &self.helper_path).await;
-                let credentials = answer.unwrap_or_else(|error| {
-                    let why = std::error::Error::source(&error)
-                        .map(|source| format!(": {source}"))
-                        .unwrap_or_default();
-                    report.warn(
-                        format!("no credentials for `{registry}` from its helper: {error}{why}"),
-                        Some(format!("`{}` names the helper", path.display())),
-                    );
-                    None
-                });
-                found.0.insert(key.clone(), credentials);
+            if let Some((name, server)) = file.helper(registry) {
+                let key = (name.to_owned(), server);
+                if !found.0.contains_key(&key) {
+                    let answer = credential_helper::get(name, &key.1, &self.helper_path).await;
+                    let credentials = answer.unwrap_or_else(|error| {
+                        let why = std::error::Error::source(&error)
+                            .map(|source| format!(": {source}"))
+                            .unwrap_or_default();
+                        report.warn(
+                            format!(
+                                "no credentials for `{registry}` from its helper: {error}{why}"
+                            ),
+                            Some(format!("`{}` names the helper", path.display())),
+                        );
+                        None
+                    });
+                    found.0.insert(key.clone(), credentials);
+                }
+                if let Some(Some(credentials)) = found.0.get(&key) {
+                    return Ok(Some(credentials.clone()));
+                }
             }
-            if let Some(Some(credentials)) = found.0.get(&key) {
-                return Ok(Some(credentials.clone()));
+            if let Some(credentials) = file.of(registry.as_str()) {
+                return Ok(Some(credentials));
             }
         }
         Ok(self.github.as_ref().filter(|_| registry.as_str() == "ghcr.io").map(|github| {
@@ -207,136 +186,12 @@ impl CredentialSources {
     }
 }
 
-fn read(path: &Path) -> Result<Option<File>, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut text = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST {
-        return Err(Error::Large { path: path.to_owned() });
-    }
-    if text.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    serde_json::from_slice(&text).map(Some).map_err(|error| Error::Parse {
-        path: path.to_owned(),
-        line: error.line(),
-        column: error.column(),
-    })
-}
-
-/// A key of `auths` as `host[:port][/path]`: old keys are URLs with the API's version.
-fn key(text: &str) -> String {
-    let text = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or(text);
-    let text = text.trim_end_matches('/');
-    let text = text.strip_suffix("/v1").or(text.strip_suffix("/v2")).unwrap_or(text);
-    let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
-    let host = host.to_ascii_lowercase();
-    let host = match host.as_str() {
-        "index.docker.io" | "registry-1.docker.io" => Registry::DOCKER_HUB,
-        other => other,
-    };
-    path.map_or_else(|| host.to_owned(), |path| format!("{host}/{path}"))
-}
-
-impl File {
-    /// What the file itself holds for a repository; a longer key goes before a shorter one.
-    fn listed(&self, repository: &Repository) -> Option<Credentials> {
-        let entries: BTreeMap<String, &Entry> = self
-            .auths
-            .iter()
-            .filter_map(|(name, entry)| Some((key(name), entry.as_ref()?)))
-            .collect();
-        let name = repository.to_string();
-        let mut wanted = Some(name.as_str());
-        while let Some(name) = wanted {
-            if let Some(credentials) = entries.get(name).and_then(|entry| entry.credentials()) {
-                return Some(credentials);
-            }
-            wanted = name.rsplit_once('/').map(|(parent, _)| parent);
-        }
-        None
-    }
-
-    /// The helper for a registry, and what the registry is called there.
-    fn helper(&self, registry: &Registry) -> Option<(&str, String)> {
-        let own = self.cred_helpers.iter().find(|(name, _)| key(name) == registry.as_str());
-        let hub = registry.as_str() == Registry::DOCKER_HUB;
-        let server = if hub { HUB_KEY.to_owned() } else { registry.to_string() };
-        own.map(|(_, helper)| helper)
-            .or(self.creds_store.as_ref())
-            .filter(|helper| !helper.is_empty())
-            .map(|helper| (helper.as_str(), server))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn find(json: &str, repository: &str) -> Option<(String, String)> {
-        let file: File = serde_json::from_str(json).unwrap();
-        match file.listed(&repository.parse().unwrap())? {
-            Credentials::Password { user, password } => Some((user, password.0)),
-            Credentials::IdentityToken(token) => Some(("identity".to_owned(), token.0)),
-            Credentials::RegistryToken(token) => Some(("registry".to_owned(), token.0)),
-        }
-    }
-
     fn pair(user: &str, password: &str) -> Option<(String, String)> {
         Some((user.to_owned(), password.to_owned()))
-    }
-
-    #[test]
-    fn docker_hub_is_found_under_each_of_its_names() {
-        for name in ["https://index.docker.io/v1/", "docker.io", "index.docker.io"] {
-            let json = format!(r#"{{"auths":{{"{name}":{{"auth":"dTpwOnE="}}}}}}"#);
-            assert_eq!(find(&json, "alpine"), pair("u", "p:q"), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_longest_key_wins_and_keys_end_at_slashes() {
-        let json = r#"{"auths":{
-            "quay.io": {"auth": "aG9zdDox"},
-            "quay.io/team": {"username": "team", "password": "2"},
-            "quay.io/team/app": {"identitytoken": "3"},
-            "https://localhost:5000/v2/": {"registrytoken": "4"},
-            "empty.io": {}, "null.io": null}}"#;
-        assert_eq!(find(json, "quay.io/other/app"), pair("host", "1"));
-        assert_eq!(find(json, "quay.io/teams/app"), pair("host", "1"));
-        assert_eq!(find(json, "quay.io/team/other"), pair("team", "2"));
-        assert_eq!(find(json, "quay.io/team/app"), pair("identity", "3"));
-        assert_eq!(find(json, "localhost:5000/a"), pair("registry", "4"));
-        assert_eq!(find(json, "localhost:5001/a"), None);
-        assert_eq!(find(json, "empty.io/a"), None);
-        assert_eq!(find(json, "null.io/a"), None);
-    }
-
-    #[test]
-    fn an_auth_that_is_no_base64_of_a_pair_is_no_credential() {
-        for auth in ["%%%", "dQ==", "", "/////w=="] {
-            let json = format!(r#"{{"auths":{{"r.io":{{"auth":"{auth}"}}}}}}"#);
-            assert_eq!(find(&json, "r.io/a"), None, "{auth}");
-        }
-        assert_eq!(find(r#"{"auths":{"r.io":{"auth":"dTpw"}}}"#, "r.io/a"), pair("u", "p"));
-    }
-
-    #[test]
-    fn a_registry_s_own_helper_goes_before_the_store() {
-        let file: File = serde_json::from_str(
-            r#"{"credsStore":"desktop","credHelpers":{"gcr.io":"gcloud","https://x.io":"x"}}"#,
-        )
-        .unwrap();
-        let helper = |name: &str| file.helper(&name.parse().unwrap());
-        assert_eq!(helper("gcr.io"), Some(("gcloud", "gcr.io".to_owned())));
-        assert_eq!(helper("x.io"), Some(("x", "x.io".to_owned())));
-        assert_eq!(helper("docker.io"), Some(("desktop", HUB_KEY.to_owned())));
     }
 
     #[tokio::test]
@@ -355,6 +210,7 @@ mod tests {
                 write("second", r#"{"auths":{"a.io":{"auth":"dToy"},"b.io":{"auth":"dToz"}}}"#),
             ],
             helper_path: OsString::new(),
+            kept_in: None,
             github: Some(GitHub { actor: "me".to_owned(), token: Secret::new("gh") }),
         };
         let find = async |name: &str| {
@@ -371,13 +227,41 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_an_error_that_shows_nothing_of_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.json");
-        std::fs::write(&path, "{\"auths\":\n{\"a.io\":{\"auth\":hunter2}}}").unwrap();
-        let error = read(&path).err().unwrap();
-        let text = format!("{error} {error:?}");
-        assert!(text.contains("line 2") && !text.contains("hunter2"), "{text}");
+    fn a_secret_is_not_shown() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "[secret]");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_path_s_own_entry_goes_before_the_helper_and_the_helper_before_the_registry_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let helper = folder.path().join("docker-credential-some");
+        std::fs::write(
+            &helper,
+            "#!/bin/sh\nread s\n[ $s = a.io ] && echo '{\"Username\":\"helped\",\"Secret\":\"h\"}'\n",
+        )
+        .unwrap();
+        std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
+        let file = folder.path().join("config.json");
+        let json = r#"{"credsStore":"some","auths":{"a.io/team":{"auth":"dTox"},
+            "a.io":{"auth":"dToy"},"b.io":{"auth":"dToz"}}}"#;
+        std::fs::write(&file, json).unwrap();
+        let sources = CredentialSources {
+            files: vec![file],
+            helper_path: folder.path().into(),
+            ..CredentialSources::default()
+        };
+        let user = async |name: &str| {
+            let (repository, report) = (name.parse().unwrap(), Reporter::silent());
+            let mut found = Found::default();
+            match sources.find(&repository, &mut found, &report).await.unwrap().unwrap() {
+                Credentials::Password { password, .. } => password.0,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(user("a.io/team/x").await, "1");
+        assert_eq!(user("a.io/teams").await, "h");
+        assert_eq!(user("b.io/x").await, "3", "the helper fails for it");
     }
 }

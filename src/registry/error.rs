@@ -29,6 +29,8 @@ pub struct Error {
 /// What a client does with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Showing a registry credentials.
+    LogIn,
     /// Asking, before anything is built, whether a push will be allowed.
     AskToPush,
     /// Asking what a tag points to.
@@ -54,6 +56,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::LogIn => "log in to",
             Self::AskToPush => "get push access to",
             Self::FindManifest => "look up an image in",
             Self::PullManifest => "pull a manifest from",

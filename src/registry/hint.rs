@@ -4,18 +4,38 @@ use std::net::IpAddr;
 
 use rustls::{CertificateError as Bad, Error as Tls};
 
+use super::answer::Answer;
 use super::error::{Error, Failure, Step};
+use super::service::{self, Service};
 use crate::oci::Repository;
 
 pub(super) fn of(error: &Error) -> Option<String> {
     let repository = &error.repository;
     match &error.failure {
-        Failure::Refused { status, anonymous, .. } | Failure::Token { status, anonymous, .. } => {
+        Failure::Refused { status, anonymous, answer, .. }
+        | Failure::Token { status, anonymous, answer, .. } => {
+            let service = Service::of(repository);
+            let pulls = pulls(error.step);
             match status.as_u16() {
+                401 | 403 if error.step == Step::LogIn => Some(format!(
+                    "the user name or the password is wrong; {}",
+                    service.password(repository)
+                )),
+                404 if error.step == Step::LogIn => Some(format!(
+                    "is `{}` a registry? Its address is what stands before the first `/` of an image's name",
+                    repository.registry()
+                )),
+                // Harbor answers so to whoever is known but pushes to a project that is not there.
+                401 | 403 | 404 if !anonymous && !pulls && speaks_of_projects(answer) => {
+                    Some(service::harbor(repository))
+                }
                 401 => Some(log_in(repository, *anonymous)),
                 403 if *anonymous => Some(log_in(repository, true)),
-                403 => Some(allow(repository, error.step)),
-                404 => Some(create(repository, error.step)),
+                403 => Some(service.allow(repository, pulls)),
+                404 if pulls => Some(format!(
+                    "is `{repository}` written right, and does it have this tag or digest?"
+                )),
+                404 => Some(service.create(repository)),
                 429 => Some("the registry limits how often it is asked; with credentials the limit is usually higher".to_owned()),
                 200..=399 => Some(format!(
                     "a registry answers otherwise: is `{}` one, and does nothing stand in front of it that wants a login?",
@@ -76,89 +96,15 @@ fn identity(host: &str) -> String {
     )
 }
 
-/// The clouds whose registries have commands of their own.
-enum Host<'a> {
-    Ecr { region: &'a str },
-    PublicEcr,
-    ArtifactRegistry,
-    Acr { name: &'a str },
-    GitHub,
-    Other,
-}
-
-fn host(repository: &Repository) -> Host<'_> {
-    let host = repository.registry().host();
-    let ecr = host.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split_once(".amazonaws.com"));
-    match (ecr, host.strip_suffix(".azurecr.io")) {
-        (Some((region, _)), _) => Host::Ecr { region },
-        (None, Some(name)) => Host::Acr { name },
-        _ if host == "public.ecr.aws" => Host::PublicEcr,
-        _ if host == "ghcr.io" => Host::GitHub,
-        _ if host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io") => {
-            Host::ArtifactRegistry
-        }
-        _ => Host::Other,
-    }
-}
-
 fn log_in(repository: &Repository, anonymous: bool) -> String {
-    let registry = repository.registry();
     let begin =
         if anonymous { "no credentials were found" } else { "the credentials were refused" };
-    let command = match host(repository) {
-        Host::Ecr { region } => format!(
-            "aws ecr get-login-password --region {region} | docker login --username AWS --password-stdin {registry}"
-        ),
-        Host::PublicEcr => format!(
-            "aws ecr-public get-login-password --region us-east-1 | docker login --username AWS --password-stdin {registry}"
-        ),
-        Host::ArtifactRegistry => format!("gcloud auth configure-docker {registry}"),
-        Host::Acr { name } => format!("az acr login --name {name}"),
-        Host::GitHub => {
-            format!("docker login {registry} (a token with `write:packages`), or set GITHUB_TOKEN")
-        }
-        Host::Other => format!("docker login {registry}"),
-    };
-    format!("{begin}; log in with: {command}")
+    format!("{begin}; log in with: {}", Service::of(repository).log_in(repository))
 }
 
-fn allow(repository: &Repository, step: Step) -> String {
-    let path = repository.path();
-    let what = if pulls(step) { "pull from" } else { "push to" };
-    match host(repository) {
-        Host::GitHub => format!(
-            "the token needs `write:packages`, in a workflow `permissions: packages: write`, and access to the package `{path}`"
-        ),
-        Host::ArtifactRegistry => format!(
-            "the account needs the role `roles/artifactregistry.{}` on the repository that holds `{path}`",
-            if pulls(step) { "reader" } else { "writer" }
-        ),
-        Host::Ecr { .. } => format!("the IAM policy must allow to {what} `{path}`"),
-        _ => format!(
-            "the credentials are not allowed to {what} `{path}`, or it does not exist there"
-        ),
-    }
-}
-
-fn create(repository: &Repository, step: Step) -> String {
-    let path = repository.path();
-    match host(repository) {
-        _ if pulls(step) => {
-            format!("is `{repository}` written right, and does it have this tag or digest?")
-        }
-        Host::Ecr { region } => format!(
-            "ECR makes no repository by itself: aws ecr create-repository --region {region} --repository-name {path}; or push all to one with --bare"
-        ),
-        Host::ArtifactRegistry => format!(
-            "create the repository first: gcloud artifacts repositories create {}",
-            path.split('/').nth(1).unwrap_or(path)
-        ),
-        _ => format!(
-            "does `{}` exist at `{}`? Some registries (Harbor) want a project to be created first",
-            path.split('/').next().unwrap_or(path),
-            repository.registry()
-        ),
-    }
+fn speaks_of_projects(answer: &Answer) -> bool {
+    let text = answer.to_string();
+    text.contains("project") || text.contains("unauthorized to access repository")
 }
 
 fn pulls(step: Step) -> bool {
@@ -168,7 +114,8 @@ fn pulls(step: Step) -> bool {
         | Step::FindBlob
         | Step::PullBlob
         | Step::FindReferrers => true,
-        Step::AskToPush
+        Step::LogIn
+        | Step::AskToPush
         | Step::MountBlob
         | Step::PushBlob
         | Step::PushManifest
@@ -195,31 +142,46 @@ mod tests {
     }
 
     #[test]
-    fn each_cloud_has_its_own_way_out() {
+    fn a_status_leads_to_the_way_out_of_its_service() {
         let ecr = "1234.dkr.ecr.eu-west-1.amazonaws.com/team/app";
         let push = Step::PushBlob;
         assert_eq!(
             hint(ecr, 401, true, push),
-            "no credentials were found; log in with: aws ecr get-login-password --region eu-west-1 | docker login --username AWS --password-stdin 1234.dkr.ecr.eu-west-1.amazonaws.com"
+            "no credentials were found; log in with: aws ecr get-login-password --region eu-west-1 | ko-rs login --username AWS --password-stdin 1234.dkr.ecr.eu-west-1.amazonaws.com"
         );
-        assert!(
-            hint(ecr, 404, false, push)
-                .contains("--repository-name team/app; or push all to one with --bare")
-        );
-        assert!(hint("a.azurecr.io/x", 401, false, push).ends_with("az acr login --name a"));
-        assert!(
-            hint("europe-docker.pkg.dev/p/r/x", 403, false, push)
-                .contains("artifactregistry.writer")
-        );
-        assert!(hint("ghcr.io/o/x", 403, false, push).contains("packages: write"));
-        assert!(
-            hint("harbor.io/p/x", 404, false, push).starts_with("does `p` exist at `harbor.io`?")
-        );
+        assert!(hint(ecr, 404, false, push).contains("aws ecr create-repository"));
+        assert!(hint(ecr, 403, false, push).contains("IAM"));
+        assert!(hint(ecr, 403, true, push).starts_with("no credentials were found"));
         assert_eq!(
             hint("localhost:5000/x", 401, false, push),
-            "the credentials were refused; log in with: docker login localhost:5000"
+            "the credentials were refused; log in with: ko-rs login localhost:5000"
         );
         assert!(hint("localhost:5000/x", 404, false, Step::PullManifest).contains("written right"));
+        assert!(hint("ghcr.io/any", 403, false, Step::LogIn).contains("personal access token"));
+        assert!(hint("r.io/any", 404, false, Step::LogIn).starts_with("is `r.io` a registry?"));
+    }
+
+    #[test]
+    fn a_harbor_under_any_name_is_known_by_its_words() {
+        for (status, body) in [
+            (
+                401,
+                r#"{"errors":[{"code":"UNAUTHORIZED","message":"unauthorized to access repository: p/x, action: push: unauthorized to access repository: p/x, action: push"}]}"#,
+            ),
+            (404, r#"{"errors":[{"code":"NOT_FOUND","message":"project p not found"}]}"#),
+        ] {
+            let failure = Failure::Refused {
+                host: String::new(),
+                status: StatusCode::from_u16(status).unwrap(),
+                answer: Answer::read(body.as_bytes(), &[]),
+                retry_after: None,
+                anonymous: false,
+            };
+            let repository = "r.example/p/x".parse().unwrap();
+            let error = Error { step: Step::AskToPush, repository, failure };
+            let hint = error.hint().unwrap();
+            assert!(hint.contains("`p` has to exist at `r.example`"), "{hint}");
+        }
     }
 
     #[test]

@@ -103,6 +103,11 @@ pub(super) fn manifest_name(image: &ImageReference) -> String {
     }
 }
 
+/// GET that asks for nothing but an answer.
+pub(super) fn nothing() -> Request {
+    Request::new(Method::GET, "/v2/".to_owned(), Access::default())
+}
+
 /// GET or HEAD of a manifest.
 pub(super) fn manifest(method: Method, image: &ImageReference) -> Request {
     let repository = &image.repository;

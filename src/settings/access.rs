@@ -14,9 +14,12 @@ impl Sources {
         let below = |folder: &Option<PathBuf>, path: &str| folder.as_ref().map(|f| f.join(path));
         let docker = environment.path("DOCKER_CONFIG").or_else(|| below(&home, ".docker"));
         let config_home = environment.path("XDG_CONFIG_HOME").or_else(|| below(&home, ".config"));
+        // The most deliberate first: one that a variable names for just this.
+        let own = environment.path("REGISTRY_AUTH_FILE");
+        let docker = below(&docker, "config.json");
         let files = [
-            below(&docker, "config.json"),
-            environment.path("REGISTRY_AUTH_FILE"),
+            own.clone(),
+            docker.clone(),
             below(&environment.path("XDG_RUNTIME_DIR"), "containers/auth.json"),
             below(&config_home, "containers/auth.json"),
         ];
@@ -31,6 +34,7 @@ impl Sources {
             insecure: self.switch("insecureRegistry", false)?,
             credentials: CredentialSources {
                 files: files.into_iter().flatten().collect(),
+                kept_in: own.or(docker),
                 helper_path: environment.get_os("PATH").unwrap_or_default().to_owned(),
                 github,
             },

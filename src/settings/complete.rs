@@ -15,6 +15,7 @@ use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
 use crate::manifests::{self, Selector};
 use crate::pipeline::{Partial, Pipeline, Rules};
+use crate::registry;
 use crate::report::Reporter;
 
 /// Everything that a subcommand needs to know.
@@ -58,6 +59,19 @@ pub fn complete(
     environment: &Environment,
     report: &Reporter,
 ) -> Result<Complete, Error> {
+    sources(flags, environment, report)?.complete(report)
+}
+
+/// Completes what those need to know who only speak to a registry.
+pub fn registries(
+    flags: Flags,
+    environment: &Environment,
+    report: &Reporter,
+) -> Result<registry::Settings, Error> {
+    sources(flags, environment, report)?.registry()
+}
+
+fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result<Sources, Error> {
     let directory = environment.directory().to_owned();
     let mut sources = Sources {
         flags,
@@ -78,7 +92,7 @@ pub fn complete(
             ));
         }
     }
-    sources.complete(report)
+    Ok(sources)
 }
 
 fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {

@@ -14,7 +14,7 @@ mod sources;
 pub mod table;
 mod tree;
 
-pub use complete::{Complete, complete};
+pub use complete::{Complete, complete, registries};
 pub use env::Environment;
 pub use error::Error;
 pub use file::NAME as FILE_NAME;

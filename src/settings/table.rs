@@ -29,6 +29,8 @@ pub enum Scope {
     Images,
     /// Those that read manifests: `resolve`, `apply`, `create`, `delete`.
     Manifests,
+    /// Those that speak to a registry: the same, and `login`.
+    Registries,
     /// Those that speak to a cluster: `apply`, `create`, `delete`.
     Cluster,
     /// `apply` and `create`.
@@ -200,6 +202,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "insecureRegistry",
         flag: Some("insecure-registry"),
+        scope: Scope::Registries,
         kind: Kind::Switch,
         default: "false",
         help: "Allow plain http, and TLS certificates that cannot be verified",

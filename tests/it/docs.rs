@@ -32,6 +32,7 @@ fn commands(scope: Scope) -> &'static str {
         Scope::Everywhere => "every command",
         Scope::Images => "`build`, `resolve`, `apply`, `create`",
         Scope::Manifests => "`resolve`, `apply`, `create`, `delete`",
+        Scope::Registries => "`build`, `resolve`, `apply`, `create`, `login`",
         Scope::Cluster => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`",
         Scope::Delete => "`delete`",
@@ -74,6 +75,7 @@ fn rendered() -> String {
     let scopes = [
         Scope::Manifests,
         Scope::Images,
+        Scope::Registries,
         Scope::Cluster,
         Scope::Changes,
         Scope::Delete,
@@ -144,7 +146,8 @@ fn listed_commands(help: &str) -> Vec<String> {
 fn every_flag_of_every_command_is_documented() {
     let sandbox = Sandbox::new();
     let help = sandbox.run(["--help"]).exits(0);
-    let documents = document("docs/settings.md") + &document("README.md");
+    let documents =
+        document("docs/settings.md") + &document("docs/registries.md") + &document("README.md");
     let mut missing = BTreeSet::new();
     let commands = listed_commands(help.stdout());
     assert!(commands.len() >= 7, "{commands:?}");
@@ -229,7 +232,12 @@ fn what_the_readme_calls_a_target_of_make_is_one() {
 #[test]
 fn links_of_documents_lead_to_files() {
     let mut names = vec!["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "fixtures/README.md"];
-    names.extend(["docs/settings.md", "docs/images.md", "docs/kubernetes.md"]);
+    names.extend([
+        "docs/settings.md",
+        "docs/images.md",
+        "docs/kubernetes.md",
+        "docs/registries.md",
+    ]);
     for name in names {
         let text = document(name);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -4,6 +4,7 @@
 //! * `apply`: `apply`, `create` and `delete` of a whole system, judged by kubectl and by its pods.
 //! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
 //! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
+//! * `login`: passwords that are kept, and found again by others.
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
 //! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
@@ -21,6 +22,7 @@ mod support;
 mod apply;
 mod cluster_api;
 mod cluster_refusals;
+mod login;
 mod publish;
 mod refusals;
 mod scene;

@@ -114,6 +114,21 @@ impl Sandbox {
         self
     }
 
+    /// Adds a folder in front of a variable that is a list of them.
+    pub(crate) fn env_before(self, name: &str, folder: &Path) -> Self {
+        let mut list = folder.as_os_str().to_owned();
+        list.push(":");
+        list.push(self.environment.get(OsStr::new(name)).cloned().unwrap_or_default());
+        self.env(name, list)
+    }
+
+    /// A file with a text, outside the working directory.
+    pub(crate) fn file_with(&self, text: &str) -> PathBuf {
+        let file = self.outside("input");
+        fs::write(&file, text).unwrap();
+        file
+    }
+
     /// Writes a file below the working directory.
     pub(crate) fn file(self, path: &str, text: &str) -> Self {
         self.write(path, text);

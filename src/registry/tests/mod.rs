@@ -2,10 +2,10 @@
 //! made to do. What real ones do is tested against them.
 
 mod auth;
+mod login;
 mod pull;
 mod push;
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -144,11 +144,7 @@ fn setup_waiting(silence: Duration, change: impl FnOnce(&mut Settings, &std::pat
     let folder = tempfile::tempdir().unwrap();
     let mut settings = Settings {
         insecure: false,
-        credentials: CredentialSources {
-            files: Vec::new(),
-            helper_path: OsString::new(),
-            github: None,
-        },
+        credentials: CredentialSources::default(),
         certificates: Certificates::default(),
         proxies: Proxies::default(),
         user_agent: "ko-rs/test".to_owned(),

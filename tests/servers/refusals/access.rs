@@ -53,7 +53,7 @@ fn a_registry_asks_for_credentials_and_gets_them_from_docker_login() {
 caused by: could not push the image
 caused by: could not get push access to `{name}`
 caused by: the registry `{host}` answered 401 Unauthorized: UNAUTHORIZED: authentication required
-hint: no credentials were found; log in with: docker login {host}
+hint: no credentials were found; log in with: ko-rs login {host}
 "
         )
     );
@@ -68,7 +68,7 @@ hint: no credentials were found; log in with: docker login {host}
 caused by: could not push the image
 caused by: could not get push access to `{name}`
 caused by: the registry `{host}` answered 401 Unauthorized: UNAUTHORIZED: authentication required
-hint: the credentials were refused; log in with: docker login {host}
+hint: the credentials were refused; log in with: ko-rs login {host}
 "
         )
     );

@@ -42,7 +42,7 @@ fn a_registry_that_forbids_the_push_is_an_error_with_a_hint() {
 caused by: could not push the image
 caused by: could not get push access to `{name}`
 caused by: the registry `{host}` answered 403 Forbidden: DENIED: not for you
-hint: no credentials were found; log in with: docker login {host}
+hint: no credentials were found; log in with: ko-rs login {host}
 "
         )
     );
