@@ -8,10 +8,13 @@ use granit_parser::{
     ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag,
 };
 
+use super::image_map::Mapped;
 use super::quote::Style;
+use super::rules::Meaning;
 use super::value::{Builder, Items, Mark, Root, Scalar};
 use super::{Error, Errors, Occurrence, Rules, Spot};
 use super::{File, Object, Parse, block, objects, split};
+use crate::reference::InvalidReference;
 use crate::source::Source;
 
 /// How many references a source may hold: far more than there can be crates.
@@ -51,6 +54,20 @@ impl File {
         errors: &mut Errors,
     ) -> Self {
         parse_file(Arc::clone(&self.source), rules, Parse::Everything, builder, errors)
+    }
+
+    /// The objects as they are written.
+    pub(super) fn objects_as_written(
+        &self,
+        rules: &Rules,
+        builder: &mut Builder,
+        errors: &mut Errors,
+    ) -> Vec<Object> {
+        if self.is_parsed() {
+            self.objects().cloned().collect()
+        } else {
+            self.parse_whole(rules, builder, errors).objects().cloned().collect()
+        }
     }
 
     pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
@@ -130,6 +147,7 @@ pub(super) fn parse(
     let offset = range.start;
     let mut occurrences = Vec::new();
     let mut before = 0;
+    let mut images = rules.images.finder();
     if let Some(builder) = &mut builder {
         builder.start(text);
     }
@@ -141,15 +159,24 @@ pub(super) fn parse(
                 return (occurrences, Vec::new());
             }
         };
-        if let Event::Scalar(value, style, ..) = &event {
-            let bytes = bytes(&span);
-            let end = bytes.end;
-            match occurrence(source, offset, value, *style, bytes, before, rules) {
-                None => {}
-                Some(Ok(found)) => occurrences.push(found),
-                Some(Err(error)) => errors.push(error),
+        let mut take = |found| match found {
+            Ok(found) => occurrences.push(found),
+            Err(error) => errors.push(error),
+        };
+        let place = Place { source, offset, span: bytes(&span), before };
+        match &event {
+            Event::Scalar(value, style, anchor, _) => {
+                let image = images.as_mut().and_then(|images| images.scalar(value, *anchor));
+                before = place.span.end;
+                if let Some(meant) = rules.meaning(value, image) {
+                    take(place.scalar(value, *style, meant));
+                }
             }
-            before = end;
+            other => {
+                if let Some(image) = images.as_mut().and_then(|images| images.other(other)) {
+                    take(place.alias(image));
+                }
+            }
         }
         if let Some(builder) = &mut builder
             && let Err((at, reason)) = feed(builder, event, &span)
@@ -190,54 +217,81 @@ fn syntax(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
     Error::Syntax { spot: Spot::new(source, at..end), reason }
 }
 
-/// The reference that a scalar is. `before` is where the scalar before it ends.
-fn occurrence(
-    source: &Arc<Source>,
+/// Where a node stands.
+struct Place<'a> {
+    source: &'a Arc<Source>,
     offset: usize,
-    value: &str,
-    style: ScalarStyle,
     span: Range<usize>,
+    /// Where the scalar before it ends.
     before: usize,
-    rules: &Rules,
-) -> Option<Result<Occurrence, Error>> {
-    let reference = rules.reference(value)?;
-    let style = match style {
-        ScalarStyle::Plain => Style::Plain,
-        ScalarStyle::SingleQuoted => Style::Single,
-        ScalarStyle::DoubleQuoted => Style::Double,
-        _ => Style::Block,
-    };
-    // The span of a block scalar runs on to the next token, over comments too.
-    let length = match style {
-        Style::Block => value.trim_end_matches('\n').len(),
-        Style::Plain | Style::Single | Style::Double => span.len(),
-    };
-    let (start, before) = (offset + span.start, offset + before);
-    let spot = Spot::new(source, start..start + length);
-    let reference = match reference {
-        Ok(reference) => reference,
-        Err(reason) => return Some(Err(Error::Reference { spot, reason })),
-    };
-    // Bytes are replaced only where they are seen to be what is replaced.
-    let text = source.text();
-    let found = text.get(spot.span()).is_some_and(|written| match style {
-        Style::Plain => value.starts_with(written),
-        Style::Single => is_quoted(written, '\''),
-        Style::Double => is_quoted(written, '"'),
-        Style::Block => written == value.trim_end_matches('\n'),
-    });
-    let strip = match style {
-        Style::Block if found => block::strip(&text[..start], before),
-        Style::Plain | Style::Single | Style::Double if found => Some(None),
-        _ => None,
-    };
-    Some(match strip {
-        Some(strip) => Ok(Occurrence { reference, spot, style, strip }),
-        None => {
-            let reason = "this reference is written in a way that cannot be replaced".to_owned();
-            Err(Error::Value { spot, reason })
+}
+
+impl Place<'_> {
+    /// The reference that a scalar is.
+    fn scalar(
+        self,
+        value: &str,
+        style: ScalarStyle,
+        meant: Result<Meaning, InvalidReference>,
+    ) -> Result<Occurrence, Error> {
+        let Self { source, offset, span, before } = self;
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            _ => Style::Block,
+        };
+        // The span of a block scalar runs on to the next token, over comments too.
+        let length = match style {
+            Style::Block => value.trim_end_matches('\n').len(),
+            Style::Plain | Style::Single | Style::Double => span.len(),
+        };
+        let (start, before) = (offset + span.start, offset + before);
+        let spot = Spot::new(source, start..start + length);
+        let (reference, image) = match meant {
+            Ok(Meaning { reference, image }) => (reference, image),
+            Err(reason) => return Err(Error::Reference { spot, reason }),
+        };
+        // Bytes are replaced only where they are seen to be what is replaced.
+        let text = source.text();
+        let found = text.get(spot.span()).is_some_and(|written| match style {
+            Style::Plain => value.starts_with(written),
+            Style::Single => is_quoted(written, '\''),
+            Style::Double => is_quoted(written, '"'),
+            Style::Block => written == value.trim_end_matches('\n'),
+        });
+        let strip = match style {
+            Style::Block if found => block::strip(&text[..start], before),
+            Style::Plain | Style::Single | Style::Double if found => Some(None),
+            _ => None,
+        };
+        match strip {
+            Some(strip) => Ok(Occurrence { reference, spot, style, strip, image }),
+            None => Err(unusual(spot)),
         }
-    })
+    }
+
+    /// The reference that an alias is, because of the image that its anchor names.
+    fn alias(self, image: Mapped) -> Result<Occurrence, Error> {
+        let Self { source, offset, span, .. } = self;
+        let spot = Spot::new(source, offset + span.start..offset + span.end);
+        let Mapped { reference, image } = image;
+        match source.text().get(spot.span()) {
+            Some(written) if written.starts_with('*') => Ok(Occurrence {
+                reference,
+                spot,
+                style: Style::Plain,
+                strip: None,
+                image: Some(image),
+            }),
+            _ => Err(unusual(spot)),
+        }
+    }
+}
+
+fn unusual(spot: Spot) -> Error {
+    let reason = "this reference is written in a way that cannot be replaced".to_owned();
+    Error::Value { spot, reason }
 }
 
 fn is_quoted(written: &str, quote: char) -> bool {

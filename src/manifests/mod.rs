@@ -7,6 +7,7 @@ mod base64;
 mod block;
 mod document;
 mod error;
+mod image_map;
 mod join;
 mod lint;
 mod object;
@@ -27,6 +28,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use error::{Error, Errors};
+pub use image_map::{FieldPath, ImageMap, InvalidField};
 pub use join::join;
 pub use lint::always_pulled;
 pub use object::Object;
@@ -74,6 +76,8 @@ pub struct Occurrence {
     style: Style,
     /// Where a `-` has to stand instead, where it is a block scalar whose value ends in a newline.
     strip: Option<Range<usize>>,
+    /// The image that stands there, where the image map makes it a reference.
+    image: Option<String>,
 }
 
 impl Occurrence {
@@ -87,6 +91,12 @@ impl Occurrence {
     #[must_use]
     pub fn excerpt(&self, label: &str) -> String {
         self.spot.excerpt(label)
+    }
+
+    /// The image that stands there, where the image map makes it a reference.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        self.image.as_deref()
     }
 
     /// Where it stands, for an error that points there.
@@ -138,10 +148,20 @@ impl Manifests {
         &self,
         images: &BTreeMap<CrateReference, String>,
     ) -> Result<Vec<Object>, Errors> {
-        let errors = self.without_image(images);
-        let mut objects = self.objects_as_written()?;
-        for object in &mut objects {
-            render::replace(&mut object.value, &self.rules, images);
+        let mut errors = self.without_image(images);
+        let mut builder = value::Builder::new();
+        let mut objects = Vec::new();
+        for file in &self.files {
+            let mut written = file.objects_as_written(&self.rules, &mut builder, &mut errors);
+            if file.occurrences.iter().all(|occurrence| occurrence.image.is_none()) {
+                for object in &mut written {
+                    render::replace(&mut object.value, &self.rules, images);
+                }
+                objects.extend(written);
+            } else {
+                let rendered = file.render(images);
+                objects.extend(rendered.objects(written, &mut builder, &mut errors));
+            }
         }
         errors.check(objects)
     }
@@ -153,12 +173,7 @@ impl Manifests {
         let mut builder = value::Builder::new();
         let mut objects = Vec::new();
         for file in &self.files {
-            if file.is_parsed() {
-                objects.extend(file.objects().cloned());
-            } else {
-                let whole = file.parse_whole(&self.rules, &mut builder, &mut errors);
-                objects.extend(whole.objects().cloned());
-            }
+            objects.extend(file.objects_as_written(&self.rules, &mut builder, &mut errors));
         }
         errors.check(objects)
     }

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::document::Document;
-use super::{Error, Errors, File, Manifests, Rendered, Rules};
+use super::document::{self, Document};
+use super::value::Builder;
+use super::{Error, Errors, File, ImageMap, Manifests, Object, Parse, Rendered, Rules};
 use super::{join, quote};
 use crate::reference::CrateReference;
+use crate::source::Source;
 
 impl Manifests {
     /// An error for every reference that has no image.
@@ -24,6 +27,28 @@ impl Manifests {
             }
         }
         errors
+    }
+}
+
+impl Rendered {
+    /// The objects of a source whose images have been put in. Their places are those of the objects
+    /// as they were `written`.
+    pub(super) fn objects(
+        self,
+        written: Vec<Object>,
+        builder: &mut Builder,
+        errors: &mut Errors,
+    ) -> Vec<Object> {
+        let source = Arc::new(Source::new(self.name, self.text));
+        // What is an image now is looked for no more.
+        let nothing =
+            Rules { prefixes: Vec::new(), images: ImageMap::default(), ignore_tags: false };
+        let file = document::parse_file(source, &nothing, Parse::Everything, builder, errors);
+        let mut objects: Vec<Object> = file.objects().cloned().collect();
+        for (object, written) in objects.iter_mut().zip(written) {
+            object.place = written.place;
+        }
+        objects
     }
 }
 

@@ -1,5 +1,6 @@
-//! Which strings of a manifest are references.
+//! Which strings of a manifest are references, by themselves or by the image that they name.
 
+use super::image_map::{ImageMap, Mapped};
 use crate::reference::{CrateReference, InvalidReference, OWN_PREFIX, PREFIX};
 
 /// What makes a string a reference.
@@ -9,20 +10,46 @@ pub struct Rules {
     pub prefixes: Vec<String>,
     /// Whether a tag or digest behind a reference goes with it, rather than being an error.
     pub ignore_tags: bool,
+    /// Images that stand for crates.
+    pub images: ImageMap,
+}
+
+/// What a string means.
+pub(super) struct Meaning {
+    pub(super) reference: CrateReference,
+    /// The image that makes it a reference, where it is none by itself.
+    pub(super) image: Option<String>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { prefixes: vec![OWN_PREFIX.to_owned(), PREFIX.to_owned()], ignore_tags: false }
+        Self {
+            prefixes: vec![OWN_PREFIX.to_owned(), PREFIX.to_owned()],
+            ignore_tags: false,
+            images: ImageMap::default(),
+        }
     }
 }
 
 impl Rules {
     /// Whether a document may hold a reference. A backslash may be the start of an escape that
-    /// spells one, so only a document with neither is sure to have none.
+    /// spells one, so only a document without any of these is sure to have none.
     pub(super) fn may_apply(&self, document: &str) -> bool {
         document.contains('\\')
             || self.prefixes.iter().any(|prefix| document.contains(prefix.as_str()))
+            || self.images.may_apply(document)
+    }
+
+    /// The reference that a string is, by itself or as an image of the map.
+    pub(super) fn meaning(
+        &self,
+        value: &str,
+        image: Option<Mapped>,
+    ) -> Option<Result<Meaning, InvalidReference>> {
+        let mapped = |Mapped { reference, image }| Ok(Meaning { reference, image: Some(image) });
+        let own = self.reference(value);
+        own.map(|own| own.map(|reference| Meaning { reference, image: None }))
+            .or_else(|| image.map(mapped))
     }
 
     /// The reference that a string is. Blanks at its end do not count, nor do the newlines that a

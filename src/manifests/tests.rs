@@ -1,6 +1,7 @@
 //! What the module does as a whole; in parts of their own random and hostile input.
 
 mod hostile;
+mod mapped;
 mod splice;
 
 use serde_json::{Value, json};

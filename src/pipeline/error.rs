@@ -80,7 +80,12 @@ impl Unresolved {
             }
             _ => "refers to nothing here",
         };
-        let excerpt = occurrence.map(|occurrence| occurrence.excerpt(label));
+        let excerpt = occurrence.map(|occurrence| match occurrence.image() {
+            None => occurrence.excerpt(label),
+            Some(_) => {
+                occurrence.excerpt(&format!("`images` of the settings makes this `{reference}`"))
+            }
+        });
         Self { excerpt: excerpt.unwrap_or_default(), error, hint }
     }
 }

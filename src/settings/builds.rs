@@ -7,9 +7,12 @@ use std::str::FromStr;
 use super::error::Error;
 use super::file::{self, Entry, File};
 use super::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind};
-use super::tree::Node;
+use super::tree::{Node, Value};
 use crate::image::{BaseName, FileRule};
+use crate::manifests::ImageMap;
+use crate::oci::Repository;
 use crate::pipeline::{BuildRule, Partial};
+use crate::reference::CrateReference;
 
 /// The keys of a table without their help.
 fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static str, Kind)> {
@@ -28,6 +31,7 @@ pub(super) struct Nested {
     pub(super) builds: Vec<BuildRule>,
     pub(super) files: Vec<FileRule>,
     pub(super) base_overrides: BTreeMap<String, BaseName>,
+    pub(super) images: ImageMap,
 }
 
 impl Reader<'_> {
@@ -48,7 +52,41 @@ impl Reader<'_> {
                 }
             }
         }
+        nested.images = self.images();
         nested
+    }
+
+    /// `images:` and `imageFields:`.
+    fn images(&mut self) -> ImageMap {
+        let mut crates: BTreeMap<Repository, CrateReference> = BTreeMap::new();
+        let none = Node { value: Value::Null, span: 0..0 };
+        let node = self.file.values.get("images").unwrap_or(&none);
+        let pairs = if let Value::Map(pairs) = &node.value { pairs.as_slice() } else { &[] };
+        for (key, value) in pairs {
+            let (Some(name), Some(meant)) = (file::text(key), file::text(value)) else { continue };
+            let repository = match name.parse::<Repository>() {
+                Ok(repository) => repository,
+                Err(reason) => {
+                    self.wrong(key, "`images` maps repositories, without tag, to crates", reason);
+                    continue;
+                }
+            };
+            match CrateReference::bare(&meant) {
+                Err(reason) => self.wrong(value, "`images` maps repositories to crates", reason),
+                Ok(meant) => {
+                    let shown = repository.to_string();
+                    if crates.insert(repository, meant).is_some() {
+                        self.wrong(
+                            key,
+                            "`images` maps a repository twice",
+                            format!("this is `{shown}`"),
+                        );
+                    }
+                }
+            }
+        }
+        let fields = self.parse_all(&self.file.values, "imageFields").unwrap_or_default();
+        ImageMap::new(crates, fields)
     }
 
     fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {

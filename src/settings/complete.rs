@@ -132,6 +132,9 @@ impl Sources {
             }
             rules.prefixes = prefixes;
         }
+        if let Some(file) = &self.file {
+            rules.images = Reader { file, errors: Vec::new() }.nested().images;
+        }
         rules.ignore_tags = self.switch("ignoreReferenceTags", false)?;
         if let Some((format, origin)) = self.text("sbom").filter(|(format, _)| format != "none") {
             return Err(origin.error(format!("`{format}` cannot be written yet, only `none`")));

@@ -404,6 +404,22 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "images",
+        in_file: true,
+        kind: Kind::Map,
+        scope: Scope::Manifests,
+        help: "Repositories of images that are made of crates: `g1g1/delinkcious-link: link-service`",
+        ..BLANK
+    },
+    Setting {
+        key: "imageFields",
+        in_file: true,
+        kind: Kind::List,
+        scope: Scope::Manifests,
+        help: "Fields besides `image` that hold images: `runtimeImage`, `engine.image`",
+        ..BLANK
+    },
+    Setting {
         key: "locked",
         flag: Some("locked"),
         kind: Kind::Switch,

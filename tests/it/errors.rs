@@ -137,6 +137,57 @@ hint: that is in the Go module of `go/go.mod`. Where Go and Rust share manifests
 }
 
 #[test]
+fn what_is_wrong_with_the_image_map_is_shown_where_it_stands() {
+    let sandbox = workspace().file(
+        ".ko-rs.yaml",
+        "images:\n  a/b: lnk-service\n  docker.io/library/b: user-service\nimageFields: [x]\n",
+    );
+    sandbox.write("k8s.yaml", "name: a/b:1\nimage: a/b:1\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: `lnk-service` names no crate of the workspace `ROOT`
+ --> k8s.yaml:2:8
+  |
+2 | image: a/b:1
+  |        ^^^^^ `images` of the settings makes this `lnk-service`
+hint: did you mean `link-service`?
+",
+    );
+    sandbox.write(
+        ".ko-rs.yaml",
+        "images:\n  a/b:1: x\n  c: y\n  docker.io/library/c: z\n  d: y:1\nimageFields: a..b\n",
+    );
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        2,
+        "error: `images` maps repositories, without tag, to crates
+ --> .ko-rs.yaml:2:3
+  |
+2 |   a/b:1: x
+  |   ^^^^^ `a/b:1` is not an image name: a repository is made of a-z, 0-9, `.`, `_`, `-` and `/`, and separators stand between letters
+error: `images` maps a repository twice
+ --> .ko-rs.yaml:4:3
+  |
+4 |   docker.io/library/c: z
+  |   ^^^^^^^^^^^^^^^^^^^ this is `docker.io/library/c`
+error: `images` maps repositories to crates
+ --> .ko-rs.yaml:5:6
+  |
+5 |   d: y:1
+  |      ^^^ `y:1` ends in `:1`; a reference has no tag or digest
+error: `imageFields` cannot be read
+ --> .ko-rs.yaml:6:14
+  |
+6 | imageFields: a..b
+  |              ^^^^ `a..b` is not a field: write the keys that lead to it with dots between, as in `engine.image`
+",
+    );
+}
+
+#[test]
 fn a_template_is_said_to_be_one() {
     let chart = "{{- if .Values.on }}\nimage: ko://link-service\n{{- end }}\n";
     fails(

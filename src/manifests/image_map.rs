@@ -1,0 +1,253 @@
+//! Images that manifests name as they are called elsewhere and that are made of crates here, so that
+//! nobody has to edit the manifests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
+
+use granit_parser::Event;
+
+use crate::oci::{ImageReference, Registry, Repository};
+use crate::reference::CrateReference;
+
+/// The repositories of images that are made of crates, and the fields that hold images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageMap {
+    crates: BTreeMap<Repository, CrateReference>,
+    fields: Vec<FieldPath>,
+    /// What a document has to contain to name one of the repositories.
+    needles: Vec<String>,
+}
+
+/// The keys under which a field stands, the innermost last: `image`, `spec.engine.image`. Those
+/// around them, and sequences between them, do not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath(Vec<String>);
+
+/// A text that is no [`FieldPath`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a field: write the keys that lead to it with dots between, as in `engine.image`"
+)]
+pub struct InvalidField(String);
+
+impl FromStr for FieldPath {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let keys: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let is_key = |key: &String| !key.is_empty() && !key.contains(char::is_whitespace);
+        if keys.iter().all(is_key) { Ok(Self(keys)) } else { Err(InvalidField(text.to_owned())) }
+    }
+}
+
+impl Default for ImageMap {
+    fn default() -> Self {
+        Self::new(BTreeMap::new(), Vec::new())
+    }
+}
+
+impl ImageMap {
+    /// Makes images of `crates` wherever they stand: under a key `image`, under `reference` of one
+    /// (a volume's), and in further `fields`.
+    #[must_use]
+    pub fn new(crates: BTreeMap<Repository, CrateReference>, mut fields: Vec<FieldPath>) -> Self {
+        let own: [&[&str]; 2] = [&["image"], &["image", "reference"]];
+        fields.extend(own.map(|keys| FieldPath(keys.iter().map(|&key| key.to_owned()).collect())));
+        let needles = crates.keys().map(|repository| needle(repository).to_owned()).collect();
+        Self { crates, fields, needles }
+    }
+
+    /// Whether a document may name one of the repositories, unless by escapes.
+    pub(super) fn may_apply(&self, document: &str) -> bool {
+        self.needles.iter().any(|needle| document.contains(needle.as_str()))
+    }
+
+    /// Looks through one document.
+    pub(super) fn finder(&self) -> Option<Finder<'_>> {
+        (!self.crates.is_empty()).then(|| Finder {
+            map: self,
+            frames: Vec::new(),
+            anchored: HashMap::new(),
+        })
+    }
+
+    /// The crate that an image is made of. Whatever else its name says, the repository decides.
+    fn find(&self, value: &str) -> Option<Mapped> {
+        let image: ImageReference = value.trim_end_matches([' ', '\t', '\n']).parse().ok()?;
+        let reference = self.crates.get(&image.repository)?.clone();
+        Some(Mapped { reference, image: value.trim_end().to_owned() })
+    }
+}
+
+/// What a repository's name has in it however it is written: Docker Hub may be left out, and its
+/// `library/` with it.
+fn needle(repository: &Repository) -> &str {
+    let path = repository.path();
+    match path.strip_prefix("library/") {
+        Some(name) if repository.registry().as_str() == Registry::DOCKER_HUB => name,
+        _ => path,
+    }
+}
+
+/// An image that is made of a crate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mapped {
+    pub(super) reference: CrateReference,
+    /// As it is written.
+    pub(super) image: String,
+}
+
+/// Follows a document from event to event, and tells which scalars name mapped images.
+pub(super) struct Finder<'a> {
+    map: &'a ImageMap,
+    frames: Vec<Frame>,
+    /// Images that are named elsewhere than in a field for them, for the aliases that stand in one.
+    anchored: HashMap<usize, Mapped>,
+}
+
+enum Kind {
+    Sequence,
+    /// With the key whose value comes next; none where a key does.
+    Mapping(Option<String>),
+}
+
+struct Frame {
+    kind: Kind,
+    is_key: bool,
+}
+
+impl Finder<'_> {
+    /// Takes in a scalar: the mapped image that it is.
+    pub(super) fn scalar(&mut self, value: &str, anchor: usize) -> Option<Mapped> {
+        let is_image = self.is_field();
+        self.node(value);
+        let found = if is_image || anchor != 0 { self.map.find(value) } else { None };
+        match found {
+            Some(mapped) if !is_image => {
+                self.anchored.insert(anchor, mapped);
+                None
+            }
+            found => found,
+        }
+    }
+
+    /// Takes in anything but a scalar: the mapped image that an alias stands for, unless its anchor
+    /// is replaced itself.
+    pub(super) fn other(&mut self, event: &Event<'_>) -> Option<Mapped> {
+        match event {
+            Event::Alias(anchor) => {
+                let found = if self.is_field() { self.anchored.get(anchor).cloned() } else { None };
+                self.node("");
+                return found;
+            }
+            Event::SequenceStart(..) => self.push(Kind::Sequence),
+            Event::MappingStart(..) => self.push(Kind::Mapping(None)),
+            Event::SequenceEnd | Event::MappingEnd => {
+                let is_key = self.frames.pop().is_some_and(|frame| frame.is_key);
+                if !is_key
+                    && let Some(Frame { kind: Kind::Mapping(key), .. }) = self.frames.last_mut()
+                {
+                    *key = None;
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// A scalar or an alias goes by, as a key or as a value.
+    fn node(&mut self, text: &str) {
+        if let Some(Frame { kind: Kind::Mapping(key), .. }) = self.frames.last_mut() {
+            *key = if key.is_none() { Some(text.to_owned()) } else { None };
+        }
+    }
+
+    fn push(&mut self, kind: Kind) {
+        let mut is_key = false;
+        if let Some(Frame { kind: Kind::Mapping(key @ None), .. }) = self.frames.last_mut() {
+            *key = Some(String::new());
+            is_key = true;
+        }
+        self.frames.push(Frame { kind, is_key });
+    }
+
+    /// Whether what comes next is the value of a field for images.
+    fn is_field(&self) -> bool {
+        // What is merged in stands where the `<<` does.
+        let keys = || {
+            self.frames.iter().rev().filter_map(|frame| match &frame.kind {
+                Kind::Sequence => None,
+                Kind::Mapping(key) => Some(key.as_deref()).filter(|key| *key != Some("<<")),
+            })
+        };
+        self.map.fields.iter().any(|FieldPath(path)| {
+            let mut keys = keys();
+            path.iter().rev().all(|wanted| keys.next().flatten() == Some(wanted.as_str()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> ImageMap {
+        let crates = pairs.iter().map(|(repository, krate)| {
+            (repository.parse().unwrap(), CrateReference::bare(krate).unwrap())
+        });
+        ImageMap::new(crates.collect(), vec!["engine.runtimeImage".parse().unwrap()])
+    }
+
+    #[test]
+    fn the_repository_decides_and_look_alikes_are_others() {
+        let map = map(&[
+            ("x/link", "link"),
+            ("localhost:5000/user", "user"),
+            ("redis", "cache"),
+            ("ghcr.io/library/a", "a"),
+        ]);
+        let digest = format!("@sha256:{}", "0f".repeat(32));
+        for (image, expected) in [
+            ("x/link", Some("link")),
+            ("x/link:0.3", Some("link")),
+            ("docker.io/x/link", Some("link")),
+            ("index.docker.io/x/link:5000", Some("link")),
+            ("x/link-service", None),
+            ("x/link/service", None),
+            ("y/x/link", None),
+            ("ghcr.io/x/link", None),
+            ("link", None),
+            ("localhost:5000/user", Some("user")),
+            ("localhost:5000/user:5000", Some("user")),
+            ("localhost:5001/user", None),
+            ("localhost/user:5000", None),
+            ("localhost:5000", None),
+            ("redis:7", Some("cache")),
+            ("library/redis", Some("cache")),
+            ("docker.io/library/redis", Some("cache")),
+            ("docker.io/redis", Some("cache")),
+            ("bitnami/redis", None),
+            ("ghcr.io/redis", None),
+            ("ghcr.io/library/a", Some("a")),
+            ("ghcr.io/a", None),
+            ("X/link", None),
+            ("x/link:", None),
+            ("x/link:$TAG", None),
+        ] {
+            for image in [image.to_owned(), format!("{image}{digest}"), format!("{image}\n")] {
+                let found = map.find(&image).map(|mapped| mapped.reference.to_string());
+                assert_eq!(found.as_deref(), expected, "{image}");
+                assert!(found.is_none() || map.may_apply(&image), "{image}");
+            }
+        }
+        assert!(!map.may_apply("image: nginx"));
+    }
+
+    #[test]
+    fn a_field_is_keys_with_dots_between() {
+        for wrong in ["", ".", "a.", "a..b", "a b"] {
+            assert!(wrong.parse::<FieldPath>().is_err(), "{wrong:?}");
+        }
+        assert_eq!("a.b".parse::<FieldPath>().unwrap().0, ["a", "b"]);
+    }
+}
