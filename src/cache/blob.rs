@@ -1,55 +1,80 @@
 //! Blobs, each in a file named by its digest.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use tempfile::NamedTempFile;
 
-use super::{Cache, Error};
+use super::{Cache, Error, held};
+use crate::oci::file::Stamp;
 use crate::oci::{Digest, Digester};
 
-impl Cache {
-    fn blob_path(&self, digest: &Digest) -> Option<PathBuf> {
-        Some(self.root()?.join("blobs").join("sha256").join(digest.hex()))
-    }
+fn blob_path(root: &Path, digest: &Digest) -> PathBuf {
+    root.join("blobs").join("sha256").join(digest.hex())
+}
 
+impl Cache {
     /// The file that holds a blob, if it is there and every byte is its own. One with others, as a
     /// machine leaves it that loses power, is removed: it might reach an image.
     #[must_use]
     pub fn blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
-        let path = self.blob_path(digest)?;
-        let mut file = File::open(&path).ok()?;
-        let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || metadata.len() != size {
-            return None;
+        let (path, mut file, metadata) = self.find(digest, size)?;
+        if self.0.held.is_verified(digest, &metadata) {
+            return Some(path);
         }
         let mut digester = Digester::default();
         io::copy(&mut file, &mut digester).ok()?;
         if digester.finish() == *digest {
+            self.0.held.hold(*digest, file, Some(Stamp::of(&metadata)));
             return Some(path);
         }
         self.remove_blob(digest);
         None
     }
 
+    /// The file that should hold a blob, by its length alone: for whoever sends it to someone who
+    /// looks at its digest, and so need not read it twice.
+    #[must_use]
+    pub fn unread_blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
+        let (path, file, metadata) = self.find(digest, size)?;
+        if !self.0.held.is_verified(digest, &metadata) {
+            self.0.held.hold(*digest, file, None);
+        }
+        Some(path)
+    }
+
+    /// A blob's file of the right length, locked.
+    fn find(&self, digest: &Digest, size: u64) -> Option<(PathBuf, File, Metadata)> {
+        let paths = self.roots().map(|root| blob_path(root, digest));
+        paths.into_iter().find_map(|path| {
+            let file = File::open(&path).ok()?;
+            let metadata = file.metadata().ok()?;
+            if !metadata.is_file() || metadata.len() != size || !held::lock(&file) {
+                return None;
+            }
+            held::note_use(&file, &metadata);
+            Some((path, file, metadata))
+        })
+    }
+
     /// Removes a blob whose bytes turned out not to be its own.
     pub fn remove_blob(&self, digest: &Digest) {
-        if let Some(path) = self.blob_path(digest) {
-            let _ = std::fs::remove_file(path);
+        self.0.held.release(digest);
+        for root in self.roots() {
+            let _ = std::fs::remove_file(blob_path(root, digest));
         }
     }
 
     /// Begins to write a blob; nothing is there until [`BlobWriter::commit`].
     pub fn write_blob(&self) -> Result<BlobWriter, Error> {
-        let file = match self.unfinished()? {
-            None => None,
-            Some(folder) => Some(
-                NamedTempFile::new_in(&folder)
-                    .map_err(|source| Error::Write { path: folder, source })?,
-            ),
-        };
-        Ok(BlobWriter { cache: self.clone(), file, digester: Digester::default() })
+        let (root, file) = self.begin()?.unzip();
+        if let Some(file) = &file {
+            // Nobody takes it for one that was given up.
+            held::lock(file.as_file());
+        }
+        Ok(BlobWriter { cache: self.clone(), root, file, digester: Digester::default() })
     }
 }
 
@@ -57,6 +82,7 @@ impl Cache {
 #[derive(Debug)]
 pub struct BlobWriter {
     cache: Cache,
+    root: Option<PathBuf>,
     file: Option<NamedTempFile>,
     digester: Digester,
 }
@@ -75,21 +101,17 @@ impl BlobWriter {
         if let Some(&expected) = expected.filter(|&&expected| expected != found) {
             return Err(Error::Digest { expected, found });
         }
-        let (Some(file), Some(path)) = (self.file, self.cache.blob_path(&found)) else {
-            return Ok((found, None));
-        };
+        let (Some(file), Some(root)) = (self.file, self.root) else { return Ok((found, None)) };
+        let path = blob_path(&root, &found);
         let failed = |source: io::Error| Error::Write { path: path.clone(), source };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        file.persist(&path).map_err(|error| failed(error.error))?;
+        let file = file.persist(&path).map_err(|error| failed(error.error))?;
+        let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+        self.cache.0.held.hold(found, file, Some(stamp));
+        self.cache.0.grown.store(true, Ordering::Relaxed);
         Ok((found, Some(path)))
-    }
-
-    /// The unfinished file, to read back what was written.
-    #[must_use]
-    pub fn file(&self) -> Option<&File> {
-        self.file.as_ref().map(NamedTempFile::as_file)
     }
 }
 

@@ -2,30 +2,58 @@
 //!
 //! The cache only ever saves work. Any file of it may vanish or be torn, and writers may be killed
 //! or run side by side: a file is written under a temporary name and renamed when it is whole, a
-//! record carries its own digest, and a blob has the size that was asked for or is not there.
-//! Whoever sends a blob's bytes to someone who verifies them finds out about noise in it.
+//! record carries its own digest, and a blob has the bytes of its digest or is not there. What was
+//! used least lately goes first when all of it is more than it may be; what a running process uses
+//! stays.
 
 mod blob;
+mod bound;
+mod held;
 mod record;
+mod size;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
+use held::Held;
+
 pub use blob::BlobWriter;
+pub use bound::{Cleaned, Count, Usage};
+pub use size::{ByteSize, InvalidByteSize};
 
-/// The cache folder, or none: then every look-up misses and every write is thrown away.
+/// The cache folder, or none: then every look-up misses and every write is thrown away. Clones
+/// share what they hold.
 #[derive(Clone, Debug)]
-pub struct Cache(Folder);
+pub struct Cache(Arc<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
+struct Inner {
+    folder: Folder,
+    /// How many bytes may stay.
+    limit: Option<u64>,
+    /// Where blobs lie for this run if the folder cannot be written.
+    aside: Option<Aside>,
+    held: Held,
+    /// Whether this process put a blob there.
+    grown: AtomicBool,
+}
+
+#[derive(Debug)]
 enum Folder {
     Lasting(PathBuf),
-    /// Removed with its last clone.
-    ForOneRun(Arc<TempDir>),
+    /// Removed with the last clone.
+    ForOneRun(TempDir),
     None,
+}
+
+#[derive(Debug)]
+struct Aside {
+    parent: PathBuf,
+    folder: OnceLock<TempDir>,
 }
 
 /// A failure to write into the cache. Reading never fails: what cannot be read is not there.
@@ -34,6 +62,14 @@ pub enum Error {
     /// A file or folder of the cache could not be written.
     #[error("could not write `{path}` in the cache")]
     Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the cache could not be removed.
+    #[error("could not remove `{path}` from the cache")]
+    Remove {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -50,42 +86,116 @@ pub enum Error {
 }
 
 impl Cache {
+    fn new(folder: Folder, limit: Option<u64>, aside: Option<Aside>) -> Self {
+        let (held, grown) = (Held::default(), AtomicBool::new(false));
+        Self(Arc::new(Inner { folder, limit, aside, held, grown }))
+    }
+
     /// A cache in a folder that need not exist yet.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self(Folder::Lasting(root.into()))
+        Self::new(Folder::Lasting(root.into()), None, None)
+    }
+
+    /// A cache that may hold so many bytes. Where its folder cannot be written, what a run needs
+    /// for itself lies in a folder inside `parent` that is removed with the last clone.
+    #[must_use]
+    pub fn bounded(root: impl Into<PathBuf>, limit: u64, parent: &Path) -> Self {
+        let aside = Aside { parent: parent.to_owned(), folder: OnceLock::new() };
+        Self::new(Folder::Lasting(root.into()), Some(limit), Some(aside))
     }
 
     /// A cache for one run, in a folder inside `parent` that is removed with its last clone: it
     /// finds nothing from before and leaves nothing.
     pub fn for_one_run(parent: &Path) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("ko-rs-").tempdir_in(parent);
-        let folder = folder.map_err(|source| Error::Write { path: parent.to_owned(), source })?;
-        Ok(Self(Folder::ForOneRun(Arc::new(folder))))
+        Ok(Self::new(Folder::ForOneRun(folder_for_one_run(parent)?), None, None))
     }
 
     /// No cache.
     #[must_use]
     pub fn none() -> Self {
-        Self(Folder::None)
+        Self::new(Folder::None, None, None)
     }
 
     /// The folder, where there is one.
     #[must_use]
     pub fn root(&self) -> Option<&Path> {
-        match &self.0 {
+        match &self.0.folder {
             Folder::Lasting(path) => Some(path),
             Folder::ForOneRun(folder) => Some(folder.path()),
             Folder::None => None,
         }
     }
 
-    /// A folder for files that become cache files by renaming.
-    fn unfinished(&self) -> Result<Option<PathBuf>, Error> {
+    /// The folder that stands in for one that cannot be written, once it had to.
+    fn aside(&self) -> Option<&Path> {
+        Some(self.0.aside.as_ref()?.folder.get()?.path())
+    }
+
+    /// Whether the folder could not be written, so that nothing of this run stays.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.aside().is_some()
+    }
+
+    /// Where blobs are looked for.
+    fn roots(&self) -> impl Iterator<Item = &Path> {
+        self.root().into_iter().chain(self.aside())
+    }
+
+    /// A folder for files that become files of a root by renaming.
+    fn unfinished(&self) -> Result<Option<(&Path, PathBuf)>, Error> {
         let Some(root) = self.root() else { return Ok(None) };
         let folder = root.join("tmp");
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| Error::Write { path: folder.clone(), source })?;
-        Ok(Some(folder))
+        match std::fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Some((root, folder))),
+            Err(source) => Err(Error::Write { path: folder, source }),
+        }
     }
+
+    /// A new unfinished blob, and the root that it will belong to.
+    fn begin(&self) -> Result<Option<(PathBuf, tempfile::NamedTempFile)>, Error> {
+        let begun = self.unfinished().and_then(|unfinished| {
+            let Some((root, folder)) = unfinished else { return Ok(None) };
+            let file = tempfile::NamedTempFile::new_in(&folder);
+            let file = file.map_err(|source| Error::Write { path: folder, source })?;
+            Ok(Some((root.to_owned(), file)))
+        });
+        match (begun, &self.0.aside) {
+            (Err(Error::Write { source, .. }), Some(aside)) if is_forbidden(&source) => {
+                let folder = match aside.folder.get() {
+                    Some(folder) => folder,
+                    None => {
+                        let made = folder_for_one_run(&aside.parent)?;
+                        aside.folder.get_or_init(|| made)
+                    }
+                };
+                let file = tempfile::NamedTempFile::new_in(folder.path());
+                let path = folder.path().to_owned();
+                let file = file.map_err(|source| Error::Write { path, source })?;
+                Ok(Some((folder.path().to_owned(), file)))
+            }
+            (begun, _) => begun,
+        }
+    }
+
+    /// Ends the use of the cache by this process, and keeps its bound if there is more in it now.
+    pub fn close(&self) {
+        self.0.held.release_all();
+        if let Some(limit) = self.0.limit
+            && self.0.grown.load(Ordering::Relaxed)
+        {
+            self.keep_to(limit);
+        }
+    }
+}
+
+fn folder_for_one_run(parent: &Path) -> Result<TempDir, Error> {
+    let folder = tempfile::Builder::new().prefix("ko-rs-").tempdir_in(parent);
+    folder.map_err(|source| Error::Write { path: parent.to_owned(), source })
+}
+
+/// Whether a folder is someone else's, or on a file system that cannot be written.
+fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

@@ -1,10 +1,13 @@
 //! Small JSON records by kind and key, each with its own digest in front, so that a torn or
 //! overwritten record is a missing one.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Cache, Error};
+use super::{Cache, Error, held};
 use crate::oci::Digest;
 
 /// The largest record that is read back.
@@ -15,10 +18,14 @@ impl Cache {
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
         let path = self.root()?.join("records").join(kind).join(key.hex());
-        if std::fs::metadata(&path).ok()?.len() > LARGEST {
+        let mut file = File::open(&path).ok()?;
+        let metadata = file.metadata().ok()?;
+        if metadata.len() > LARGEST {
             return None;
         }
-        let text = std::fs::read_to_string(&path).ok()?;
+        held::note_use(&file, &metadata);
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
         let (digest, json) = text.split_once('\n')?;
         (digest == Digest::of(json.as_bytes()).to_string()).then_some(())?;
         serde_json::from_str(json).ok()
@@ -31,9 +38,7 @@ impl Cache {
         key: &Digest,
         value: &T,
     ) -> Result<(), Error> {
-        let (Some(root), Some(temporary)) = (self.root(), self.unfinished()?) else {
-            return Ok(());
-        };
+        let Some((root, temporary)) = self.unfinished()? else { return Ok(()) };
         let folder = root.join("records").join(kind);
         let path = folder.join(key.hex());
         let failed = |source| Error::Write { path: path.clone(), source };

@@ -20,8 +20,16 @@ pub(super) enum Subcommand {
     Delete,
     Login(Login),
     Logout { registry: String },
+    Cache(CacheCommand),
     Version,
     Completion(clap_complete::Shell),
+}
+
+/// What is done with the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CacheCommand {
+    Show,
+    Clean,
 }
 
 /// A subcommand's name, one line about it, and the scopes of settings that it has.
@@ -144,6 +152,21 @@ pub(super) fn command() -> Command {
     }
     command
         .subcommand(
+            Command::new("cache")
+                .about("Show or clean what ko-rs keeps on this machine")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .disable_help_subcommand(true)
+                .subcommand(
+                    Command::new("show").about("Print where the cache is and what it holds"),
+                )
+                .subcommand(
+                    Command::new("clean").about(
+                        "Remove all of it but what running builds use; costs them time only",
+                    ),
+                ),
+        )
+        .subcommand(
             Command::new("version").about("Print the version; with -v the base image's too"),
         )
         .subcommand(
@@ -243,6 +266,10 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
             password_stdin: matches.get_flag("password-stdin"),
         }),
         "logout" => Subcommand::Logout { registry: texts("registry").concat() },
+        "cache" => Subcommand::Cache(match matches.subcommand_name() {
+            Some("clean") => CacheCommand::Clean,
+            _ => CacheCommand::Show,
+        }),
         "completion" => Subcommand::Completion(
             matches.get_one("shell").copied().unwrap_or(clap_complete::Shell::Bash),
         ),

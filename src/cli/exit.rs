@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::print;
+use crate::cache;
 use crate::manifests;
 use crate::pipeline;
 use crate::registry;
@@ -65,6 +66,8 @@ pub(super) enum Failure {
     Password(#[source] io::Error),
     #[error(transparent)]
     Login(registry::LoginError),
+    #[error("could not clean the cache")]
+    Cache(#[source] cache::Error),
     #[error(transparent)]
     Manifests(manifests::Errors),
     #[error(transparent)]
@@ -90,6 +93,7 @@ impl Failure {
             | Self::ImageRefs { .. }
             | Self::Password(_)
             | Self::Login(_)
+            | Self::Cache(_)
             | Self::Manifests(_)
             | Self::Pipeline(_) => 1,
         }
@@ -134,6 +138,7 @@ impl Failure {
             | Self::Stdin
             | Self::Stdout(_)
             | Self::ImageRefs { .. }
+            | Self::Cache(_)
             | Self::Manifests(_) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Subcommands, exit codes, and all that is printed.
 
 mod arguments;
+mod cache;
 mod exit;
 mod login;
 mod print;
@@ -114,6 +115,13 @@ async fn execute(
     }
     let complete = settings::complete(flags, environment, &report).map_err(Failure::Settings)?;
     drop(report);
+    let done = stages(subcommand, &complete).await;
+    complete.pipeline.cache.close();
+    done
+}
+
+/// The subcommands that need all settings.
+async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failure> {
     let pipeline = &complete.pipeline;
     match subcommand {
         Subcommand::Build { crates, workspace } => {
@@ -123,28 +131,29 @@ async fn execute(
                 (false, false) => Wanted::Crates(crates),
             };
             let published = pipeline.build(&wanted).await?;
-            write_image_refs(&complete, &published)?;
+            write_image_refs(complete, &published)?;
             let references = published.iter().map(|image| format!("{}\n", image.reference));
             print(&references.collect::<String>())
         }
         Subcommand::Resolve => {
-            let manifests = read(&complete, Parse::OnlyReferences).await?;
+            let manifests = read(complete, Parse::OnlyReferences).await?;
             let (rendered, published) = pipeline.resolve(&manifests).await?;
-            write_image_refs(&complete, &published)?;
+            write_image_refs(complete, &published)?;
             print(&manifests::join(&rendered))
         }
         Subcommand::Apply => {
-            let manifests = read(&complete, Parse::Everything).await?;
+            let manifests = read(complete, Parse::Everything).await?;
             changed(pipeline.apply(&manifests, &complete.apply).await, complete.wait).await
         }
         Subcommand::Create => {
-            let manifests = read(&complete, Parse::Everything).await?;
+            let manifests = read(complete, Parse::Everything).await?;
             changed(pipeline.create(&manifests, &complete.create).await, complete.wait).await
         }
         Subcommand::Delete => {
-            let manifests = read(&complete, Parse::Everything).await?;
+            let manifests = read(complete, Parse::Everything).await?;
             changed(pipeline.delete(&manifests, &complete.delete).await, complete.wait).await
         }
+        Subcommand::Cache(command) => cache::run(&pipeline.cache, command),
         Subcommand::Login(_)
         | Subcommand::Logout { .. }
         | Subcommand::Version

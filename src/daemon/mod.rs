@@ -91,6 +91,11 @@ impl Daemon {
         &self.address
     }
 
+    /// Whether the engine is there and answers.
+    pub async fn reach(&self) -> Result<(), Error> {
+        self.json::<Version>(&Endpoint::version()).await.map(drop)
+    }
+
     /// What the engine's containers run on.
     pub async fn platform(&self) -> Result<Platform, Error> {
         let endpoint = Endpoint::version();

@@ -72,7 +72,13 @@ impl Pipeline {
                 .try_collect::<Vec<_>>();
             published.await
         };
-        let ((), mut published) = try_join(compile, publish).await?;
+        let done = try_join(compile, publish).await;
+        client.give_up_unused().await;
+        let ((), mut published) = done?;
+        if self.cache.is_read_only() {
+            self.report
+                .note("the cache folder cannot be written: nothing of this run is kept there");
+        }
         publisher.finish().await.map_err(|source| Error::Destinations { source })?;
         published.sort_by_key(|(at, _)| *at);
         Ok(published.into_iter().map(|(_, published)| published).collect())

@@ -42,7 +42,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Engine(error) => error.hint(),
-            Self::Archive(_) | Self::Layer(_) => None,
+            Self::Layer(error) => error.hint(),
+            Self::Archive(_) => None,
         }
     }
 }

@@ -120,6 +120,7 @@ impl Error {
                 "set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`".to_owned(),
             ),
             Self::Layer(error) => error.hint(),
+            Self::Layout(layout::Error::Layer(error)) => error.hint(),
             Self::Layout(_) | Self::Archive(_) => None,
         }
     }
@@ -133,7 +134,15 @@ pub struct Publisher {
     cache: Cache,
     store: Store,
     report: Reporter,
-    archived: Mutex<Vec<(crate::oci::Repository, ImageDraft)>>,
+    archived: Mutex<Vec<Archived>>,
+}
+
+/// An image that waits for the archive of the run, and what is said of it once that is written.
+#[derive(Debug)]
+struct Archived {
+    repository: crate::oci::Repository,
+    draft: ImageDraft,
+    reference: String,
 }
 
 impl Publisher {
@@ -188,9 +197,15 @@ impl Publisher {
         Ok(())
     }
 
-    /// Asks the registry whether it may be pushed to, if images go to one and this never did;
-    /// before compiling, so that nobody waits for a build that cannot be pushed.
+    /// Asks whether engines are there, and the registry whether it may be pushed to, if images go to
+    /// one and this never did; beside compiling, so that nobody waits for a build that can go nowhere.
     pub async fn check_access(&self, import_path: &ImportPath) -> Result<(), Error> {
+        for destination in &self.settings.destinations {
+            if let Destination::Daemon(daemon) = destination {
+                let reached = daemon.reach().await;
+                reached.map_err(|error| Error::Daemon(daemon::Error::Engine(error)))?;
+            }
+        }
         if !self.settings.destinations.iter().any(|to| matches!(to, Destination::Registry)) {
             return Ok(());
         }
@@ -222,6 +237,7 @@ impl Publisher {
         let mut pushed = None;
         let mut loaded = None;
         let mut written = None;
+        let mut archived = false;
         for destination in &self.settings.destinations {
             match destination {
                 Destination::Registry => {
@@ -259,14 +275,10 @@ impl Publisher {
                 }
                 Destination::Archive(path) => {
                     self.report.send(Event::Publishing { destination: path.display().to_string() });
-                    let [draft] = drafts.as_slice() else {
+                    if drafts.len() != 1 {
                         return Err(Error::Archive(archive::Error::Platforms(drafts.len())));
-                    };
-                    let repository = self.repository(import_path)?;
-                    self.archived
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((repository, draft.clone()));
+                    }
+                    archived = true;
                     if written.is_none() {
                         written = Some(self.seal(&drafts).await?);
                     }
@@ -285,7 +297,14 @@ impl Publisher {
                 (naming.unpushed(import_path, sealed.digest()), sealed)
             }
         };
-        self.report.send(Event::Published { reference: reference.clone() });
+        if archived && let [draft] = drafts.as_slice() {
+            let repository = self.repository(import_path)?;
+            let (draft, reference) = (draft.clone(), reference.clone());
+            let mut waiting = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push(Archived { repository, draft, reference });
+        } else {
+            self.report.send(Event::Published { reference: reference.clone() });
+        }
         let name = naming.name(import_path);
         let children = sealed.children().into_iter().map(|digest| format!("{name}@{digest}"));
         let lines = std::iter::once(reference.clone()).chain(children).collect();
@@ -297,11 +316,11 @@ impl Publisher {
         let mut images =
             std::mem::take(&mut *self.archived.lock().unwrap_or_else(PoisonError::into_inner));
         // Images arrive in any order; the archive is the same for the same images.
-        images.sort_by_key(|(repository, _)| repository.to_string());
+        images.sort_by_key(|image| image.repository.to_string());
         let tags = &self.settings.naming.tags;
         let named: Vec<_> = images
             .iter()
-            .map(|(repository, draft)| archive::Named {
+            .map(|Archived { repository, draft, .. }| archive::Named {
                 draft,
                 names: tags.iter().map(|tag| repository.tagged(tag.clone())).collect(),
                 tag_digest: None,
@@ -312,6 +331,9 @@ impl Publisher {
                 let archive = Archive { path, store: &self.store, client: &self.client };
                 archive.write(&named).await.map_err(Error::Archive)?;
             }
+        }
+        for Archived { reference, .. } in &images {
+            self.report.send(Event::Published { reference: reference.clone() });
         }
         Ok(())
     }

@@ -232,11 +232,11 @@ impl Sink<'_> {
 
     /// Packs a layer once: to the registry and, if it is compressed, at the same time into the
     /// cache. If the registry takes no streams, or the connection breaks, it is sent again whole.
+    /// That it cannot be kept, as on a full disk, costs a later run time and this one nothing.
     async fn stream(&self, source: &LayerSource) -> Result<Packed, Error> {
         let purpose = source.purpose;
-        let keep = |source| store::Error::Keep { purpose, source };
         let kept = self.store.compression != Compression::None;
-        let mut writer = kept.then(|| self.store.cache.write_blob().map_err(keep)).transpose()?;
+        let mut writer = kept.then(|| self.store.cache.write_blob().ok()).flatten();
         let mut packing = self.store.pack(source);
         let (sender, pieces) = mpsc::channel(2);
         let (tell, told) = oneshot::channel();
@@ -244,17 +244,14 @@ impl Sink<'_> {
         let pack = async {
             let mut listening = true;
             while let Some(chunk) = packing.chunks.recv().await {
-                if let Some(writer) = &mut writer {
-                    let written = writer.write_all(&chunk);
-                    written.map_err(|source| store::Error::Write { purpose, source })?;
-                }
+                writer = writer.and_then(|mut to| to.write_all(&chunk).is_ok().then_some(to));
                 // An upload that ended early is looked at below; the bytes are still wanted here.
                 listening = listening && sender.send(chunk).await.is_ok();
             }
             let packed = packing.finish().await;
             let packed = packed.map_err(|source| store::Error::Pack { purpose, source })?;
             if let Some(writer) = writer {
-                writer.commit(Some(&packed.digest)).map_err(keep)?;
+                let _ = writer.commit(Some(&packed.digest));
             }
             let _ = tell.send(packed.digest);
             drop(sender);

@@ -117,15 +117,16 @@ impl Store {
         Ok(packed)
     }
 
-    /// The packed bytes of a layer in a file, if they were kept.
+    /// The packed bytes of a layer in a file, if they were kept: for a registry, which looks at the
+    /// digest of what it is sent, so that they need not be read for that here.
     pub(super) fn kept(&self, packed: &Packed) -> Option<PathBuf> {
-        self.cache.blob(&packed.digest, packed.size)
+        self.cache.unread_blob(&packed.digest, packed.size)
     }
 
     /// The packed bytes of a layer in a file: kept from before, or packed now.
     pub(super) async fn file(&self, source: &LayerSource) -> Result<(Packed, PathBuf), Error> {
         if let Some(packed) = self.known(source)
-            && let Some(path) = self.kept(&packed)
+            && let Some(path) = self.cache.blob(&packed.digest, packed.size)
         {
             return Ok((packed, path));
         }

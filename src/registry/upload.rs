@@ -18,6 +18,9 @@ use crate::oci::{Digest, Repository};
 /// How long an upload that was opened early is thought to last.
 const SESSION: Duration = Duration::from_secs(300);
 
+/// How long a registry may take to forget an upload that nobody wants any more.
+const GIVING_UP: Duration = Duration::from_secs(2);
+
 /// An upload that was opened before there was something to send.
 pub(super) struct Session {
     url: Url,
@@ -83,6 +86,20 @@ impl Client {
         let mut sessions = self.sessions().lock().unwrap_or_else(PoisonError::into_inner);
         let session = Session { url, opened: Instant::now(), digest };
         sessions.entry(repository.clone()).or_default().push(session);
+    }
+
+    /// Gives up the uploads that were opened early and nothing was sent into, as after a build that
+    /// failed: a registry keeps a place for each.
+    pub async fn give_up_unused(&self) {
+        let sessions =
+            std::mem::take(&mut *self.sessions().lock().unwrap_or_else(PoisonError::into_inner));
+        for (repository, sessions) in sessions {
+            for session in sessions {
+                // A registry that does not answer forgets them by itself.
+                let give_up = self.give_up(&repository, &session.url);
+                let _ = tokio::time::timeout(GIVING_UP, give_up).await;
+            }
+        }
     }
 
     /// An upload that was opened early and takes this blob, or one whose digest is not known yet.

@@ -9,7 +9,7 @@ use super::env::Environment;
 use super::error::Error;
 use super::file;
 use super::sources::{Flags, Sources};
-use crate::cache::Cache;
+use crate::cache::{ByteSize, Cache};
 use crate::cargo;
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
@@ -42,6 +42,9 @@ pub struct Complete {
     /// The file that gets the names of images.
     pub image_refs: Option<PathBuf>,
 }
+
+/// How much the cache may hold where nothing else is set.
+const CACHE_SIZE: ByteSize = ByteSize(10 << 30);
 
 /// Variables that are Go's alone, and are not read.
 const GO_VARIABLES: [&str; 6] = [
@@ -168,12 +171,13 @@ impl Sources {
 
     fn cache(&self) -> Result<Cache, Error> {
         let folder = self.path("cachePath").or_else(|| self.environment.cache_folder());
+        let ByteSize(size) = self.parse("cacheSize")?.unwrap_or(CACHE_SIZE);
+        let parent = self.environment.temporary_folder();
         match folder {
-            Some(folder) if !self.switch("noCache", false)? => Ok(Cache::at(folder.join("ko-rs"))),
-            _ => {
-                let parent = self.environment.temporary_folder();
-                Cache::for_one_run(&parent).map_err(|source| Error::Cache { source })
+            Some(folder) if !self.switch("noCache", false)? => {
+                Ok(Cache::bounded(folder.join("ko-rs"), size, &parent))
             }
+            _ => Cache::for_one_run(&parent).map_err(|source| Error::Cache { source }),
         }
     }
 

@@ -484,6 +484,15 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "cacheSize",
+        in_file: true,
+        variable: Some("KO_RS_CACHE_SIZE"),
+        default: "10GiB",
+        value: "SIZE",
+        help: "How much the cache may hold; what was used least lately goes first",
+        ..BLANK
+    },
+    Setting {
         key: "noCache",
         flag: Some("no-cache"),
         kind: Kind::Switch,

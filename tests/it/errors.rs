@@ -622,3 +622,40 @@ fn a_cluster_that_is_not_there_is_named_before_anything_is_built() {
     let ran = sandbox.run(["apply", "--kubeconfig=gone", "-f", "x.yaml"]).exits(1);
     assert!(ran.stderr().contains("`gone`") || ran.stderr().contains("/gone`"), "{}", ran.stderr());
 }
+
+/// Cargo would compile for a minute.
+#[test]
+fn an_engine_that_is_not_there_is_said_so_before_all_is_compiled() {
+    let slow = "fn main() { std::thread::sleep(std::time::Duration::from_secs(60)); }\n";
+    let sandbox = crate::build::package(Sandbox::new(), "", "slow", "").file("build.rs", slow);
+    let address = format!("unix://{}", sandbox.outside("docker.sock").display());
+    let sandbox = sandbox.env("KO_DOCKER_REPO", "ko.local").env("DOCKER_HOST", &address);
+    let started = std::time::Instant::now();
+    let ran = sandbox.run(["build", "-q"]).exits(1);
+    assert!(started.elapsed() < std::time::Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(
+        ran.stderr(),
+        format!(
+            "error: could not publish the image of `slow`
+caused by: could not load the image into the Docker Engine
+caused by: could not reach the Docker Engine at {address}
+caused by: No such file or directory (os error 2)
+hint: is Docker running? DOCKER_HOST says where it is; for minikube, `eval $(minikube docker-env)`
+"
+        )
+    );
+}
+
+#[test]
+fn what_is_not_written_is_not_said_to_be_published() {
+    let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", "x.example/y");
+    let folder = sandbox.outside("images.tar");
+    std::fs::create_dir_all(folder.join("in the way")).unwrap();
+    let tarball = format!("--tarball={}", folder.display());
+    let ran = sandbox.run(["build", "--push=false", &tarball]).exits(1);
+    assert!(ran.stderr().contains("error: could not write the archive"), "{}", ran.stderr());
+    assert!(!ran.stderr().contains("Published"), "{}", ran.stderr());
+    std::fs::remove_dir_all(&folder).unwrap();
+    let ran = sandbox.run(["build", "--push=false", &tarball]).exits(0);
+    assert_eq!(ran.stderr().matches("Published").count(), 1, "{}", ran.stderr());
+}

@@ -2,10 +2,12 @@
 //!
 //! * `requests`: what is sent to a registry, and what is not.
 //! * `bases`: bases pulled from a registry, and the services that need one.
+//! * `cache`: nothing is read or compressed twice, and ko's cache is ko's.
 //! * `layers`: compressed layers.
 //! * `platforms`: images for several platforms.
 
 mod bases;
+mod cache;
 mod layers;
 mod platforms;
 mod requests;
