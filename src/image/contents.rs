@@ -1,114 +1,238 @@
-//! Which files a base holds, as far as that can be told without fetching its layers.
+//! What a base holds: its layers' facts laid over each other ([layer.md][spec]). Each layer is read
+//! once a machine; what was found in it is kept under its digest.
+//!
+//! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#applying-changesets
 
-use std::collections::BTreeSet;
-use std::io::Read;
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::BaseImage;
-use crate::oci::BlobSource;
+use super::blob::Blob;
+use super::elf::ElfFacts;
+use super::layer_facts::{LayerError, LayerFacts};
+use super::packages::Package;
+use super::unpack::unpack;
+use crate::cache::Cache;
+use crate::oci::facts::{FileTree, Inside, Node, User};
+use crate::oci::layer::{Content, Entry};
+use crate::oci::{BlobSource, Digest, Layer};
+use crate::registry::{self, Client};
 
-/// More than the tar of a base that is held in memory has; what is larger stays unknown.
-const LARGEST_TAR: u64 = 64 << 20;
+/// The kind of the records of layers. What they hold decides their number.
+const RECORDS: &str = "layer-facts-1";
+
+/// How many layers are fetched and read at once.
+const AT_ONCE: usize = 4;
 
 /// What a base holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Contents {
-    /// These paths, without leading or trailing slash, the folders among them apart.
-    Known {
-        /// Files and links.
-        files: BTreeSet<String>,
-        /// Folders.
-        folders: BTreeSet<String>,
-    },
-    /// Nobody has looked.
-    Unknown,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    files: FileTree,
+    libraries: BTreeMap<String, ElfFacts>,
+    texts: BTreeMap<String, String>,
+    packages: BTreeMap<String, Vec<Package>>,
 }
 
-/// Folders that systems of every kind have, some of them as links or with a mode of their own.
-const USUAL: [&str; 22] = [
-    "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt",
-    "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var", "etc/ssl",
-];
+/// Why nobody knows what a base holds.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentsError {
+    /// A layer cannot be fetched.
+    #[error("could not pull the base image's layer {layer}")]
+    Pull {
+        /// The layer.
+        layer: Digest,
+        /// Why.
+        source: registry::Error,
+    },
+    /// A layer cannot be read.
+    #[error("could not read the base image's layer {layer}")]
+    Layer {
+        /// The layer.
+        layer: Digest,
+        /// Why.
+        source: LayerError,
+    },
+    /// Reading was broken off.
+    #[error("reading the base image's layer {0} was broken off")]
+    BrokenOff(Digest),
+}
+
+impl ContentsError {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Pull { source, .. } => source.hint(),
+            Self::Layer { .. } | Self::BrokenOff(_) => None,
+        }
+    }
+}
 
 impl Contents {
-    /// What lies in a base all of whose layers are in memory.
-    pub(super) fn of(base: &BaseImage) -> Self {
-        let mut files = BTreeSet::new();
-        let mut folders = BTreeSet::new();
-        for (_, source) in &base.layers {
-            let BlobSource::Bytes(blob) = source else { return Self::Unknown };
-            if read(blob, &mut files, &mut folders).is_none() {
-                return Self::Unknown;
-            }
-        }
-        Self::Known { files, folders }
+    /// Looks into a base. Layers that nobody looked into before are fetched and read.
+    pub async fn of(
+        base: &BaseImage,
+        client: &Client,
+        cache: &Cache,
+    ) -> Result<Self, ContentsError> {
+        let layers = stream::iter(&base.layers)
+            .map(|(layer, source)| read(layer, source, client, cache))
+            .buffered(AT_ONCE);
+        let layers: Vec<LayerFacts> = layers.try_collect().await?;
+        Ok(Self::from_layers(layers))
     }
 
-    /// Whether a folder is there, or may well be.
-    pub(super) fn has_folder(&self, path: &str) -> bool {
-        match self {
-            Self::Known { folders, .. } => folders.contains(path),
-            Self::Unknown => {
-                let (parent, _) = path.rsplit_once('/').unwrap_or(("", path));
-                USUAL.contains(&path) || matches!(parent, "home" | "usr" | "usr/local" | "var")
-            }
+    /// Lays layers over each other, the lowest first.
+    pub(super) fn from_layers(layers: impl IntoIterator<Item = LayerFacts>) -> Self {
+        let mut contents = Self::default();
+        for layer in layers {
+            contents.apply(layer);
+        }
+        let Self { files, libraries, texts, packages } = &mut contents;
+        let is_there = |path: &str| files.get(path) == Some(&Node::File);
+        libraries.retain(|path, _| is_there(path));
+        texts.retain(|path, _| is_there(path));
+        packages.retain(|path, _| is_there(path));
+        contents
+    }
+
+    fn apply(&mut self, layer: LayerFacts) {
+        for folder in layer.emptied() {
+            let folder = self.files.resolve(folder).unwrap_or_else(|| folder.to_owned());
+            self.files.clear(&folder);
+        }
+        for path in layer.removed() {
+            let path = self.files.place(path);
+            self.files.remove(&path);
+        }
+        for (path, node) in layer.nodes() {
+            let path = self.files.place(&path);
+            self.libraries.remove(&path);
+            self.texts.remove(&path);
+            self.packages.remove(&path);
+            self.files.put(&path, node);
+        }
+        for (path, library) in layer.libraries {
+            self.libraries.insert(self.files.place(&path), library);
+        }
+        for (path, text) in layer.texts {
+            self.texts.insert(self.files.place(&path), text);
+        }
+        for (path, packages) in layer.packages {
+            self.packages.insert(self.files.place(&path), packages);
         }
     }
 
-    /// Whether a file is there; none where that is not known.
-    pub(super) fn has_file(&self, path: &str) -> Option<bool> {
-        match self {
-            Self::Known { files, .. } => Some(files.contains(path.trim_start_matches('/'))),
-            Self::Unknown => None,
+    /// The same with a new layer on top.
+    #[must_use]
+    pub(super) fn with(&self, entries: &[Entry]) -> Self {
+        let mut contents = self.clone();
+        for entry in entries {
+            let path = contents.files.place(&entry.path);
+            let node = match &entry.content {
+                Content::Folder => Node::Folder,
+                Content::Link(target) => Node::Link(target.clone()),
+                Content::Bytes(_) | Content::File(_) | Content::Seen(_) => Node::File,
+            };
+            let library = match &entry.content {
+                Content::Seen(file) if path.contains(".so") => file.open().ok().flatten(),
+                _ => None,
+            };
+            contents.libraries.remove(&path);
+            if let Some(Ok(facts)) = library.map(|file| ElfFacts::read(&file)) {
+                contents.libraries.insert(path.clone(), facts);
+            }
+            contents.files.put(&path, node);
         }
+        contents
     }
 
-    /// Whether a file of that name is anywhere; none where that is not known.
-    pub(super) fn has_name(&self, name: &str) -> Option<bool> {
-        match self {
-            Self::Known { files, .. } => {
-                Some(files.iter().any(|path| path.rsplit('/').next() == Some(name)))
-            }
-            Self::Unknown => None,
-        }
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> &FileTree {
+        &self.files
+    }
+
+    /// What a shared library says of itself, links followed.
+    pub(super) fn library(&self, path: &str) -> Option<&ElfFacts> {
+        self.libraries.get(&self.files.resolve(path)?)
+    }
+
+    /// The text of a file that is kept, links followed.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.texts.get(&self.files.resolve(path)?).map(String::as_str)
+    }
+
+    /// The users in its `/etc/passwd`.
+    #[must_use]
+    pub fn users(&self) -> Vec<User> {
+        let user = |line: &str| {
+            let mut fields = line.split(':');
+            let (name, _password) = (fields.next()?, fields.next()?);
+            let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+            (!name.is_empty()).then(|| User { name: name.to_owned(), uid, gid })
+        };
+        self.text("etc/passwd").unwrap_or_default().lines().filter_map(user).collect()
+    }
+
+    /// The packages that its package manager says are installed, sorted.
+    #[must_use]
+    pub fn packages(&self) -> Vec<Package> {
+        let mut packages: Vec<Package> = self.packages.values().flatten().cloned().collect();
+        packages.sort();
+        packages.dedup();
+        packages
+    }
+
+    /// A value of its `/etc/os-release`: `ID`, `VERSION_ID`.
+    #[must_use]
+    pub fn os_release(&self, key: &str) -> Option<String> {
+        let text = self.text("etc/os-release").or_else(|| self.text("usr/lib/os-release"))?;
+        let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(value.trim().trim_matches(['"', '\'']).to_owned())
+    }
+
+    /// What lints ask about.
+    #[must_use]
+    pub fn inside(&self) -> Inside {
+        Inside { files: self.files.clone(), users: self.users() }
     }
 }
 
-/// Reads the paths of a gzip-compressed layer; none if it cannot be read or removes something.
-fn read(blob: &[u8], files: &mut BTreeSet<String>, folders: &mut BTreeSet<String>) -> Option<()> {
-    let tar = flate2::read::GzDecoder::new(blob).take(LARGEST_TAR);
-    for entry in tar::Archive::new(tar).entries().ok()? {
-        let entry = entry.ok()?;
-        let path = String::from_utf8(entry.path_bytes().into_owned()).ok()?;
-        let path = path.trim_start_matches("./").trim_matches('/');
-        if path.rsplit('/').next().is_some_and(|name| name.starts_with(".wh.")) {
-            return None;
-        }
-        let paths = if entry.header().entry_type().is_dir() { &mut *folders } else { &mut *files };
-        paths.insert(path.to_owned());
+async fn read(
+    layer: &Layer,
+    source: &BlobSource,
+    client: &Client,
+    cache: &Cache,
+) -> Result<LayerFacts, ContentsError> {
+    let fetch = async {
+        let blob = Blob::fetch(client, source, &layer.descriptor).await;
+        blob.map_err(|source| ContentsError::Pull { layer: layer.descriptor.digest, source })
+    };
+    kept_or_read(layer, fetch, cache).await
+}
+
+/// What was found in a layer before, or now in the blob that is fetched for it.
+async fn kept_or_read(
+    layer: &Layer,
+    blob: impl Future<Output = Result<Blob, ContentsError>>,
+    cache: &Cache,
+) -> Result<LayerFacts, ContentsError> {
+    let digest = layer.descriptor.digest;
+    if let Some(facts) = cache.record(RECORDS, &digest) {
+        return Ok(facts);
     }
-    Some(())
+    let blob = blob.await?;
+    let layer = layer.clone();
+    let facts = tokio::task::spawn_blocking(move || unpack(&layer, &blob)).await;
+    let facts = facts
+        .map_err(|_| ContentsError::BrokenOff(digest))?
+        .map_err(|source| ContentsError::Layer { layer: digest, source })?;
+    // That it cannot be kept costs the next run time, no more.
+    let _ = cache.put_record(RECORDS, &digest, &facts);
+    Ok(facts)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{embedded, scratch};
-    use super::*;
-    use crate::oci::Platform;
-
-    #[test]
-    fn the_embedded_bases_are_known_and_one_in_a_registry_is_not() {
-        let platform = Platform::linux("amd64");
-        let known = Contents::of(&embedded(&platform));
-        assert!(known.has_folder("home/nonroot") && !known.has_folder("opt"));
-        assert_eq!(known.has_file("/etc/ssl/certs/ca-certificates.crt"), Some(true));
-        assert_eq!(known.has_name("libc.so.6"), Some(false));
-        assert!(!Contents::of(&scratch(&platform)).has_folder("etc"));
-
-        let mut remote = embedded(&platform);
-        remote.layers[0].1 = BlobSource::Registry("example.com/a".parse().unwrap());
-        let unknown = Contents::of(&remote);
-        assert!(unknown.has_folder("tmp") && unknown.has_folder("home/app"));
-        assert!(!unknown.has_folder("srv/app"));
-        assert_eq!(unknown.has_file("etc/passwd"), None);
-    }
-}
+pub(super) mod tests;

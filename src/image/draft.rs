@@ -10,7 +10,7 @@ use super::contents::Contents;
 use super::elf::ElfFacts;
 use super::files::{DATA, FileRule, data, files, folder_entry};
 use super::folder::DataError;
-use super::link_check::{LinkError, check};
+use super::link_check::{LinkError, check, check_machine};
 use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{
@@ -112,26 +112,52 @@ pub struct ImageDraft {
     annotations: BTreeMap<String, String>,
     base_layers: Vec<(Layer, BlobSource)>,
     sources: Vec<LayerSource>,
+    facts: ImageFacts,
 }
 
-/// Lays a program on a base.
-pub fn draft(base: &BaseImage, program: &Program, recipe: &Recipe) -> Result<ImageDraft, Error> {
+/// Whether the image of a program cannot be made without looking into its base: a dynamic one is
+/// held against it, and data and files go into folders that it may have.
+#[must_use]
+pub fn asks(program: &Program, recipe: &Recipe) -> bool {
+    let dynamic = || ElfFacts::read(&program.executable).is_ok_and(|facts| !facts.is_static());
+    let laid = !recipe.files.is_empty() || recipe.data.is_some();
+    laid || (!recipe.without_link_check && dynamic())
+}
+
+/// Lays a program on a base. `contents` is what the base holds, where [`asks`] says that it must be
+/// known.
+pub fn draft(
+    base: &BaseImage,
+    contents: Option<&Contents>,
+    program: &Program,
+    recipe: &Recipe,
+) -> Result<ImageDraft, Error> {
     let name = &program.name;
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
         return Err(InvalidRecipe::Program(name.clone()).into());
     }
-    let elf = ElfFacts::read(&program.executable);
-    // What a base of unknown files lacks is not said, so nobody needs to look into a known one
-    // unless there is something to ask.
-    let ask = !recipe.files.is_empty() || elf.as_ref().is_ok_and(|facts| !facts.is_static());
-    let contents = if ask { Contents::of(base) } else { Contents::Unknown };
-    if !recipe.without_link_check {
-        let facts = elf.map_err(|source| LinkError::NotElf { program: name.clone(), source })?;
-        check(name, &facts, base, &contents)?;
-    }
-
-    let (sources, history) = sources(&contents, program, recipe)?;
+    let elf = if recipe.without_link_check {
+        None
+    } else {
+        let facts = ElfFacts::read(&program.executable)
+            .map_err(|source| LinkError::NotElf { program: name.clone(), source })?;
+        check_machine(name, &facts, &base.platform)?;
+        Some(facts).filter(|facts| !facts.is_static())
+    };
+    let nothing = Contents::default();
+    let (sources, history) = sources(contents.unwrap_or(&nothing), program, recipe)?;
     let config = config(&base.config, base.layers.len(), program, recipe, &history)?;
+    let facts = ImageFacts::of(&config);
+    let inside = contents.map(|contents| {
+        sources.iter().fold(contents.clone(), |contents, source| contents.with(&source.entries))
+    });
+    if let Some(elf) = elf {
+        let variables = config.run("Env").and_then(|value| value.as_array()).into_iter().flatten();
+        let library_path = variables
+            .filter_map(|variable| variable.as_str()?.strip_prefix("LD_LIBRARY_PATH="))
+            .next_back();
+        check(name, &elf, inside.as_ref().unwrap_or(&nothing), library_path)?;
+    }
     let mut annotations = BTreeMap::new();
     if let Some(digest) = &base.digest {
         annotations.insert("org.opencontainers.image.base.digest".to_owned(), digest.to_string());
@@ -147,6 +173,7 @@ pub fn draft(base: &BaseImage, program: &Program, recipe: &Recipe) -> Result<Ima
         annotations,
         base_layers: base.layers.clone(),
         sources,
+        facts: ImageFacts { inside: inside.map(|contents| contents.inside()), ..facts },
     })
 }
 
@@ -167,8 +194,8 @@ fn sources(
     };
     let root = recipe.repository_root.as_deref();
     if let Some(folder) = &recipe.data {
-        let entries =
-            data(folder, root).map_err(|source| Error::Data { folder: folder.clone(), source })?;
+        let entries = data(folder, root, contents)
+            .map_err(|source| Error::Data { folder: folder.clone(), source })?;
         add("data", entries, recipe.data_modified, format!("data, at /{DATA}"));
     }
     let path = format!("ko-app/{}", program.name);
@@ -220,16 +247,10 @@ impl ImageDraft {
         &self.sources
     }
 
-    /// What lints and checks ask about the image.
+    /// What lints and checks ask about the image. Its files are known where the base's are.
     #[must_use]
-    pub fn facts(&self) -> ImageFacts {
-        let entrypoint = self.config.run("Entrypoint").and_then(|value| value.as_array());
-        let words = entrypoint.into_iter().flatten().filter_map(|word| word.as_str());
-        let user = self.config.run("User").and_then(|value| value.as_str());
-        ImageFacts {
-            entrypoint: words.map(str::to_owned).collect(),
-            user: user.unwrap_or_default().to_owned(),
-        }
+    pub fn facts(&self) -> &ImageFacts {
+        &self.facts
     }
 
     /// The finished image. `packed` are the layers that [`Self::sources`] became, in their order.

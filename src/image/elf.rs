@@ -2,10 +2,13 @@
 //!
 //! Read piece by piece from the open file, never mapped: pages of a mapped file count as memory.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use object::elf;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadCache, ReadCacheOps};
 use object::{Endianness, FileKind, ReadRef};
+use serde::{Deserialize, Serialize};
 
 use crate::oci::Platform;
 use crate::oci::file::OpenedFile;
@@ -17,8 +20,11 @@ const LARGEST_SEGMENT: u64 = 1 << 20;
 /// A longer name is no path.
 const LONGEST_STRING: u64 = 4096;
 
-/// What an executable is made for, and what it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// More symbol versions than a library defines or takes from another.
+const MOST_VERSIONS: usize = 1000;
+
+/// What an executable or a shared library is made for, and what it needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElfFacts {
     /// The machine's number in ELF, `e_machine`.
     pub machine: u16,
@@ -30,8 +36,21 @@ pub struct ElfFacts {
     pub interpreter: Option<String>,
     /// The shared libraries that it names, in its order.
     pub needed: Vec<String>,
-    /// Where it has them looked for first (`DT_RUNPATH`, `DT_RPATH`), colons between.
-    pub search: Vec<String>,
+    /// Where it has them looked for first (`DT_RUNPATH`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runpath: Vec<String>,
+    /// The same in the older way (`DT_RPATH`), which holds for the libraries of libraries too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rpath: Vec<String>,
+    /// The name that it gives itself as a library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soname: Option<String>,
+    /// The symbol versions it cannot do without, by library: `GLIBC_2.34` of `libc.so.6`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wants: BTreeMap<String, BTreeSet<String>>,
+    /// The symbol versions that it has.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub defines: BTreeSet<String>,
 }
 
 /// What keeps a file from being an executable for Linux.
@@ -48,11 +67,14 @@ pub enum NotElf {
 impl ElfFacts {
     /// Reads the headers of an open file.
     pub fn read(file: &OpenedFile) -> Result<Self, NotElf> {
-        let cache = ReadCache::new(Headers { file, position: 0 });
-        let kind = FileKind::parse(&cache).map_err(|_| NotElf::Format)?;
-        let facts = match kind {
-            FileKind::Elf32 => facts::<elf::FileHeader32<Endianness>, _>(&cache),
-            FileKind::Elf64 => facts::<elf::FileHeader64<Endianness>, _>(&cache),
+        Self::read_from(&ReadCache::new(Headers { file, position: 0 }))
+    }
+
+    /// Reads the headers of a file that is in memory, or of whatever else can be read by offset.
+    pub(super) fn read_from<'data>(data: impl ReadRef<'data>) -> Result<Self, NotElf> {
+        let facts = match FileKind::parse(data).map_err(|_| NotElf::Format)? {
+            FileKind::Elf32 => facts::<elf::FileHeader32<Endianness>, _>(data),
+            FileKind::Elf64 => facts::<elf::FileHeader64<Endianness>, _>(data),
             _ => return Err(NotElf::Format),
         };
         facts.map_err(|error| NotElf::Broken(error.to_string()))
@@ -127,7 +149,11 @@ where
         is_little_endian: header.is_little_endian(),
         interpreter: None,
         needed: Vec::new(),
-        search: Vec::new(),
+        runpath: Vec::new(),
+        rpath: Vec::new(),
+        soname: None,
+        wants: BTreeMap::new(),
+        defines: BTreeSet::new(),
     };
     for segment in segments {
         if segment.p_filesz(endian).into() > LARGEST_SEGMENT {
@@ -145,18 +171,83 @@ where
                 offset(segments, endian, address).map(|at| (at, value(elf::DT_STRSZ).unwrap_or(0)))
             });
             let Some(strings) = strings else { continue };
+            let versions = Versions { data, endian, strings };
+            let table = |address, count| {
+                let (address, count) = (value(address)?, value(count)?);
+                let count = usize::try_from(count).ok()?.min(MOST_VERSIONS);
+                Some((offset(segments, endian, address)?, count))
+            };
+            if let Some((at, count)) = table(elf::DT_VERNEED, elf::DT_VERNEEDNUM) {
+                facts.wants = versions.wanted(at, count).unwrap_or_default();
+            }
+            if let Some((at, count)) = table(elf::DT_VERDEF, elf::DT_VERDEFNUM) {
+                facts.defines = versions.defined(at, count).unwrap_or_default();
+            }
+            let paths = |text: String| text.split(':').map(str::to_owned).collect::<Vec<_>>();
             for entry in entries.iter().take_while(|entry| entry.tag(endian) != elf::DT_NULL) {
-                let list = match entry.tag(endian) {
-                    elf::DT_NEEDED => &mut facts.needed,
-                    elf::DT_RUNPATH | elf::DT_RPATH => &mut facts.search,
-                    _ => continue,
-                };
-                let text = string(data, strings, entry.val(endian));
-                list.extend(text.filter(|_| list.len() < MOST_NEEDED));
+                let text = || string(data, strings, entry.val(endian));
+                match entry.tag(endian) {
+                    elf::DT_NEEDED if facts.needed.len() < MOST_NEEDED => {
+                        facts.needed.extend(text());
+                    }
+                    elf::DT_RUNPATH => facts.runpath = text().map(paths).unwrap_or_default(),
+                    elf::DT_RPATH => facts.rpath = text().map(paths).unwrap_or_default(),
+                    elf::DT_SONAME => facts.soname = text(),
+                    _ => {}
+                }
             }
         }
     }
     Ok(facts)
+}
+
+/// The tables of symbol versions: lists whose elements say how far it is to the next.
+struct Versions<R> {
+    data: R,
+    endian: Endianness,
+    strings: (u64, u64),
+}
+
+impl<'data, R: ReadRef<'data>> Versions<R> {
+    /// The versions that are taken from other libraries, by library.
+    fn wanted(&self, mut at: u64, count: usize) -> Option<BTreeMap<String, BTreeSet<String>>> {
+        let (data, endian) = (self.data, self.endian);
+        let mut wanted = BTreeMap::new();
+        for _ in 0..count {
+            let need: &elf::Verneed<Endianness> = data.read_at(at).ok()?;
+            let mut names = BTreeSet::new();
+            let mut entry = at.checked_add(need.vn_aux.get(endian).into())?;
+            for _ in 0..usize::from(need.vn_cnt.get(endian)).min(MOST_VERSIONS) {
+                let aux: &elf::Vernaux<Endianness> = data.read_at(entry).ok()?;
+                if !aux.vna_flags.get(endian).contains(elf::VER_FLG_WEAK) {
+                    names.extend(string(data, self.strings, aux.vna_name.get(endian).into()));
+                }
+                entry = entry.checked_add(aux.vna_next.get(endian).into())?;
+            }
+            if let Some(library) = string(data, self.strings, need.vn_file.get(endian).into()) {
+                wanted.insert(library, names);
+            }
+            at = at.checked_add(need.vn_next.get(endian).into())?;
+        }
+        Some(wanted)
+    }
+
+    /// The versions that are there for others; the first of each element is its name.
+    fn defined(&self, mut at: u64, count: usize) -> Option<BTreeSet<String>> {
+        let (data, endian) = (self.data, self.endian);
+        let mut defined = BTreeSet::new();
+        for _ in 0..count {
+            let definition: &elf::Verdef<Endianness> = data.read_at(at).ok()?;
+            let aux = at.checked_add(definition.vd_aux.get(endian).into())?;
+            let name: &elf::Verdaux<Endianness> = data.read_at(aux).ok()?;
+            // The one of the library itself is its soname.
+            if !definition.vd_flags.get(endian).contains(elf::VER_FLG_BASE) {
+                defined.extend(string(data, self.strings, name.vda_name.get(endian).into()));
+            }
+            at = at.checked_add(definition.vd_next.get(endian).into())?;
+        }
+        Some(defined)
+    }
 }
 
 /// Where in the file an address is loaded from.

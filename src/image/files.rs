@@ -22,7 +22,11 @@ pub struct FileRule {
 }
 
 /// The entries of the data layer; none if there is nothing in the folder.
-pub(super) fn data(folder: &Path, repository_root: Option<&Path>) -> Result<Vec<Entry>, DataError> {
+pub(super) fn data(
+    folder: &Path,
+    repository_root: Option<&Path>,
+    base: &Contents,
+) -> Result<Vec<Entry>, DataError> {
     let folder = real(folder)?;
     let boundary = repository_root.map_or_else(|| Ok(folder.clone()), real)?;
     if !folder.starts_with(&boundary) {
@@ -34,12 +38,10 @@ pub(super) fn data(folder: &Path, repository_root: Option<&Path>) -> Result<Vec<
     if entries.len() == 1 {
         return Ok(Vec::new());
     }
-    let parents = parents(DATA).map(folder_entry);
-    Ok(parents.chain(entries.into_values().map(|(entry, _)| entry)).collect())
+    upon(base, entries)
 }
 
-/// The entries of the layer of named files. Folders that the base has already are left as they
-/// are: an entry would give them another owner and mode.
+/// The entries of the layer of named files.
 pub(super) fn files(
     rules: &[FileRule],
     repository_root: Option<&Path>,
@@ -65,7 +67,29 @@ pub(super) fn files(
             return Err(DataError::Twice { path, first, second });
         }
     }
-    let missing: Vec<String> = entries
+    upon(base, entries)
+}
+
+/// Entries with the folders above them that the base lacks. Folders that it has are left as they
+/// are: an entry would give them another owner and mode. A path behind one of the base's links is
+/// written where it leads: an entry would put a folder in the link's place.
+fn upon(base: &Contents, entries: Entries) -> Result<Vec<Entry>, DataError> {
+    let base = base.files();
+    let mut placed = Entries::new();
+    for (path, (entry, second)) in entries {
+        let folder = matches!(entry.content, Content::Folder);
+        let to = base.place(&path);
+        match placed.get(&to) {
+            Some((Entry { content: Content::Folder, .. }, _)) if folder => continue,
+            Some((_, first)) => {
+                let first = first.clone();
+                return Err(DataError::Twice { path: to, first, second });
+            }
+            None => {}
+        }
+        placed.insert(to.clone(), (Entry { path: to, ..entry }, second));
+    }
+    let missing: Vec<String> = placed
         .keys()
         .flat_map(|path| parents(path))
         .filter(|parent| !base.has_folder(parent))
@@ -73,13 +97,11 @@ pub(super) fn files(
         .collect();
     for parent in missing {
         let entry = (folder_entry(&parent), PathBuf::new());
-        entries.entry(parent).or_insert(entry);
+        placed.entry(parent).or_insert(entry);
     }
-    Ok(entries
-        .into_values()
-        .map(|(entry, _)| entry)
-        .filter(|entry| !matches!(entry.content, Content::Folder) || !base.has_folder(&entry.path))
-        .collect())
+    let is_new =
+        |entry: &Entry| !matches!(entry.content, Content::Folder) || !base.has_folder(&entry.path);
+    Ok(placed.into_values().map(|(entry, _)| entry).filter(is_new).collect())
 }
 
 /// The path of a rule's target without slashes around it.

@@ -6,6 +6,7 @@
 
 mod base;
 mod base_name;
+mod blob;
 mod config;
 mod contents;
 mod draft;
@@ -13,16 +14,26 @@ mod elf;
 mod embedded;
 mod files;
 mod folder;
+mod layer_facts;
 mod layout;
+mod ld_cache;
 mod link_check;
+mod loader;
+mod packages;
+mod tar_entries;
+mod unpack;
 
 pub use base::{BaseError, BaseImage, LARGEST_DOCUMENT, Reading, choose, image_manifest};
 pub use base_name::{BaseName, InvalidBaseName};
+pub use blob::Blob;
 pub use config::InvalidRecipe;
-pub use draft::{Error, ImageDraft, Program, Recipe, draft};
+pub use contents::{Contents, ContentsError};
+pub use draft::{Error, ImageDraft, Program, Recipe, asks, draft};
 pub use elf::{ElfFacts, NotElf};
 pub use embedded::{embedded, embedded_date, scratch};
 pub use files::FileRule;
 pub use folder::DataError;
+pub use layer_facts::LayerError;
 pub use layout::{LayoutError, from_layout};
-pub use link_check::LinkError;
+pub use link_check::{LinkError, Missing, Older};
+pub use packages::{Package, PackageKind};

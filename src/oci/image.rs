@@ -1,4 +1,4 @@
-//! A finished image, an index of several, and the facts about one that lints and checks ask for.
+//! A finished image, and an index of several.
 
 use std::collections::BTreeMap;
 
@@ -123,13 +123,4 @@ impl IndexedImages {
     pub fn images(&self) -> &[Image] {
         &self.images
     }
-}
-
-/// What is known about an image once it is built, for lints that compare manifests with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageFacts {
-    /// The image's entrypoint.
-    pub entrypoint: Vec<String>,
-    /// The user it runs as: a name or a number, perhaps with a group; empty is root.
-    pub user: String,
 }

@@ -18,10 +18,12 @@ mod gzip;
 mod zstd;
 pub mod pack;
 pub mod image;
+pub mod facts;
 
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, Digester};
-pub use image::{Image, ImageFacts, IndexedImages};
+pub use facts::ImageFacts;
+pub use image::{Image, IndexedImages};
 pub use layer::{BlobSource, Compression, Layer, LayerSource};
 pub use manifest::{Format, ImageConfig, ImageIndex, ImageManifest};
 pub use name::{ImageReference, Registry, Repository, Tag};

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
-use crate::image::{self, BaseError, BaseImage, BaseName};
+use crate::cache::Cache;
+use crate::image::{self, BaseError, BaseImage, BaseName, Contents};
 use crate::oci::{BlobSource, Format, ImageReference, Platform};
 use crate::registry::{self, Client};
 
@@ -43,6 +45,14 @@ pub enum Error {
         /// Why.
         source: image::LayoutError,
     },
+    /// What is in it.
+    #[error("could not look into the base image `{name}`")]
+    Contents {
+        /// The base.
+        name: BaseName,
+        /// Why.
+        source: Box<image::ContentsError>,
+    },
     /// An engine's image.
     #[error("`{0}` cannot be the base image: images of the Docker Engine are not read yet")]
     Daemon(BaseName),
@@ -55,6 +65,7 @@ impl Error {
         match self {
             Self::Registry { source, .. } => source.hint(),
             Self::Unusable { source, .. } => source.hint(),
+            Self::Contents { source, .. } => source.hint(),
             Self::Daemon(name) => Some(format!(
                 "write it into a layout: `skopeo copy docker-daemon:{name}:latest oci:FOLDER`, and set the base to `oci:FOLDER`"
             )),
@@ -103,5 +114,33 @@ async fn pull(
     Ok(base.map_err(unusable)?.named(image.clone()))
 }
 
+/// A base, and what it holds once somebody asked.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) image: BaseImage,
+    contents: OnceCell<Contents>,
+}
+
+impl Base {
+    pub(super) fn new(image: BaseImage) -> Self {
+        Self { image, contents: OnceCell::new() }
+    }
+
+    /// What it holds. Several may ask at once, and one looks.
+    pub(super) async fn contents(
+        &self,
+        name: &BaseName,
+        client: &Client,
+        cache: &Cache,
+    ) -> Result<&Contents, Error> {
+        let look = || Contents::of(&self.image, client, cache);
+        let looked = self.contents.get_or_try_init(look).await;
+        looked.map_err(|source| {
+            let source = Box::new(source);
+            Error::Contents { name: name.clone(), source }
+        })
+    }
+}
+
 /// The bases of a run, so that a tag is looked up once.
-pub(super) type Bases = BTreeMap<(BaseName, Platform), BaseImage>;
+pub(super) type Bases = BTreeMap<(BaseName, Platform), Base>;

@@ -7,13 +7,12 @@ use futures_util::future::{join_all, try_join};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
 
-use super::base::{self, Bases};
+use super::base::{self, Base, Bases};
 use super::rules::Order;
-use super::{Error, Pipeline};
+use super::{Built, Error, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
 use crate::image::{self, ImageDraft, Program};
 use crate::oci::Platform;
-use crate::publish::{Published, Publisher};
 use crate::registry::{self, Client};
 
 impl Pipeline {
@@ -23,7 +22,7 @@ impl Pipeline {
         workspace: &Workspace,
         binaries: &[Binary],
         platforms: &[Platform],
-    ) -> Result<Vec<Published>, Error> {
+    ) -> Result<Vec<Built>, Error> {
         let client =
             registry::Client::new(self.registry.clone(), self.cache.clone(), self.report.clone());
         let publisher = self.publisher(client.clone())?;
@@ -64,9 +63,15 @@ impl Pipeline {
                 });
             let published = complete
                 .map(async |(at, artifacts)| {
-                    let published =
-                        self.publish(&publisher, &orders[at], artifacts, &bases).await?;
-                    Ok::<_, Error>((at, published))
+                    let order = &orders[at];
+                    let drafts = self.drafts(&client, order, artifacts, &bases).await?;
+                    let facts = drafts.iter().map(|draft| draft.facts().clone()).collect();
+                    let published = publisher.publish(&order.binary.import_path, drafts).await;
+                    let published = published.map_err(|source| {
+                        let binary = order.binary.import_path.to_string();
+                        Error::Publish { binary, source }
+                    })?;
+                    Ok::<_, Error>((at, Built { published, facts }))
                 })
                 .buffer_unordered(self.jobs.max(1))
                 .try_collect::<Vec<_>>();
@@ -81,7 +86,7 @@ impl Pipeline {
         }
         publisher.finish().await.map_err(|source| Error::Destinations { source })?;
         published.sort_by_key(|(at, _)| *at);
-        Ok(published.into_iter().map(|(_, published)| published).collect())
+        Ok(published.into_iter().map(|(_, built)| built).collect())
     }
 
     async fn compile(
@@ -98,13 +103,14 @@ impl Pipeline {
         workspace.compile(&builds, &self.report, &mut on_artifact).await.map_err(Error::Workspace)
     }
 
-    async fn publish(
+    /// A binary's images, one a platform.
+    async fn drafts(
         &self,
-        publisher: &Publisher,
+        client: &Client,
         order: &Order,
         artifacts: Vec<Artifact>,
         bases: &Bases,
-    ) -> Result<Published, Error> {
+    ) -> Result<Vec<ImageDraft>, Error> {
         let binary = order.binary.import_path.to_string();
         let mut drafts: Vec<ImageDraft> = Vec::new();
         for (artifact, platform) in artifacts.into_iter().zip(&order.platforms) {
@@ -114,11 +120,16 @@ impl Pipeline {
                 import_path: artifact.binary.import_path.clone(),
             };
             let Some(base) = bases.get(&(order.base.clone(), platform.clone())) else { continue };
-            let draft = image::draft(base, &program, &order.recipe);
+            let contents = if self.rules.look_inside || image::asks(&program, &order.recipe) {
+                let looked = base.contents(&order.base, client, &self.cache).await;
+                Some(looked.map_err(Error::Base)?)
+            } else {
+                None
+            };
+            let draft = image::draft(&base.image, contents, &program, &order.recipe);
             drafts.push(draft.map_err(|source| Error::Image { binary: binary.clone(), source })?);
         }
-        let published = publisher.publish(&order.binary.import_path, drafts).await;
-        published.map_err(|source| Error::Publish { binary, source })
+        Ok(drafts)
     }
 }
 
@@ -151,7 +162,7 @@ async fn bases(client: &Client, orders: &[Order]) -> Result<Bases, Error> {
         .collect();
     let found = wanted.into_iter().map(|(name, platform)| async move {
         let base = base::find(client, &name, &platform).await.map_err(Error::Base)?;
-        Ok(((name, platform), base))
+        Ok(((name, platform), Base::new(base)))
     });
     join_all(found).await.into_iter().collect()
 }

@@ -16,7 +16,7 @@ use crate::cache::Cache;
 use crate::cargo::{self, Binary, Workspace};
 use crate::cluster::{self, ApplyOptions, Cluster, CreateOptions, DeleteOptions, Nodes, Outcome};
 use crate::manifests::{self, Manifests, Rendered};
-use crate::oci::Platform;
+use crate::oci::{ImageFacts, Platform};
 use crate::publish::{self, Published, Publisher};
 use crate::reference::CrateReference;
 use crate::registry;
@@ -59,6 +59,27 @@ pub enum Wanted {
     Crates(Vec<String>),
     /// Every binary of the workspace.
     Workspace,
+}
+
+/// An image that has arrived, and what is known about it.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What it is called there.
+    pub published: Published,
+    /// What lints ask, for each platform in the order of the index. The files are known where
+    /// [`Rules::look_inside`] asks for them.
+    pub facts: Vec<ImageFacts>,
+}
+
+/// What became of a set's references.
+#[derive(Default)]
+struct Referenced {
+    /// What is put in the place of each.
+    images: BTreeMap<CrateReference, String>,
+    /// All images, in the order in which they first stand there.
+    published: Vec<Published>,
+    /// What is known of the image of each, on its first platform.
+    facts: BTreeMap<CrateReference, ImageFacts>,
 }
 
 /// A cluster after a change, and what became of each object.
@@ -105,7 +126,7 @@ impl Pipeline {
         let published = self.images(&workspace, &once, &[Platform::host()]).await?;
         let image = |binary: &Binary| {
             let mut images = once.iter().zip(&published);
-            images.find(|(other, _)| *other == binary).map(|(_, image)| image.clone())
+            images.find(|(other, _)| *other == binary).map(|(_, built)| built.published.clone())
         };
         Ok(binaries.iter().filter_map(image).collect())
     }
@@ -115,8 +136,9 @@ impl Pipeline {
         &self,
         manifests: &Manifests,
     ) -> Result<(Vec<Rendered>, Vec<Published>), Error> {
-        let (images, published) = self.referenced(manifests, &[Platform::host()]).await?;
-        Ok((manifests.substitute(&images).map_err(Error::Manifests)?, published))
+        let found = self.referenced(manifests, &[Platform::host()]).await?;
+        let rendered = manifests.substitute(&found.images).map_err(Error::Manifests)?;
+        Ok((rendered, found.published))
     }
 
     /// Builds and publishes what manifests refer to, then applies them.
@@ -167,7 +189,7 @@ impl Pipeline {
             Some(_) => self.node_platforms(&cluster).await?,
             None => vec![Platform::host()],
         };
-        let (images, _) = self.referenced(manifests, &platforms).await?;
+        let Referenced { images, .. } = self.referenced(manifests, &platforms).await?;
         let objects = manifests.objects(&images).map_err(Error::Manifests)?;
         if objects.is_empty() {
             return Err(Error::NoObjects);
@@ -222,13 +244,12 @@ impl Pipeline {
             .map_err(Error::Workspace)
     }
 
-    /// The images of a set's references: what is put in the place of each, and all of them in the
-    /// order in which they first stand there.
+    /// Builds and publishes what a set refers to.
     async fn referenced(
         &self,
         manifests: &Manifests,
         platforms: &[Platform],
-    ) -> Result<(BTreeMap<CrateReference, String>, Vec<Published>), Error> {
+    ) -> Result<Referenced, Error> {
         let mut references: Vec<CrateReference> = Vec::new();
         for occurrence in manifests.references() {
             if !references.contains(&occurrence.reference) {
@@ -236,7 +257,7 @@ impl Pipeline {
             }
         }
         if references.is_empty() {
-            return Ok((BTreeMap::new(), Vec::new()));
+            return Ok(Referenced::default());
         }
         let workspace = self.workspace(&references)?;
         let mut binaries = Vec::new();
@@ -259,17 +280,17 @@ impl Pipeline {
         if !unresolved.is_empty() {
             return Err(Error::Unresolved(unresolved));
         }
-        let published = self.images(&workspace, &binaries, platforms).await?;
-        let names: BTreeMap<_, _> = binaries
-            .iter()
-            .zip(&published)
-            .map(|(binary, published)| (&binary.import_path, published.reference.clone()))
-            .collect();
-        let images = meant
-            .into_iter()
-            .filter_map(|(reference, path)| Some((reference, names.get(&path)?.clone())))
-            .collect();
-        Ok((images, published))
+        let built = self.images(&workspace, &binaries, platforms).await?;
+        let by_path: BTreeMap<_, _> =
+            binaries.iter().map(|binary| &binary.import_path).zip(&built).collect();
+        let mut found = Referenced::default();
+        for (reference, path) in meant {
+            let Some(built) = by_path.get(&path) else { continue };
+            found.images.insert(reference.clone(), built.published.reference.clone());
+            found.facts.extend(built.facts.first().map(|facts| (reference, facts.clone())));
+        }
+        found.published = built.into_iter().map(|built| built.published).collect();
+        Ok(found)
     }
 
     /// The way out of a reference that points nowhere: it may be meant for Go's ko.

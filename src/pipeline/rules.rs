@@ -85,6 +85,8 @@ pub struct Rules {
     pub repository_root: Option<PathBuf>,
     /// Whether executables are held against their base.
     pub link_check: bool,
+    /// Whether somebody asks what is in an image: then every base is looked into.
+    pub look_inside: bool,
 }
 
 /// How one binary is built: complete.

@@ -11,10 +11,9 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 
-use super::blob::{self, Blob};
 use super::store::Store;
 use crate::daemon::archive::{self, ArchiveStream, ArchiveWriter, ArchivedImage, Naming};
-use crate::image::ImageDraft;
+use crate::image::{Blob, ImageDraft};
 use crate::oci::{
     BlobSource, Digest, Image, ImageReference, Layer, LayerSource, PackError, Packed,
 };
@@ -181,7 +180,7 @@ async fn base_layer(
     blob: &BlobSource,
     client: &Client,
 ) -> Result<(), Error> {
-    match blob::fetch(client, blob, &layer.descriptor).await.map_err(Error::Base)? {
+    match Blob::fetch(client, blob, &layer.descriptor).await.map_err(Error::Base)? {
         Blob::Bytes(bytes) => Ok(writer.add_bytes(name, bytes).await?),
         Blob::File(path) => {
             let failed = |source| Error::Write { path: path.clone(), source };

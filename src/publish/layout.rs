@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::blob::{self, Blob};
 use super::sealed::Sealed;
 use super::store::{self, Store};
-use crate::image::ImageDraft;
+use crate::image::{Blob, ImageDraft};
 use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Format, ImageIndex, Layer, LayerSource, PackError,
     Packed, Packing,
@@ -109,7 +108,7 @@ impl Sink<'_> {
         if layout.has(digest, *size) {
             return Ok(());
         }
-        match blob::fetch(self.client, blob, &layer.descriptor).await.map_err(Error::Base)? {
+        match Blob::fetch(self.client, blob, &layer.descriptor).await.map_err(Error::Base)? {
             Blob::Bytes(bytes) => layout.write(&bytes),
             Blob::File(path) => layout.copy(&path, digest, *size),
         }

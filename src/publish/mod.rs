@@ -4,7 +4,6 @@
 //! all destinations; each destination is one file of this module.
 
 mod archive;
-mod blob;
 mod daemon;
 mod layout;
 mod naming;

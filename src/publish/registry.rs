@@ -9,11 +9,11 @@ use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Error;
 use super::sealed::Sealed;
 use super::store::{self, Store};
-use super::{Error, blob};
 use crate::cache::Cache;
-use crate::image::ImageDraft;
+use crate::image::{Blob, ImageDraft};
 use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Layer, LayerSource, Packed, Repository, Tag,
 };
@@ -191,7 +191,7 @@ impl Sink<'_> {
                 return Ok(());
             }
         }
-        let body = blob::fetch(self.client, blob, descriptor).await.map_err(Error::Registry)?;
+        let body = Blob::fetch(self.client, blob, descriptor).await.map_err(Error::Registry)?;
         let pushed = self.client.push_blob(&self.repository, descriptor, body.into()).await;
         pushed.map_err(Error::Registry)
     }

@@ -233,7 +233,7 @@ impl Sources {
             created: i64::try_from(self.number("created")?.unwrap_or(0)).unwrap_or(i64::MAX),
             data_modified: self.number("dataModified")?.unwrap_or(0),
             repository_root: file::repository_root(&self.directory),
-            link_check: self.switch("linkCheck", true)?,
+            link_check: self.switch("linkCheck", true)? && !self.switch("noLinkCheck", false)?,
             ..Rules::default()
         };
         if let Some(file) = &self.file {

@@ -459,10 +459,19 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "linkCheck",
+        in_file: true,
         flag: Some("link-check"),
         kind: Kind::Switch,
         default: "true",
-        help: "Refuse executables whose loader or libraries the base lacks; `--link-check=false` does not look",
+        help: "Refuse executables whose loader or libraries the base lacks or has in an older version",
+        ..BLANK
+    },
+    Setting {
+        key: "noLinkCheck",
+        flag: Some("no-link-check"),
+        kind: Kind::Switch,
+        default: "false",
+        help: "Take executables as they are: the same as `--link-check=false`",
         ..BLANK
     },
     Setting {

@@ -66,7 +66,7 @@ fn talkative() -> BaseImage {
 
 #[test]
 fn the_configuration_is_the_base_s_changed_to_start_the_program() {
-    let draft = draft(&talkative(), &static_program(), &rich()).unwrap();
+    let draft = draft(&talkative(), None, &static_program(), &rich()).unwrap();
     let image = sealed(&draft, Compression::None);
     let config: serde_json::Value = serde_json::from_slice(image.config()).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @r#"
@@ -146,7 +146,7 @@ fn the_configuration_is_the_base_s_changed_to_start_the_program() {
 
 #[test]
 fn without_wishes_the_base_s_user_stays_and_its_command_goes() {
-    let draft = draft(&talkative(), &static_program(), &Recipe::default()).unwrap();
+    let draft = draft(&talkative(), None, &static_program(), &Recipe::default()).unwrap();
     assert_eq!(draft.facts().user, "65532");
     assert_eq!(draft.config.run("Cmd"), None);
     assert_eq!(draft.config.run("WorkingDir"), None);
@@ -155,7 +155,7 @@ fn without_wishes_the_base_s_user_stays_and_its_command_goes() {
 
 #[test]
 fn configuration_and_manifest_are_read_by_the_specification_s_own_types() {
-    let draft = draft(&embedded(&amd64()), &static_program(), &rich()).unwrap();
+    let draft = draft(&embedded(&amd64()), None, &static_program(), &rich()).unwrap();
     let image = sealed(&draft, GZIP);
     let config = oci_spec::image::ImageConfiguration::from_reader(&**image.config()).unwrap();
     assert_eq!(config.rootfs().diff_ids().len(), 2);
@@ -172,7 +172,7 @@ fn configuration_and_manifest_are_read_by_the_specification_s_own_types() {
 #[test]
 fn the_same_input_is_the_same_image_whatever_the_file_s_name_and_time() {
     let image = |program: &Program| {
-        sealed(&draft(&embedded(&amd64()), program, &Recipe::default()).unwrap(), GZIP)
+        sealed(&draft(&embedded(&amd64()), None, program, &Recipe::default()).unwrap(), GZIP)
     };
     let one = static_program();
     std::thread::sleep(std::time::Duration::from_millis(20));
@@ -189,7 +189,7 @@ fn data_and_files_are_layers_of_their_own_below_the_executable() {
     fs::create_dir(folder.path().join("kodata")).unwrap();
     let mut recipe = Recipe { data: Some(folder.path().join("kodata")), ..Recipe::default() };
     let purposes = |recipe: &Recipe| {
-        let draft = draft(&scratch(&amd64()), &static_program(), recipe).unwrap();
+        let draft = draft(&scratch(&amd64()), None, &static_program(), recipe).unwrap();
         draft.sources().iter().map(|source| source.purpose).collect::<Vec<_>>()
     };
     assert_eq!(purposes(&recipe), ["executable"]);
@@ -200,17 +200,17 @@ fn data_and_files_are_layers_of_their_own_below_the_executable() {
     let to = "/ko-app/link".to_owned();
     let clash = FileRule { to, ..recipe.files[0].clone() };
     let clash = Recipe { files: vec![clash], ..Recipe::default() };
-    let error = draft(&scratch(&amd64()), &static_program(), &clash).unwrap_err();
+    let error = draft(&scratch(&amd64()), None, &static_program(), &clash).unwrap_err();
     assert!(matches!(error, Error::Files(DataError::Twice { .. })), "{error}");
     recipe.data = Some(folder.path().join("gone"));
-    let error = draft(&scratch(&amd64()), &static_program(), &recipe).unwrap_err();
+    let error = draft(&scratch(&amd64()), None, &static_program(), &recipe).unwrap_err();
     assert!(matches!(error, Error::Data { .. }), "{error}");
 }
 
 #[test]
 fn an_image_stays_in_its_base_s_family_unless_a_layer_is_zstd() {
     let docker = BaseImage { format: Format::Docker, ..embedded(&amd64()) };
-    let docker = draft(&docker, &static_program(), &Recipe::default()).unwrap();
+    let docker = draft(&docker, None, &static_program(), &Recipe::default()).unwrap();
     let types = |image: &Image| {
         let manifest: ImageManifest = serde_json::from_slice(image.manifest()).unwrap();
         let config = manifest.config.media_type.to_string();
@@ -246,7 +246,7 @@ fn a_base_s_history_that_does_not_count_its_layers_is_made_to() {
     let lines = |history: serde_json::Value| {
         let mut base = embedded(&amd64());
         base.config.fields_mut().insert("history".to_owned(), history);
-        let draft = draft(&base, &static_program(), &Recipe::default()).unwrap();
+        let draft = draft(&base, None, &static_program(), &Recipe::default()).unwrap();
         draft.config.fields()["history"].as_array().unwrap().len()
     };
     assert_eq!(lines(serde_json::json!(null)), 2);
@@ -261,25 +261,25 @@ fn what_the_base_cannot_start_is_an_error_that_names_it() {
     let dynamic = program(&elf(62, loader, &needed, ""));
     let none = Recipe::default();
     for base in [embedded(&amd64()), scratch(&amd64())] {
-        let error = draft(&base, &dynamic, &none).unwrap_err();
+        let error = draft(&base, None, &dynamic, &none).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`link` needs `/lib64/ld-linux-x86-64.so.2`, `libpq.so.5`, `libc.so.6`, which the base image does not hold"
         );
         assert!(error.hint().unwrap().contains("baseImageOverrides"));
         let unchecked = Recipe { without_link_check: true, ..Recipe::default() };
-        assert!(draft(&base, &dynamic, &unchecked).is_ok());
+        assert!(draft(&base, None, &dynamic, &unchecked).is_ok());
     }
     let mut remote = embedded(&amd64());
     remote.layers[0].1 = BlobSource::Registry("example.com/a".parse().unwrap());
-    assert!(draft(&remote, &dynamic, &none).is_ok());
+    assert!(asks(&dynamic, &none) && !asks(&static_program(), &none));
 
     let arm = program(&elf(183, None, &[], ""));
-    let error = draft(&remote, &arm, &none).unwrap_err();
+    let error = draft(&remote, None, &arm, &none).unwrap_err();
     assert_eq!(error.to_string(), "`link` is made for arm64, the image for linux/amd64");
     let script = program(b"#!/bin/sh\n");
-    let error = draft(&remote, &script, &none).unwrap_err();
+    let error = draft(&remote, None, &script, &none).unwrap_err();
     assert!(matches!(error, Error::Link(LinkError::NotElf { .. })));
     let named = Program { name: "../x".to_owned(), ..static_program() };
-    assert!(matches!(draft(&remote, &named, &none), Err(Error::Recipe(_))));
+    assert!(matches!(draft(&remote, None, &named, &none), Err(Error::Recipe(_))));
 }

@@ -76,7 +76,7 @@ fn loader_and_libraries_are_found_without_section_headers() {
     let facts = read(&elf(62, Some(loader), &["libssl.so.3", "libc.so.6"], "$ORIGIN/lib")).unwrap();
     assert_eq!(facts.interpreter.as_deref(), Some(loader));
     assert_eq!(facts.needed, ["libssl.so.3", "libc.so.6"]);
-    assert_eq!(facts.search, ["$ORIGIN/lib"]);
+    assert_eq!(facts.runpath, ["$ORIGIN/lib"]);
     assert!(!facts.is_static());
     assert_eq!(facts.runs_on(&Platform::linux("amd64")), Some(true));
     assert_eq!(facts.runs_on(&Platform::linux("arm64")), Some(false));
@@ -92,6 +92,9 @@ fn the_running_test_itself_is_read() {
     assert_eq!(facts.runs_on(&Platform::host()), Some(true));
     if facts.interpreter.is_some() {
         assert!(facts.needed.iter().any(|library| library.starts_with("libc.")), "{facts:?}");
+        let libc = &facts.wants["libc.so.6"];
+        assert!(libc.iter().all(|version| version.starts_with("GLIBC_")), "{libc:?}");
+        assert!(libc.iter().any(|version| version.starts_with("GLIBC_2.2")), "{libc:?}");
     }
 }
 

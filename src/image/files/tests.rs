@@ -1,8 +1,15 @@
 use std::fs;
 
-use super::super::{embedded, scratch};
+use super::super::contents::tests::{Put, layer, look};
+use super::super::embedded;
 use super::*;
+use crate::cache::Cache;
 use crate::oci::Platform;
+
+/// What the embedded base holds.
+fn static_base() -> Contents {
+    look(&embedded(&Platform::linux("amd64")), &Cache::none()).unwrap()
+}
 
 fn rule(from: &Path, to: &str, mode: Option<u32>) -> FileRule {
     FileRule { from: from.to_owned(), to: to.to_owned(), mode }
@@ -31,7 +38,6 @@ fn files_and_folders_go_where_they_are_said_to_with_only_the_folders_that_are_mi
         rule(&from.path().join("app.toml"), "/home/nonroot/.app.toml", None),
         rule(&from.path().join("app.toml"), "//tmp/./x", None),
     ];
-    let platform = Platform::linux("amd64");
     let files = [
         "755 etc/app",
         "644 etc/app/app.toml",
@@ -43,11 +49,8 @@ fn files_and_folders_go_where_they_are_said_to_with_only_the_folders_that_are_mi
         "600 srv/migrations/old/0.sql",
         "644 tmp/x",
     ];
-    assert_eq!(paths(&rules, &Contents::of(&embedded(&platform))).unwrap(), files);
-    // A base nobody has looked into has the folders that all systems have.
-    let unknown: Vec<_> = files.iter().filter(|path| **path != "755 srv").copied().collect();
-    assert_eq!(paths(&rules, &Contents::Unknown).unwrap(), unknown);
-    let all = paths(&rules, &Contents::of(&scratch(&platform))).unwrap();
+    assert_eq!(paths(&rules, &static_base()).unwrap(), files);
+    let all = paths(&rules, &Contents::default()).unwrap();
     assert_eq!(all.len(), files.len() + 4, "{all:?}");
     assert_eq!(all[0], "755 etc");
 }
@@ -57,7 +60,7 @@ fn a_folder_can_be_the_root_and_a_base_s_folder_keeps_its_own_mode() {
     let from = tempfile::tempdir().unwrap();
     fs::create_dir(from.path().join("tmp")).unwrap();
     fs::write(from.path().join("tmp/x"), "").unwrap();
-    let base = Contents::of(&embedded(&Platform::linux("amd64")));
+    let base = static_base();
     assert_eq!(paths(&[rule(from.path(), "/", None)], &base).unwrap(), ["644 tmp/x"]);
 }
 
@@ -71,15 +74,41 @@ fn places_that_are_none_and_places_taken_twice_are_errors() {
         ("/a\0", "zero byte"),
         ("/etc/.wh.passwd", "removes a file"),
     ] {
-        let error = paths(&[rule(&file, to, None)], &Contents::Unknown).unwrap_err().to_string();
+        let error = paths(&[rule(&file, to, None)], &Contents::default()).unwrap_err().to_string();
         assert!(error.contains(text), "{to:?}: {error}");
     }
     let twice = [rule(&file, "/a", None), rule(&from.path().join("migrations"), "/a", None)];
-    let error = paths(&twice, &Contents::Unknown).unwrap_err();
+    let error = paths(&twice, &Contents::default()).unwrap_err();
     assert!(matches!(error, DataError::Twice { .. }), "{error}");
     let below = [rule(&file, "/a", None), rule(&file, "/a/b/c", None)];
-    let error = paths(&below, &Contents::Unknown).unwrap_err();
+    let error = paths(&below, &Contents::default()).unwrap_err();
     assert!(matches!(&error, DataError::Twice { path, .. } if path == "a"), "{error}");
     let gone = [rule(&from.path().join("gone"), "/a", None)];
-    assert!(matches!(paths(&gone, &Contents::Unknown), Err(DataError::Read { .. })));
+    assert!(matches!(paths(&gone, &Contents::default()), Err(DataError::Read { .. })));
+}
+
+#[test]
+fn what_goes_behind_a_link_of_the_base_goes_where_the_link_leads() {
+    let from = tempfile::tempdir().unwrap();
+    fs::create_dir(from.path().join("lib")).unwrap();
+    fs::write(from.path().join("lib/libown.so"), "").unwrap();
+    let base = Contents::from_layers([layer(&[
+        ("usr/lib", Put::Folder),
+        ("lib", Put::Link("usr/lib")),
+        ("run", Put::Folder),
+        ("var/run", Put::Link("/run")),
+    ])]);
+    let rules = [rule(from.path(), "/", None), rule(&from.path().join("lib"), "/lib/own/", None)];
+    assert_eq!(
+        paths(&rules, &base).unwrap(),
+        ["644 usr/lib/libown.so", "755 usr/lib/own", "644 usr/lib/own/libown.so"]
+    );
+    let entries = data(from.path(), None, &base).unwrap();
+    let found: Vec<_> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(found, ["run/ko", "run/ko/lib", "run/ko/lib/libown.so"]);
+    let both = [
+        rule(&from.path().join("lib/libown.so"), "/lib/x", None),
+        rule(&from.path().join("lib/libown.so"), "/usr/lib/x", None),
+    ];
+    assert!(matches!(paths(&both, &base), Err(DataError::Twice { .. })));
 }

@@ -1,3 +1,4 @@
+use super::super::contents::Contents;
 use super::super::files::data;
 use super::*;
 
@@ -27,7 +28,7 @@ impl Repository {
     }
 
     fn read(&self) -> Result<Vec<String>, DataError> {
-        let entries = data(&self.data(), Some(&self.root()))?;
+        let entries = data(&self.data(), Some(&self.root()), &Contents::default())?;
         Ok(entries
             .into_iter()
             .map(|entry| {

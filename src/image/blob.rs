@@ -1,0 +1,53 @@
+//! The bytes of a base's layers, wherever they lie.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use bytes::{Buf as _, Bytes};
+
+use crate::oci::{BlobSource, Descriptor};
+use crate::registry::{self, BlobBody, Client};
+
+/// A blob's bytes, here.
+#[derive(Clone, Debug)]
+pub enum Blob {
+    /// In memory.
+    Bytes(Bytes),
+    /// In a file, whole.
+    File(PathBuf),
+}
+
+impl Blob {
+    /// Gets a blob's bytes; those in a registry are pulled into the cache.
+    pub async fn fetch(
+        client: &Client,
+        source: &BlobSource,
+        descriptor: &Descriptor,
+    ) -> Result<Self, registry::Error> {
+        Ok(match source {
+            BlobSource::Bytes(bytes) => Self::Bytes(bytes.clone()),
+            BlobSource::File(path) => Self::File(path.clone()),
+            BlobSource::Registry(repository) => {
+                Self::File(client.blob(repository, descriptor).await?)
+            }
+        })
+    }
+
+    /// Reads the bytes from the first on.
+    pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Bytes(bytes) => Box::new(bytes.clone().reader()),
+            Self::File(path) => Box::new(File::open(path)?),
+        })
+    }
+}
+
+impl From<Blob> for BlobBody {
+    fn from(blob: Blob) -> Self {
+        match blob {
+            Blob::Bytes(bytes) => Self::Bytes(bytes),
+            Blob::File(path) => Self::File(path),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What one layer holds, as far as checks, lints and SBOMs ask: its paths, its libraries, and the
+//! small files that say who the users are, where libraries lie and which packages are installed.
+//!
+//! A layer comes from outside: what is read of it is bounded in bytes, entries and names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize};
+use tar::EntryType;
+
+use super::elf::ElfFacts;
+use super::ld_cache;
+use super::packages::{self, Package};
+use super::tar_entries::{TarEntries, TarEntry};
+use crate::oci::facts::Node;
+
+/// More than a layer's tar has; a few kilobytes of gzip can become any number of bytes.
+pub(super) const LARGEST_TAR: u64 = 32 << 30;
+/// More entries than a layer has.
+const MOST_ENTRIES: usize = 1_000_000;
+/// What their names may take together.
+const MOST_NAMES: usize = 64 << 20;
+/// A longer library is known to be there, and not looked into.
+const LARGEST_LIBRARY: u64 = 64 << 20;
+/// A longer file is none of those that are kept.
+const LARGEST_TEXT: u64 = 1 << 20;
+/// A longer database of packages is none.
+const LARGEST_DATABASE: u64 = 64 << 20;
+
+/// What one layer does to what lies below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LayerFacts {
+    /// Paths of lower layers that are gone.
+    removed: BTreeSet<String>,
+    /// Folders of which nothing of lower layers is left.
+    emptied: BTreeSet<String>,
+    /// What is put in: by folder, then by name, which is a third as long as whole paths.
+    folders: BTreeMap<String, BTreeMap<String, Kept>>,
+    /// Shared libraries and what they say of themselves.
+    pub(super) libraries: BTreeMap<String, ElfFacts>,
+    /// Small files that are kept whole.
+    pub(super) texts: BTreeMap<String, String>,
+    /// Databases of packages and what is in them.
+    pub(super) packages: BTreeMap<String, Vec<Package>>,
+}
+
+/// A [`Node`], as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kept {
+    #[serde(rename = "f")]
+    File,
+    #[serde(rename = "d")]
+    Folder,
+    #[serde(rename = "l")]
+    Link(String),
+}
+
+/// Why a layer cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// Its bytes cannot be had or unpacked, or are no tar.
+    #[error("it cannot be unpacked")]
+    Read(#[from] io::Error),
+    /// More entries, or longer names, than any layer has.
+    #[error("it has more entries than any layer of a container image")]
+    TooMany,
+    /// More bytes than any layer has.
+    #[error("it unpacks to more than {LARGEST_TAR} bytes")]
+    TooLarge,
+    /// Its bytes are not those that its digest stands for.
+    #[error("its {what} has the digest {found}, not {expected}")]
+    Digest {
+        /// The blob, or the tar in it.
+        what: &'static str,
+        /// What was asked for.
+        expected: crate::oci::Digest,
+        /// What is there.
+        found: crate::oci::Digest,
+    },
+}
+
+/// Whether a file is kept whole.
+fn is_kept(path: &str) -> bool {
+    matches!(
+        path,
+        "etc/passwd" | "etc/group" | "etc/os-release" | "usr/lib/os-release" | "etc/ld.so.conf"
+    ) || (path.starts_with("etc/ld.so.conf.d/") && path.ends_with(".conf"))
+        || (path.starts_with("etc/ld-musl-") && path.ends_with(".path"))
+}
+
+impl LayerFacts {
+    /// Reads a tar to its end.
+    pub(super) fn read(tar: impl Read) -> Result<Self, LayerError> {
+        let mut facts = Self::default();
+        let mut entries = TarEntries::new(tar);
+        let (mut count, mut names) = (0, 0);
+        while let Some(entry) = entries.next()? {
+            count += 1;
+            names += entry.path.len() + entry.link.len();
+            if count > MOST_ENTRIES || names > MOST_NAMES {
+                return Err(LayerError::TooMany);
+            }
+            facts.take(&entry, &mut entries)?;
+        }
+        // The digests are of every byte, those behind the tar's end too.
+        io::copy(&mut entries.into_inner(), &mut io::sink())?;
+        Ok(facts)
+    }
+
+    fn take(&mut self, entry: &TarEntry, tar: &mut TarEntries<impl Read>) -> io::Result<()> {
+        let path = entry.path.as_str();
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if name == ".wh..wh..opq" {
+            self.emptied.insert(folder.to_owned());
+            return Ok(());
+        }
+        if let Some(name) = name.strip_prefix(".wh.") {
+            // AUFS's own files are no whiteouts of anything.
+            if !name.starts_with(".wh.") {
+                self.removed.insert(joined(folder, name));
+            }
+            return Ok(());
+        }
+        if path.is_empty() {
+            return Ok(());
+        }
+        let kept = match entry.kind {
+            EntryType::Directory => Kept::Folder,
+            EntryType::Symlink => Kept::Link(entry.link.clone()),
+            EntryType::Link => Kept::Link(format!("/{}", entry.link.trim_start_matches('/'))),
+            _ => Kept::File,
+        };
+        if kept == Kept::File {
+            self.look(path, name, tar)?;
+        }
+        self.folders.entry(folder.to_owned()).or_default().insert(name.to_owned(), kept);
+        Ok(())
+    }
+
+    /// Looks into a file where its name says that it is of interest.
+    fn look(&mut self, path: &str, name: &str, tar: &mut TarEntries<impl Read>) -> io::Result<()> {
+        if let Some(kind) = packages::database(path) {
+            if let Some(text) = tar.content(LARGEST_DATABASE)? {
+                let found = packages::read(kind, &String::from_utf8_lossy(&text));
+                self.packages.insert(path.to_owned(), found);
+            }
+        } else if path == ld_cache::PATH {
+            if let Some(cache) = tar.content(LARGEST_TEXT)? {
+                self.texts.insert(path.to_owned(), ld_cache::paths(&cache).join("\n"));
+            }
+        } else if is_kept(path) {
+            if let Some(text) = tar.content(LARGEST_TEXT)? {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                self.texts.insert(path.to_owned(), text);
+            }
+        } else if (name.contains(".so") || name.starts_with("ld-"))
+            && let Some(library) = tar.content(LARGEST_LIBRARY)?
+            && let Ok(facts) = ElfFacts::read_from(&*library)
+        {
+            self.libraries.insert(path.to_owned(), facts);
+        }
+        Ok(())
+    }
+
+    /// Paths of lower layers that are gone.
+    pub(super) fn removed(&self) -> impl Iterator<Item = &str> {
+        self.removed.iter().map(String::as_str)
+    }
+
+    /// Folders of which nothing of lower layers is left.
+    pub(super) fn emptied(&self) -> impl Iterator<Item = &str> {
+        self.emptied.iter().map(String::as_str)
+    }
+
+    /// What the layer puts in, folders before what is in them.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (String, Node)> {
+        self.folders.iter().flat_map(|(folder, names)| {
+            names.iter().map(|(name, kept)| {
+                let node = match kept {
+                    Kept::File => Node::File,
+                    Kept::Folder => Node::Folder,
+                    Kept::Link(target) => Node::Link(target.clone()),
+                };
+                (joined(folder, name), node)
+            })
+        })
+    }
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}

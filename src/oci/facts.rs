@@ -1,0 +1,319 @@
+//! What an image holds and how it starts, for checks and lints that hold something else against it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::Value;
+
+use super::ImageConfig;
+
+/// As many links as Linux follows on the way to one file.
+const MOST_LINKS: usize = 40;
+
+/// What lies at a path of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A file, or a device or the like.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, or a hard one, to this path.
+    Link(String),
+}
+
+/// All paths of an image, as a container sees them: layers are laid over each other, and what was
+/// removed is not there. Paths have no leading or trailing slash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileTree(BTreeMap<String, Node>);
+
+impl FileTree {
+    /// What lies at a path itself, links not followed.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Node> {
+        self.0.get(path)
+    }
+
+    /// Every path and what lies there, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// The paths directly or further below a folder.
+    pub fn below(&self, folder: &str) -> impl Iterator<Item = &str> {
+        let (start, end) = span(folder);
+        self.0.range(start..end).map(|(path, _)| path.as_str())
+    }
+
+    /// The path that a path leads to through links; none if nothing is there. The root is empty.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> Option<String> {
+        let found = self.walk(path)?;
+        (found.is_empty() || self.0.contains_key(&found)).then_some(found)
+    }
+
+    /// Where something put at a path would come to lie: links among the folders above are followed,
+    /// whether what they point at is there or not.
+    #[must_use]
+    pub fn place(&self, path: &str) -> String {
+        let path = path.trim_matches('/');
+        let Some((parent, name)) = path.rsplit_once('/') else { return path.to_owned() };
+        match self.walk(parent) {
+            Some(parent) if !parent.is_empty() => format!("{parent}/{name}"),
+            Some(_) => name.to_owned(),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Whether a file or folder is there, links followed.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.resolve(path).is_some()
+    }
+
+    /// Whether a folder is there, links followed.
+    #[must_use]
+    pub fn has_folder(&self, path: &str) -> bool {
+        let found = self.resolve(path);
+        found.is_some_and(|path| path.is_empty() || self.get(&path) == Some(&Node::Folder))
+    }
+
+    /// Puts something at a path, in place of what is there; folders above it come into being. A
+    /// folder over a folder changes nothing.
+    pub fn put(&mut self, path: &str, node: Node) {
+        for (at, _) in path.match_indices('/') {
+            let parent = &path[..at];
+            if self.get(parent) != Some(&Node::Folder) {
+                self.0.insert(parent.to_owned(), Node::Folder);
+            }
+        }
+        if node != Node::Folder {
+            self.clear(path);
+        }
+        self.0.insert(path.to_owned(), node);
+    }
+
+    /// Removes a file, or a folder with all that is in it.
+    pub fn remove(&mut self, path: &str) {
+        self.clear(path);
+        self.0.remove(path);
+    }
+
+    /// Removes all that is in a folder.
+    pub fn clear(&mut self, folder: &str) {
+        let below: Vec<String> = self.below(folder).map(str::to_owned).collect();
+        for path in below {
+            self.0.remove(&path);
+        }
+    }
+
+    /// Follows a path through links. What is not there is taken as it is written.
+    fn walk(&self, path: &str) -> Option<String> {
+        let mut left: VecDeque<String> = parts(path).collect();
+        let mut at: Vec<String> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = left.pop_front() {
+            if part == ".." {
+                at.pop();
+                continue;
+            }
+            at.push(part);
+            if let Some(Node::Link(target)) = self.0.get(&at.join("/")) {
+                links += 1;
+                if links > MOST_LINKS {
+                    return None;
+                }
+                at.pop();
+                if target.starts_with('/') {
+                    at.clear();
+                }
+                for part in parts(target).collect::<Vec<_>>().into_iter().rev() {
+                    left.push_front(part);
+                }
+            }
+        }
+        Some(at.join("/"))
+    }
+}
+
+fn parts(path: &str) -> impl Iterator<Item = String> {
+    path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_owned)
+}
+
+/// The span of paths below a folder: `0` is the character after the slash.
+fn span(folder: &str) -> (String, String) {
+    if folder.is_empty() {
+        return (String::new(), char::MAX.to_string());
+    }
+    (format!("{folder}/"), format!("{folder}0"))
+}
+
+/// A line of `/etc/passwd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+}
+
+/// What is known about an image once it is made, for lints that compare manifests with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// What is started.
+    pub entrypoint: Vec<String>,
+    /// The arguments behind it.
+    pub args: Vec<String>,
+    /// The user it runs as: a name or a number, perhaps with a group; empty is root.
+    pub user: String,
+    /// The folder in which it starts; empty is the root.
+    pub working_directory: String,
+    /// The folders in which a command without a slash is looked for.
+    pub path: Vec<String>,
+    /// The ports that it says it serves: `8080/tcp`.
+    pub exposed_ports: BTreeSet<String>,
+    /// What is in it, where somebody looked.
+    pub inside: Option<Inside>,
+}
+
+/// What an image holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// Its files.
+    pub files: FileTree,
+    /// Its users.
+    pub users: Vec<User>,
+}
+
+impl ImageFacts {
+    /// What a configuration says.
+    #[must_use]
+    pub fn of(config: &ImageConfig) -> Self {
+        let words = |field| {
+            let items = config.run(field).and_then(Value::as_array).into_iter().flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let text = |field| config.run(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let ports = config.run("ExposedPorts").and_then(Value::as_object);
+        let environment = words("Env");
+        let path = environment.iter().rev().find_map(|variable| variable.strip_prefix("PATH="));
+        Self {
+            entrypoint: words("Entrypoint"),
+            args: words("Cmd"),
+            user: text("User"),
+            working_directory: text("WorkingDir"),
+            path: path.unwrap_or_default().split(':').map(str::to_owned).collect(),
+            exposed_ports: ports.into_iter().flatten().map(|(port, _)| port.clone()).collect(),
+            inside: None,
+        }
+    }
+
+    /// Whether a file or folder is there; none where nobody looked.
+    #[must_use]
+    pub fn has(&self, path: &str) -> Option<bool> {
+        Some(self.inside.as_ref()?.files.has(path))
+    }
+
+    /// Whether a container would find a command: by its path, or by its name along `PATH`. None
+    /// where nobody looked.
+    #[must_use]
+    pub fn has_command(&self, command: &str) -> Option<bool> {
+        let files = &self.inside.as_ref()?.files;
+        let is_file = |path: &str| files.has(path) && !files.has_folder(path);
+        Some(match command {
+            absolute if absolute.starts_with('/') => is_file(absolute),
+            relative if relative.contains('/') => {
+                is_file(&format!("{}/{relative}", self.working_directory))
+            }
+            name => self.path.iter().any(|folder| is_file(&format!("{folder}/{name}"))),
+        })
+    }
+
+    /// The number of the user that it runs as; none where that is a name that is not known.
+    #[must_use]
+    pub fn uid(&self) -> Option<u32> {
+        let user = self.user.split(':').next().unwrap_or_default();
+        match user {
+            "" | "root" => Some(0),
+            user => user.parse().ok().or_else(|| {
+                let users = &self.inside.as_ref()?.users;
+                users.iter().find(|known| known.name == user).map(|known| known.uid)
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(&str, Node)]) -> FileTree {
+        let mut tree = FileTree::default();
+        for (path, node) in entries {
+            tree.put(path, node.clone());
+        }
+        tree
+    }
+
+    fn link(target: &str) -> Node {
+        Node::Link(target.to_owned())
+    }
+
+    #[test]
+    fn links_are_followed_as_a_container_follows_them() {
+        let tree = tree(&[
+            ("usr/lib/libc.so.6", Node::File),
+            ("lib", link("usr/lib")),
+            ("lib64", link("/lib")),
+            ("usr/lib/libc.so", link("libc.so.6")),
+            ("usr/lib/up", link("../../../../usr/lib/./libc.so")),
+            ("loop", link("loop2")),
+            ("loop2", link("loop")),
+            ("gone", link("nowhere/x")),
+        ]);
+        for path in ["/lib/libc.so.6", "lib64/libc.so", "/lib64/up", "usr//lib/../lib/up"] {
+            assert_eq!(tree.resolve(path).as_deref(), Some("usr/lib/libc.so.6"), "{path}");
+        }
+        for path in ["loop", "loop/x", "gone", "lib/libm.so.6", "usr/lib/libc.so.6/x"] {
+            assert_eq!(tree.resolve(path), None, "{path}");
+        }
+        assert!(tree.has_folder("lib64") && tree.has_folder("/") && !tree.has_folder("lib/up"));
+        assert_eq!(tree.place("/lib64/x/y"), "usr/lib/x/y");
+        assert_eq!(tree.place("gone/y"), "nowhere/x/y");
+        assert_eq!(tree.place("new"), "new");
+    }
+
+    #[test]
+    fn what_is_removed_or_replaced_takes_what_is_in_it_along() {
+        let mut tree = tree(&[("a/b/c", Node::File), ("a/b0", Node::File), ("a.x", Node::File)]);
+        tree.put("a/b", Node::Folder);
+        assert!(tree.has("a/b/c"));
+        tree.put("a/b", Node::File);
+        assert!(!tree.has("a/b/c") && tree.has("a/b0"));
+        tree.clear("a");
+        assert!(tree.has_folder("a") && !tree.has("a/b0"));
+        tree.remove("a");
+        assert_eq!(tree.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["a.x"]);
+    }
+
+    #[test]
+    fn users_and_commands_are_found_where_somebody_looked() {
+        let config = br#"{"config":{"User":"app:app","Env":["PATH=/bin:/ko-app"],"WorkingDir":"/srv","ExposedPorts":{"80/tcp":{}}}}"#;
+        let mut facts = ImageFacts::of(&ImageConfig::parse(config).unwrap());
+        assert_eq!((facts.uid(), facts.has("/bin/sh")), (None, None));
+        assert!(facts.exposed_ports.contains("80/tcp"));
+        let files =
+            tree(&[("bin", link("usr/bin")), ("usr/bin/sh", Node::File), ("srv/run", Node::File)]);
+        let users = vec![User { name: "app".to_owned(), uid: 1000, gid: 1000 }];
+        facts.inside = Some(Inside { files, users });
+        assert_eq!(facts.uid(), Some(1000));
+        for command in ["/bin/sh", "sh", "./run"] {
+            assert_eq!(facts.has_command(command), Some(true), "{command}");
+        }
+        for command in ["/bin", "bash", "./sh"] {
+            assert_eq!(facts.has_command(command), Some(false), "{command}");
+        }
+        facts.user = String::new();
+        assert_eq!(facts.uid(), Some(0));
+    }
+}
