@@ -111,7 +111,7 @@ impl Client {
             settings;
         let clients = Clients::new(user_agent, insecure, certificates, proxies);
         Self(Arc::new(Inner {
-            sender: Sender { clients, silence },
+            sender: Sender { clients, silence, answered: Mutex::default() },
             authority: Authority::new(credentials, report.clone()),
             insecure,
             schemes: Mutex::default(),
@@ -193,7 +193,10 @@ impl Client {
                 return Err(Error { step, repository: repository.clone(), failure });
             };
             self.0.report.send(Event::Retrying {
-                what: format!("{step} `{repository}`"),
+                what: match step {
+                    Step::LogIn => format!("{step} `{}`", repository.registry()),
+                    _ => format!("{step} `{repository}`"),
+                },
                 why: why(&failure),
                 after,
             });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::answer::Answer;
+use super::distrust::Distrust;
 use super::{credentials, hint};
 use crate::cache;
 use crate::oci::{Digest, Repository};
@@ -128,7 +129,7 @@ pub enum Failure {
         /// The host and port.
         host: String,
         /// What is wrong with the certificate or the handshake.
-        source: rustls::Error,
+        source: Distrust,
     },
     /// A connection broke in the middle.
     #[error("the connection to `{host}` broke")]

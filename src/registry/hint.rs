@@ -1,10 +1,7 @@
 //! The way out of a failure, as far as the registry's name and its answer tell.
 
-use std::net::IpAddr;
-
-use rustls::{CertificateError as Bad, Error as Tls};
-
 use super::answer::Answer;
+use super::distrust::identity;
 use super::error::{Error, Failure, Step};
 use super::service::{self, Service};
 use crate::oci::Repository;
@@ -50,7 +47,7 @@ pub(super) fn of(error: &Error) -> Option<String> {
         } else {
             format!("check the name `{host}`, the network, and HTTPS_PROXY if there is a proxy")
         }),
-        Failure::Untrusted { host, source } => Some(trust(host, source)),
+        Failure::Untrusted { host, source } => Some(source.hint(host)),
         // HTTP/2 keeps of a TLS error only its words.
         Failure::Interrupted { host, source } if source.0.contains("received fatal alert") => {
             Some(identity(host))
@@ -60,40 +57,6 @@ pub(super) fn of(error: &Error) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// What to do about a certificate. Docker takes some that are refused here: self-signed ones that
-/// are marked as a CA, and X.509 version 1.
-fn trust(host: &str, error: &rustls::Error) -> String {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-    let kind = if name.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
-    let make = format!(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -keyout registry.key -out registry.crt -subj /CN={name} -addext subjectAltName={kind}:{name} -addext basicConstraints=critical,CA:FALSE"
-    );
-    match error {
-        Tls::InvalidCertificate(Bad::UnknownIssuer) => format!(
-            "if its CA is your own, put that into a PEM file that SSL_CERT_FILE names, or into /etc/docker/certs.d/{host}/ca.crt; --insecure-registry takes any certificate"
-        ),
-        Tls::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            "the certificate has to be renewed, or this machine's clock is wrong".to_owned()
-        }
-        Tls::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "this machine's clock may be wrong".to_owned()
-        }
-        Tls::InvalidCertificate(Bad::Revoked) => "the certificate has to be replaced".to_owned(),
-        Tls::InvalidCertificate(_) => format!("a certificate that is taken is made by: {make}"),
-        Tls::InvalidMessage(_) => {
-            format!("if `{host}` speaks http only, --insecure-registry allows that")
-        }
-        Tls::AlertReceived(_) => identity(host),
-        _ => "--insecure-registry takes any certificate".to_owned(),
-    }
-}
-
-fn identity(host: &str) -> String {
-    format!(
-        "if `{host}` wants to see a client certificate, put it into /etc/docker/certs.d/{host}/client.cert, its key into client.key beside it"
-    )
 }
 
 fn log_in(repository: &Repository, anonymous: bool) -> String {
@@ -182,19 +145,5 @@ mod tests {
             let hint = error.hint().unwrap();
             assert!(hint.contains("`p` has to exist at `r.example`"), "{hint}");
         }
-    }
-
-    #[test]
-    fn a_certificate_that_is_refused_comes_with_the_way_to_a_good_one() {
-        let hint = |error| trust("10.0.0.1:5000", &error);
-        let own = hint(Tls::InvalidCertificate(Bad::UnknownIssuer));
-        assert!(own.contains("/etc/docker/certs.d/10.0.0.1:5000/ca.crt"), "{own}");
-        let odd = hint(Tls::InvalidCertificate(Bad::BadEncoding));
-        assert!(odd.contains("subjectAltName=IP:10.0.0.1 -addext"), "{odd}");
-        assert!(trust("r.io", &Tls::InvalidCertificate(Bad::BadEncoding)).contains("DNS:r.io"));
-        let alert = hint(Tls::AlertReceived(rustls::AlertDescription::CertificateRequired));
-        assert!(alert.contains("10.0.0.1:5000/client.cert"), "{alert}");
-        let http = hint(Tls::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
-        assert!(http.contains("http only"), "{http}");
     }
 }

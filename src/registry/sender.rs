@@ -1,9 +1,10 @@
 //! Sends one request and waits for its answer; knows how errors of the HTTP layer are told apart,
 //! and that a silent host is not waited for for ever.
 
+use std::collections::HashSet;
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use http::StatusCode;
 
 use super::answer::{self, Answer};
 use super::credentials::Secret;
+use super::distrust::Distrust;
 use super::error::{Failure, Transport};
 use super::retry;
 use super::transport::Clients;
@@ -84,9 +86,28 @@ pub(super) struct Refusal {
 pub(super) struct Sender {
     pub(super) clients: Clients,
     pub(super) silence: Silence,
+    /// Hosts that have ever answered by https.
+    pub(super) answered: Mutex<HashSet<String>>,
 }
 
 impl Sender {
+    /// What an error means; a host that breaks off before it ever answers may do so for want of a
+    /// client certificate.
+    fn failure(&self, host: &str, error: &reqwest::Error) -> Failure {
+        let answered =
+            || self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(host);
+        match failure(host, error) {
+            Failure::Interrupted { host, .. }
+            | Failure::Unreachable { host, .. }
+            | Failure::Untrusted { host, source: Distrust::Tls(rustls::Error::AlertReceived(_)) }
+                if self.clients.lacked_identity() && !answered() =>
+            {
+                Failure::Untrusted { host, source: Distrust::NoIdentity }
+            }
+            other => other,
+        }
+    }
+
     /// Sends a request; `moved` counts its body, if it has a large one.
     pub(super) async fn exchange(
         &self,
@@ -110,7 +131,14 @@ impl Sender {
                 return Err(Failure::Silent { host: host.to_owned(), after: limit });
             }
             match tokio::time::timeout(left, &mut sending).await {
-                Ok(answer) => return answer.map_err(|error| failure(host, &error)),
+                Ok(Ok(answer)) => {
+                    let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+                    if answer.url().scheme() == "https" && !answered.contains(host) {
+                        answered.insert(host.to_owned());
+                    }
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => return Err(self.failure(host, &error)),
                 Err(_) => {
                     let now = moved.map_or(0, Moved::get);
                     if now != seen {
@@ -183,7 +211,7 @@ fn failure(host: &str, error: &reqwest::Error) -> Failure {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(tls) = tls_error(inner) {
-            return Failure::Untrusted { host, source: tls.clone() };
+            return Failure::Untrusted { host, source: distrust(tls) };
         }
         cause = inner.source();
     }
@@ -192,6 +220,18 @@ fn failure(host: &str, error: &reqwest::Error) -> Failure {
         Failure::Unreachable { host, source }
     } else {
         Failure::Interrupted { host, source }
+    }
+}
+
+/// What our own verifier said of a certificate comes back inside of rustls's error.
+fn distrust(error: &rustls::Error) -> Distrust {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => other
+            .0
+            .downcast_ref::<Distrust>()
+            .cloned()
+            .unwrap_or_else(|| Distrust::Tls(error.clone())),
+        _ => Distrust::Tls(error.clone()),
     }
 }
 

@@ -4,12 +4,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 
 use super::verify;
 
@@ -22,8 +26,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Which certificates are trusted and shown.
 #[derive(Clone, Debug, Default)]
 pub struct Certificates {
-    /// A PEM file of roots in place of the system's, as `SSL_CERT_FILE` names one.
-    pub store: Option<PathBuf>,
+    /// PEM files of roots, and folders of such, in place of the system's, as `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name them.
+    pub stores: Vec<PathBuf>,
     /// PEM files of roots beside the system's.
     pub extra: Vec<PathBuf>,
     /// Folders as `/etc/docker/certs.d`: in `HOST[:PORT]/`, `*.crt` are roots for that registry
@@ -107,6 +112,23 @@ pub(super) struct Clients {
     certificates: Certificates,
     proxies: Proxies,
     made: Mutex<HashMap<Key, reqwest::Client>>,
+    asked: Arc<Asked>,
+}
+
+/// Whether some host asked for a client certificate where there is none. It closes the connection
+/// then, and not always in a way that says why.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -122,7 +144,8 @@ impl Clients {
         certificates: Certificates,
         proxies: Proxies,
     ) -> Self {
-        Self { user_agent, insecure, certificates, proxies, made: Mutex::default() }
+        let (made, asked) = (Mutex::default(), Arc::default());
+        Self { user_agent, insecure, certificates, proxies, made, asked }
     }
 
     /// The client for a URL.
@@ -135,6 +158,11 @@ impl Clients {
         let client = self.build(&key)?;
         made.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// Whether a host asked for a client certificate and got none.
+    pub(super) fn lacked_identity(&self) -> bool {
+        self.asked.0.load(Ordering::Relaxed)
     }
 
     /// The folders of certificates for a host.
@@ -191,19 +219,20 @@ impl Clients {
             extra.extend(own.roots);
             identity = identity.or(own.identity);
         }
-        let builder = if self.insecure {
-            builder.dangerous().with_custom_certificate_verifier(verify::anything(provider))
-        } else if let Some(store) = &self.certificates.store {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(read(store)?);
-            roots.add_parsable_certificates(extra);
-            builder.with_root_certificates(roots)
+        let stores = &self.certificates.stores;
+        let verifier = if self.insecure {
+            verify::anything(provider)
+        } else if stores.is_empty() {
+            verify::with_system_roots(provider, extra).map_err(|source| Error::Tls { source })?
         } else {
-            verify::with_system_roots(builder, provider, extra)
-                .map_err(|source| Error::Tls { source })?
+            for store in stores {
+                extra.extend(read_store(store)?);
+            }
+            verify::with_roots(provider, extra).map_err(|source| Error::Tls { source })?
         };
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let mut config = match identity {
-            None => builder.with_no_client_auth(),
+            None => builder.with_client_cert_resolver(self.asked.clone()),
             Some((path, chain, key)) => builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|source| Error::Certificate { path, source })?,
@@ -217,6 +246,22 @@ impl Clients {
 pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+}
+
+/// The certificates of a store: a file, or the files of a folder, of which some may be none.
+fn read_store(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    if !path.is_dir() {
+        return read(path);
+    }
+    let failed = |source| Error::List { path: path.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if file.is_file() {
+            found.extend(read(&file).unwrap_or_default());
+        }
+    }
+    Ok(found)
 }
 
 /// What `certs.d/HOST` holds.

@@ -39,7 +39,16 @@ impl Sources {
                 github,
             },
             certificates: registry::Certificates {
-                store: environment.path("SSL_CERT_FILE"),
+                stores: environment
+                    .path("SSL_CERT_FILE")
+                    .into_iter()
+                    .chain(
+                        environment
+                            .get_os("SSL_CERT_DIR")
+                            .into_iter()
+                            .flat_map(std::env::split_paths),
+                    )
+                    .collect(),
                 extra: Vec::new(),
                 folders: [
                     Some(PathBuf::from("/etc/docker/certs.d")),

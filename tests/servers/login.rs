@@ -20,7 +20,7 @@ const PASSWORD: &str = "p%41s: \"wörd\"$&+/='\\#";
 /// A registry that wants a password over TLS.
 fn guarded() -> Registry {
     let user = Some((USER.to_owned(), PASSWORD.to_owned()));
-    Registry::start_private(&RegistryOptions { user, tls: true })
+    Registry::start_private(&RegistryOptions { user, tls: true, ..RegistryOptions::default() })
 }
 
 /// A sandbox that trusts the registry and keeps what Docker keeps in a folder of its own.

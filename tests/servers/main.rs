@@ -2,9 +2,11 @@
 //! `make servers` installs them; one that is missing fails the test that needs it.
 //!
 //! * `apply`: `apply`, `create` and `delete` of a whole system, judged by kubectl and by its pods.
+//! * `certificates`: those of registries, good and odd.
 //! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
 //! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
 //! * `login`: passwords that are kept, and found again by others.
+//! * `proxies`: registries behind `HTTPS_PROXY`.
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
 //! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
@@ -20,9 +22,11 @@ mod servers;
 mod support;
 
 mod apply;
+mod certificates;
 mod cluster_api;
 mod cluster_refusals;
 mod login;
+mod proxies;
 mod publish;
 mod refusals;
 mod scene;

@@ -28,7 +28,11 @@ fn the_registry_answers() {
 
 #[test]
 fn a_private_registry_asks_for_password_and_certificate() {
-    let options = RegistryOptions { user: Some(("ann".into(), "secret".into())), tls: true };
+    let options = RegistryOptions {
+        user: Some(("ann".into(), "secret".into())),
+        tls: true,
+        ..RegistryOptions::default()
+    };
     let registry = Registry::start_private(&options);
     let ca = registry.ca.as_ref().expect("it has TLS").to_str().expect("the path is text");
     assert_eq!(ping(&registry, &[]), "000", "its authority is unknown");

@@ -16,7 +16,7 @@ const PASSWORD: &str = "p%41s: \"wörd\"$&+/='\\#";
 
 fn guarded() -> Registry {
     let user = Some((USER.to_owned(), PASSWORD.to_owned()));
-    Registry::start_private(&RegistryOptions { user, tls: false })
+    Registry::start_private(&RegistryOptions { user, tls: false, ..RegistryOptions::default() })
 }
 
 /// A folder as `docker login` leaves it.
@@ -87,7 +87,8 @@ hint: the credentials were refused; log in with: ko-rs login {host}
 #[test]
 fn a_registry_of_a_private_authority_is_trusted_by_ssl_cert_file_only() {
     let user = Some((USER.to_owned(), PASSWORD.to_owned()));
-    let registry = Registry::start_private(&RegistryOptions { user, tls: true });
+    let registry =
+        Registry::start_private(&RegistryOptions { user, tls: true, ..RegistryOptions::default() });
     let repo = format!("{}/access/tls", registry.host);
     let host = &registry.host;
     let sandbox = hello().env("KO_DOCKER_REPO", &repo);
@@ -101,8 +102,8 @@ fn a_registry_of_a_private_authority_is_trusted_by_ssl_cert_file_only() {
 caused by: could not push the image
 caused by: could not get push access to `{repo}/{NAME}`
 caused by: no trusted connection to `{host}` could be made
-caused by: invalid peer certificate: UnknownIssuer
-hint: if its CA is your own, put that into a PEM file that SSL_CERT_FILE names, or into /etc/docker/certs.d/{host}/ca.crt; --insecure-registry takes any certificate
+caused by: the certificate `CN=localhost` is signed by `CN=ko-rs test authority ca`, which is not trusted here
+hint: if `CN=ko-rs test authority ca` is your own, put its certificate into a PEM file that SSL_CERT_FILE names, or into /etc/docker/certs.d/{host}/ca.crt; --insecure-registry takes any certificate
 "
         )
     );

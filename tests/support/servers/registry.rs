@@ -28,6 +28,10 @@ pub(crate) struct RegistryOptions {
     pub(crate) user: Option<(String, String)>,
     /// Whether it speaks TLS, with a certificate of an authority of its own.
     pub(crate) tls: bool,
+    /// The certificate and key that it shows, in place of its own.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
+    /// The authority of the certificates that it wants to see of clients.
+    pub(crate) clients: Option<PathBuf>,
 }
 
 impl Registry {
@@ -39,6 +43,15 @@ impl Registry {
         }
         if options.tls {
             arguments.push("--tls");
+        }
+        let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+        let own = options.certificate.as_ref().map(|(own, key)| (path(own), path(key)));
+        if let Some((own, key)) = &own {
+            arguments.extend(["--certificate", own, "--key", key]);
+        }
+        let clients = options.clients.as_ref().map(path);
+        if let Some(clients) = &clients {
+            arguments.extend(["--clients", clients]);
         }
         let (instance, facts) = Instance::start("registry", &arguments);
         Self {
