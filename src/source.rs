@@ -84,18 +84,24 @@ impl Source {
         let line_end = line_end - usize::from(self.text[start..line_end].ends_with('\r'));
         let end = self.floor(span.end).clamp(start, line_end);
         let shown_start = self.floor(line_start.max(start.saturating_sub(EXCERPT_BYTES / 2)));
-        let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES)));
-        let shown = &self.text[shown_start..shown_end.max(end)];
+        let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES))).max(end);
+        let cropped = |is_cropped: bool| if is_cropped { "…" } else { "" };
+        let before = cropped(shown_start > line_start);
+        let behind = cropped(shown_end < line_end);
+        let shown = format!("{before}{}{behind}", &self.text[shown_start..shown_end]);
+        let [start_shown, end_shown] = [start, end].map(|at| before.len() + at - shown_start);
+        let annotation = AnnotationKind::Primary.span(start_shown..end_shown).label(label);
         let snippet = Snippet::source(shown)
             .line_start(self.position(start).line)
             .path(&self.name)
-            .annotation(
-                AnnotationKind::Primary.span(start - shown_start..end - shown_start).label(label),
-            );
+            .annotation(annotation);
         let group = Level::ERROR.no_name().primary_title("").element(snippet);
         let rendered = Renderer::plain().render(&[group]);
-        let lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
-        lines.collect::<Vec<_>>().join("\n")
+        let mut lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        // The column that is drawn is one of the cropped line.
+        let header = lines.next().and_then(|line| line.split_once("--> ")).unwrap_or_default();
+        let header = format!("{}--> {}", header.0, self.place(start));
+        std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n")
     }
 
     /// The nearest character boundary at or before an offset.
@@ -134,5 +140,18 @@ mod tests {
         let source =
             Source::new("a.json", format!("{}ko://a{}", "x".repeat(1 << 20), "é".repeat(1 << 20)));
         assert!(source.excerpt(1 << 20..(1 << 20) + 6, "here").len() < 2000);
+    }
+
+    #[test]
+    fn a_cropped_line_is_marked_and_keeps_its_columns() {
+        let source =
+            Source::new("a.json", format!("1\n{}ko://a{}", "é".repeat(500), "x".repeat(300)));
+        let start = source.text().find("ko").unwrap();
+        let excerpt = source.excerpt(start..start + 6, "here");
+        assert!(excerpt.starts_with(" --> a.json:2:501\n"), "{excerpt}");
+        let lines: Vec<&str> = excerpt.lines().collect();
+        assert!(lines[2].starts_with("2 | …ééé") && lines[2].ends_with("xxx..."), "{excerpt}");
+        let column = |line: &str, text: &str| line[..line.find(text).unwrap()].chars().count();
+        assert_eq!(column(lines[3], "^^^^^^ here"), column(lines[2], "ko://a"), "{excerpt}");
     }
 }
