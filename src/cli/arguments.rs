@@ -15,6 +15,7 @@ use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
 pub(super) enum Subcommand {
     Build { crates: Vec<String>, workspace: bool },
     Resolve,
+    Check,
     Apply,
     Create,
     Delete,
@@ -51,6 +52,11 @@ const COMMANDS: &[Described] = &[
     Described {
         name: "resolve",
         about: "Print manifests with the images of their references built, published and put in",
+        scopes: &[Scope::Manifests, Scope::Images, Scope::Registries],
+    },
+    Described {
+        name: "check",
+        about: "Check manifests and their references with every lint; builds nothing",
         scopes: &[Scope::Manifests, Scope::Images, Scope::Registries],
     },
     Described {
@@ -256,6 +262,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
             workspace: matches.get_flag("workspace"),
         },
         "resolve" => Subcommand::Resolve,
+        "check" => Subcommand::Check,
         "apply" => Subcommand::Apply,
         "create" => Subcommand::Create,
         "delete" => Subcommand::Delete,

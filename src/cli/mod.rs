@@ -18,7 +18,7 @@ use print::Loudness;
 use crate::cluster::{self, Outcome};
 use crate::image;
 use crate::manifests::{self, Input, Manifests, Parse};
-use crate::pipeline::{self, Changed, Wanted};
+use crate::pipeline::{self, Changed, Checked, Wanted};
 use crate::publish::Published;
 use crate::report::Reporter;
 use crate::settings::{self, Complete, Environment, Flags};
@@ -140,6 +140,12 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             let (rendered, published) = pipeline.resolve(&manifests).await?;
             write_image_refs(complete, &published)?;
             print(&manifests::join(&rendered))
+        }
+        Subcommand::Check => {
+            let manifests = read(complete, Parse::Everything).await?;
+            let Checked { references, binaries } = pipeline.check(&manifests)?;
+            pipeline.report.note(format!("references: {references}, binaries: {binaries}"));
+            Ok(())
         }
         Subcommand::Apply => {
             let manifests = read(complete, Parse::Everything).await?;

@@ -9,6 +9,8 @@ use granit_parser::{
 };
 
 use super::image_map::Mapped;
+use super::lint::Notes;
+use super::outline::Outline;
 use super::quote::Style;
 use super::rules::Meaning;
 use super::value::{Builder, Items, Mark, Root, Scalar};
@@ -23,13 +25,13 @@ const REFERENCES_LIMIT: usize = 1_000_000;
 /// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
 const KEY_LIMIT: usize = 64 << 10;
 
-/// One document of a source.
+/// One document of a source. Its values are not kept: a tree of them takes many times the text.
 #[derive(Debug)]
 pub(super) struct Document {
     /// All of it, its markers and the comments before it included.
     pub(super) range: Range<usize>,
-    /// What it holds, if it was parsed for that.
-    pub(super) content: Option<Box<Content>>,
+    /// Which of its objects a selector chose, where it did not choose them all.
+    pub(super) chosen: Option<Vec<bool>>,
 }
 
 /// The objects of a document.
@@ -41,19 +43,12 @@ pub(super) struct Content {
 }
 
 impl File {
-    /// Whether every document was parsed for its objects.
-    pub(super) fn is_parsed(&self) -> bool {
-        self.documents.iter().all(|document| document.content.is_some())
-    }
-
-    /// The same source, parsed for its objects.
-    pub(super) fn parse_whole(
-        &self,
-        rules: &Rules,
-        builder: &mut Builder,
-        errors: &mut Errors,
-    ) -> Self {
-        parse_file(Arc::clone(&self.source), rules, Parse::Everything, builder, errors)
+    /// A source whose documents were not looked at.
+    pub(super) fn unread(source: Arc<Source>) -> Self {
+        let unread = |range| Document { range, chosen: None };
+        let documents = split::documents(source.text()).map(unread).collect();
+        let notes = Notes::default();
+        Self { source, documents, occurrences: Vec::new(), notes, cuts: Vec::new() }
     }
 
     /// The objects as they are written.
@@ -63,16 +58,34 @@ impl File {
         builder: &mut Builder,
         errors: &mut Errors,
     ) -> Vec<Object> {
-        if self.is_parsed() {
-            self.objects().cloned().collect()
-        } else {
-            self.parse_whole(rules, builder, errors).objects().cloned().collect()
-        }
+        self.contents(rules, builder, errors).flat_map(|(_, content)| content.objects).collect()
     }
 
-    pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.documents.iter().flat_map(|document| {
-            document.content.as_ref().map_or(&[][..], |content| &content.objects)
+    /// Parses the documents for their objects, one after the other.
+    pub(super) fn contents<'a>(
+        &'a self,
+        rules: &'a Rules,
+        builder: &'a mut Builder,
+        errors: &'a mut Errors,
+    ) -> impl Iterator<Item = (&'a Document, Content)> {
+        let mut lines = Lines::new(self.source.text());
+        self.documents.iter().map(move |document| {
+            let Document { range, chosen } = document;
+            let (_, roots) = parse(
+                &self.source,
+                range.clone(),
+                rules,
+                Some(&mut *builder),
+                &mut Outline::default(),
+                errors,
+            );
+            let first_line = lines.before(range.start);
+            let mut content = objects::read(&self.source, range.start, first_line, roots, errors);
+            if let Some(chosen) = chosen {
+                let mut chosen = chosen.iter();
+                content.objects.retain(|_| chosen.next().copied().unwrap_or(false));
+            }
+            (document, content)
         })
     }
 }
@@ -87,30 +100,35 @@ pub(super) fn parse_file(
 ) -> File {
     let mut documents = Vec::new();
     let mut occurrences = Vec::new();
+    let mut notes = Notes::default();
     let mut lines = Lines::new(source.text());
+    let mut outline = Outline::default();
     for range in split::documents(source.text()) {
-        let content = match depth {
-            Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => None,
+        let found = match depth {
+            Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => Vec::new(),
             Parse::OnlyReferences => {
-                let (found, _) = parse(&source, range.clone(), rules, None, errors);
-                occurrences.extend(found);
-                None
+                parse(&source, range.clone(), rules, None, &mut outline, errors).0
             }
             Parse::Everything => {
+                let builder = Some(&mut *builder);
                 let (found, roots) =
-                    parse(&source, range.clone(), rules, Some(&mut *builder), errors);
-                occurrences.extend(found);
+                    parse(&source, range.clone(), rules, builder, &mut outline, errors);
                 let first_line = lines.before(range.start);
-                objects::read(&source, range.start, first_line, roots, errors)
+                objects::read(&source, range.start, first_line, roots, errors);
+                found
             }
         };
-        documents.push(Document { range, content: content.map(Box::new) });
+        notes.take(&source, range.clone(), &outline, &found, rules);
+        outline.clear();
+        occurrences.extend(found);
+        documents.push(Document { range, chosen: None });
         if occurrences.len() > REFERENCES_LIMIT {
             errors.push(Error::TooManyReferences(source.name().to_owned()));
             break;
         }
     }
-    File { source, documents, occurrences, cuts: Vec::new() }
+    drop(outline);
+    File { source, documents, occurrences, notes, cuts: Vec::new() }
 }
 
 /// Counts the lines of a text from its start on, each once.
@@ -135,12 +153,13 @@ impl<'a> Lines<'a> {
 }
 
 /// Parses the part of a source that holds one document. Finds its references; hands its scalars and
-/// collections to `builder`, where there is one, and returns what became of them.
-pub(super) fn parse(
-    source: &Arc<Source>,
+/// collections to `outline` and to `builder`, where there is one, and returns what became of them.
+pub(super) fn parse<'a>(
+    source: &'a Arc<Source>,
     range: Range<usize>,
     rules: &Rules,
     mut builder: Option<&mut Builder>,
+    outline: &mut Outline<'a>,
     errors: &mut Errors,
 ) -> (Vec<Occurrence>, Vec<Root>) {
     let text = &source.text()[range.clone()];
@@ -156,6 +175,7 @@ pub(super) fn parse(
             Ok(parsed) => parsed,
             Err(error) => {
                 errors.push(syntax(source, offset, &error));
+                outline.clear();
                 return (occurrences, Vec::new());
             }
         };
@@ -178,6 +198,7 @@ pub(super) fn parse(
                 }
             }
         }
+        outline.add(&event, bytes(&span));
         if let Some(builder) = &mut builder
             && let Err((at, reason)) = feed(builder, event, &span)
         {

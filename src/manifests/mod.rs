@@ -12,6 +12,7 @@ mod join;
 mod lint;
 mod object;
 mod objects;
+mod outline;
 mod quote;
 mod read;
 mod render;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 pub use error::{Error, Errors};
 pub use image_map::{FieldPath, ImageMap, InvalidField};
 pub use join::join;
-pub use lint::always_pulled;
+pub use lint::{Finding, Level, Levels, Lint};
 pub use object::Object;
 pub use read::{Input, read, read_from};
 pub use rules::Rules;
@@ -63,6 +64,8 @@ struct File {
     source: Arc<Source>,
     documents: Vec<document::Document>,
     occurrences: Vec<Occurrence>,
+    /// What lints look at.
+    notes: lint::Notes,
     /// What a selector left out of the documents that it kept, in order.
     cuts: Vec<Range<usize>>,
 }

@@ -17,7 +17,7 @@ pub(super) fn read(
     lines: usize,
     roots: Vec<Root>,
     errors: &mut Errors,
-) -> Option<Content> {
+) -> Content {
     let mut content = Content { objects: Vec::new(), items: None };
     for root in roots {
         let place = |line: usize, column| format!("{}:{}:{column}", source.name(), lines + line);
@@ -54,7 +54,7 @@ pub(super) fn read(
             }
         }
     }
-    Some(content)
+    content
 }
 
 /// What keeps a value from being an object.

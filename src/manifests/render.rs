@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::document::{self, Document};
+use super::document::Document;
 use super::value::Builder;
-use super::{Error, Errors, File, ImageMap, Manifests, Object, Parse, Rendered, Rules};
+use super::{Error, Errors, File, ImageMap, Manifests, Object, Rendered, Rules};
 use super::{join, quote};
 use crate::reference::CrateReference;
 use crate::source::Source;
@@ -40,11 +40,11 @@ impl Rendered {
         errors: &mut Errors,
     ) -> Vec<Object> {
         let source = Arc::new(Source::new(self.name, self.text));
+        let file = File::unread(source);
         // What is an image now is looked for no more.
         let nothing =
             Rules { prefixes: Vec::new(), images: ImageMap::default(), ignore_tags: false };
-        let file = document::parse_file(source, &nothing, Parse::Everything, builder, errors);
-        let mut objects: Vec<Object> = file.objects().cloned().collect();
+        let mut objects = file.objects_as_written(&nothing, builder, errors);
         for (object, written) in objects.iter_mut().zip(written) {
             object.place = written.place;
         }

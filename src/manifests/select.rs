@@ -1,10 +1,12 @@
 //! Leaving out what a label selector does not choose: documents, and items of a List.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::document::{self, Content, Document};
 use super::value::{Builder, Items};
-use super::{Error, Errors, File, Manifests, Object, Selector, Spot};
+use super::{Error, Errors, File, Manifests, Object, Rules, Selector, Spot};
+use crate::source::Source;
 
 impl Manifests {
     /// Leaves out every document and every item of a List that a selector does not choose, together
@@ -14,58 +16,64 @@ impl Manifests {
         let mut errors = Errors::none();
         let mut builder = Builder::new();
         let mut chosen = Vec::with_capacity(files.len());
-        for mut file in files {
-            if !file.is_parsed() {
-                file = file.parse_whole(&rules, &mut builder, &mut errors);
-            }
-            match file.select(selector) {
-                Ok(file) => chosen.push(file),
-                Err(error) => errors.push(error),
-            }
+        for file in files {
+            chosen.push(file.select(selector, &rules, &mut builder, &mut errors));
         }
         errors.check(Self { files: chosen, rules })
     }
 }
 
 impl File {
-    fn select(self, selector: &Selector) -> Result<Self, Error> {
-        let Self { source, documents, mut occurrences, mut cuts } = self;
+    fn select(
+        self,
+        selector: &Selector,
+        rules: &Rules,
+        builder: &mut Builder,
+        errors: &mut Errors,
+    ) -> Self {
         let mut kept = Vec::new();
-        for mut document in documents {
-            let content = document.content.take().unwrap_or_default();
-            let Content { objects, items } = *content;
+        let mut cuts = Vec::new();
+        let mut wrong = Vec::new();
+        for (Document { range, .. }, content) in self.contents(rules, builder, errors) {
+            let Content { objects, items } = content;
             let flags: Vec<bool> =
                 objects.iter().map(|object| is_chosen(object, selector)).collect();
             if !flags.contains(&true) {
                 continue;
             }
             if flags.contains(&false) {
-                let text = source.text();
-                let spot = || Spot::new(&source, document.range.clone());
-                let new = items
-                    .as_ref()
-                    .filter(|items| items.each.len() == flags.len())
-                    .map(|items| cut(text, document.range.start, items, &flags))
-                    .ok_or_else(|| Error::Select {
-                        spot: spot(),
-                        reason: BEHIND_ALIAS.to_owned(),
-                    })?;
-                if !is_whole(text, &document.range, &new) {
-                    return Err(Error::Select { spot: spot(), reason: LOST_ANCHOR.to_owned() });
+                match cuts_of(&self.source, range, items, &flags) {
+                    Ok(new) => cuts.extend(new),
+                    Err(error) => wrong.push(error),
                 }
-                cuts.extend(new);
             }
-            let mut flags = flags.into_iter();
-            let objects = objects.into_iter().filter(|_| flags.next().unwrap_or(false)).collect();
-            document.content = Some(Box::new(Content { objects, items: None }));
-            kept.push(document);
+            let chosen = flags.contains(&false).then_some(flags);
+            kept.push(Document { range: range.clone(), chosen });
         }
-        occurrences.retain(|occurrence| {
-            let at = occurrence.spot.span().start;
-            is_within(&kept, at) && !cuts.iter().any(|cut| cut.contains(&at))
-        });
-        Ok(Self { source, documents: kept, occurrences, cuts })
+        wrong.into_iter().for_each(|error| errors.push(error));
+        let Self { source, mut occurrences, mut notes, .. } = self;
+        let stays = |at: usize| is_within(&kept, at) && !cuts.iter().any(|cut| cut.contains(&at));
+        occurrences.retain(|occurrence| stays(occurrence.spot.span().start));
+        notes.retain(stays);
+        Self { source, documents: kept, occurrences, notes, cuts }
     }
+}
+
+/// What is cut from a document so that only the chosen items of its List stay.
+fn cuts_of(
+    source: &Arc<Source>,
+    range: &Range<usize>,
+    items: Option<Items>,
+    flags: &[bool],
+) -> Result<Vec<Range<usize>>, Error> {
+    let wrong = |reason: &str| Error::Select {
+        spot: Spot::new(source, range.clone()),
+        reason: reason.to_owned(),
+    };
+    let items = items.filter(|items| items.each.len() == flags.len());
+    let items = items.ok_or_else(|| wrong(BEHIND_ALIAS))?;
+    let cuts = cut(source.text(), range.start, &items, flags);
+    if is_whole(source.text(), range, &cuts) { Ok(cuts) } else { Err(wrong(LOST_ANCHOR)) }
 }
 
 const BEHIND_ALIAS: &str =

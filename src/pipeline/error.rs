@@ -4,7 +4,7 @@ use super::{NoDestination, base};
 use crate::cargo;
 use crate::cluster;
 use crate::image;
-use crate::manifests::{self, Manifests};
+use crate::manifests::{self, Finding, Manifests};
 use crate::publish;
 use crate::reference::CrateReference;
 
@@ -14,9 +14,9 @@ pub enum Error {
     /// Manifests cannot be read.
     #[error(transparent)]
     Manifests(manifests::Errors),
-    /// References point nowhere; all of them.
+    /// References point nowhere, or lints that are denied found something; all of it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
-    Unresolved(Vec<Unresolved>),
+    Faulty(Vec<Fault>),
     /// The workspace, or Cargo.
     #[error(transparent)]
     Workspace(cargo::Error),
@@ -54,6 +54,17 @@ pub enum Error {
     /// The cluster.
     #[error(transparent)]
     Cluster(cluster::Error),
+}
+
+/// One thing that is wrong with a set of manifests that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A reference points nowhere.
+    #[error(transparent)]
+    Unresolved(Unresolved),
+    /// A lint that is denied found something.
+    #[error("{}\nhint: {}", .0.text(), .0.hint())]
+    Denied(Finding),
 }
 
 /// A reference that points nowhere, where it stands first, and the way out: there may be several of
@@ -95,9 +106,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Manifests(_) | Self::NoDestination(_) | Self::NoObjects | Self::Unresolved(_) => {
-                None
-            }
+            Self::Manifests(_) | Self::NoDestination(_) | Self::NoObjects | Self::Faulty(_) => None,
             Self::Workspace(error) => error.hint(),
             Self::Base(error) => error.hint(),
             Self::Image { source, .. } => source.hint(),

@@ -7,9 +7,9 @@ mod base;
 mod error;
 mod go;
 mod images;
+mod references;
 mod rules;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cache::Cache;
@@ -23,7 +23,9 @@ use crate::registry;
 use crate::report::Reporter;
 
 pub use base::Error as BaseError;
-pub use error::{Error, Unresolved};
+pub use error::{Error, Fault, Unresolved};
+pub use references::Checked;
+use references::Referenced;
 pub use rules::{BuildRule, Partial, Rules};
 
 /// All that a run needs to know: complete.
@@ -41,6 +43,8 @@ pub struct Pipeline {
     pub cluster: cluster::Settings,
     /// What earlier runs left.
     pub cache: Cache,
+    /// What is done about what lints find in manifests.
+    pub lints: manifests::Levels,
     /// How many images are published at once.
     pub jobs: usize,
     /// Who is told what happens.
@@ -69,17 +73,6 @@ pub struct Built {
     /// What lints ask, for each platform in the order of the index. The files are known where
     /// [`Rules::look_inside`] asks for them.
     pub facts: Vec<ImageFacts>,
-}
-
-/// What became of a set's references.
-#[derive(Default)]
-struct Referenced {
-    /// What is put in the place of each.
-    images: BTreeMap<CrateReference, String>,
-    /// All images, in the order in which they first stand there.
-    published: Vec<Published>,
-    /// What is known of the image of each, on its first platform.
-    facts: BTreeMap<CrateReference, ImageFacts>,
 }
 
 /// A cluster after a change, and what became of each object.
@@ -194,27 +187,7 @@ impl Pipeline {
         if objects.is_empty() {
             return Err(Error::NoObjects);
         }
-        self.warn_of_pulls(&objects, &images);
         Ok((cluster, objects))
-    }
-
-    /// An image that was loaded into a daemon can be pulled from nowhere.
-    fn warn_of_pulls(
-        &self,
-        objects: &[manifests::Object],
-        images: &BTreeMap<CrateReference, String>,
-    ) {
-        let to = |to: &publish::Destination| matches!(to, publish::Destination::Daemon(_));
-        if !self.publish.as_ref().is_ok_and(|publish| publish.destinations.iter().any(to)) {
-            return;
-        }
-        let loaded = images.values().map(String::as_str).collect();
-        for object in manifests::always_pulled(objects, &loaded) {
-            self.report.warn(
-                format!("{}: a container pulls an image that was loaded, and cannot", object.place),
-                Some("leave out `imagePullPolicy: Always`".to_owned()),
-            );
-        }
     }
 
     async fn connect(&self) -> Result<Cluster, Error> {
@@ -242,73 +215,6 @@ impl Pipeline {
     fn workspace(&self, references: &[CrateReference]) -> Result<Workspace, Error> {
         Workspace::open(&self.cargo, &self.cache, &self.report, references)
             .map_err(Error::Workspace)
-    }
-
-    /// Builds and publishes what a set refers to.
-    async fn referenced(
-        &self,
-        manifests: &Manifests,
-        platforms: &[Platform],
-    ) -> Result<Referenced, Error> {
-        let mut references: Vec<CrateReference> = Vec::new();
-        for occurrence in manifests.references() {
-            if !references.contains(&occurrence.reference) {
-                references.push(occurrence.reference.clone());
-            }
-        }
-        if references.is_empty() {
-            return Ok(Referenced::default());
-        }
-        let workspace = self.workspace(&references)?;
-        let mut binaries = Vec::new();
-        let mut meant = BTreeMap::new();
-        let mut unresolved = Vec::new();
-        for reference in &references {
-            match workspace.find(reference) {
-                Ok(binary) => {
-                    meant.insert(reference.clone(), binary.import_path.clone());
-                    if !binaries.contains(&binary) {
-                        binaries.push(binary);
-                    }
-                }
-                Err(error) => {
-                    let hint = self.hint(reference, &error);
-                    unresolved.push(Unresolved::at(manifests, reference, error, hint));
-                }
-            }
-        }
-        if !unresolved.is_empty() {
-            return Err(Error::Unresolved(unresolved));
-        }
-        let built = self.images(&workspace, &binaries, platforms).await?;
-        let by_path: BTreeMap<_, _> =
-            binaries.iter().map(|binary| &binary.import_path).zip(&built).collect();
-        let mut found = Referenced::default();
-        for (reference, path) in meant {
-            let Some(built) = by_path.get(&path) else { continue };
-            found.images.insert(reference.clone(), built.published.reference.clone());
-            found.facts.extend(built.facts.first().map(|facts| (reference, facts.clone())));
-        }
-        found.published = built.into_iter().map(|built| built.published).collect();
-        Ok(found)
-    }
-
-    /// The way out of a reference that points nowhere: it may be meant for Go's ko.
-    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
-        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
-        let go = match error {
-            cargo::Error::NoSuchCrate { .. } => go::module_of(reference.place(), root),
-            _ => None,
-        };
-        go.map(|module| {
-            format!(
-                "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
-                 for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
-                 `ko resolve -f PATH | ko-rs apply -f -`",
-                module.display()
-            )
-        })
-        .or_else(|| error.hint())
     }
 
     fn publisher(&self, client: registry::Client) -> Result<Publisher, Error> {

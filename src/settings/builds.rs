@@ -9,10 +9,10 @@ use super::file::{self, Entry, File};
 use super::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind};
 use super::tree::{Node, Value};
 use crate::image::{BaseName, FileRule};
-use crate::manifests::ImageMap;
+use crate::manifests::{ImageMap, Level, Levels, Lint};
 use crate::oci::Repository;
 use crate::pipeline::{BuildRule, Partial};
-use crate::reference::CrateReference;
+use crate::reference::{CrateReference, did_you_mean};
 
 /// The keys of a table without their help.
 fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static str, Kind)> {
@@ -53,6 +53,7 @@ impl Reader<'_> {
             }
         }
         nested.images = self.images();
+        self.lints();
         nested
     }
 
@@ -87,6 +88,36 @@ impl Reader<'_> {
         }
         let fields = self.parse_all(&self.file.values, "imageFields").unwrap_or_default();
         ImageMap::new(crates, fields)
+    }
+
+    /// The levels of lints.
+    pub(super) fn lints(&mut self) -> Levels {
+        let mut levels = Levels::default();
+        let Some(Value::Map(pairs)) = self.file.values.get("lints").map(|node| &node.value) else {
+            return levels;
+        };
+        for (key, value) in pairs {
+            let (Some(name), Some(level)) = (file::text(key), file::text(value)) else { continue };
+            let Some(lint) = Lint::ALL.into_iter().find(|lint| lint.name() == name) else {
+                let message = format!("there is no lint `{name}`");
+                let names = Lint::ALL.map(Lint::name);
+                let hint = did_you_mean(&name, names)
+                    .unwrap_or_else(|| format!("the lints are: {}", names.join(", ")));
+                let error = self.file.error(key.span.clone(), &message, "no such lint", Some(hint));
+                self.errors.push(error);
+                continue;
+            };
+            match level.as_str() {
+                "off" => drop(levels.0.insert(lint, Level::Off)),
+                "warn" => drop(levels.0.insert(lint, Level::Warn)),
+                "deny" => drop(levels.0.insert(lint, Level::Deny)),
+                _ => {
+                    let message = format!("`{name}` is `off`, `warn` or `deny`");
+                    self.wrong(value, &message, format!("this is `{level}`"));
+                }
+            }
+        }
+        levels
     }
 
     fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {

@@ -13,7 +13,7 @@ use crate::cache::{ByteSize, Cache};
 use crate::cargo;
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
-use crate::manifests::{self, Selector};
+use crate::manifests::{self, Levels, Selector};
 use crate::pipeline::{Partial, Pipeline, Rules};
 use crate::registry;
 use crate::report::Reporter;
@@ -122,6 +122,7 @@ impl Sources {
             registry: self.registry()?,
             cluster: self.cluster()?,
             cache,
+            lints: self.lints()?,
             jobs,
             report: report.clone(),
         };
@@ -245,6 +246,13 @@ impl Sources {
             Error::all(reader.errors)?;
         }
         Ok(rules)
+    }
+
+    fn lints(&self) -> Result<Levels, Error> {
+        let Some(file) = &self.file else { return Ok(Levels::default()) };
+        let mut reader = Reader { file, errors: Vec::new() };
+        let levels = reader.lints();
+        Error::all(reader.errors).map(|()| levels)
     }
 
     /// A base; the folder of a layout is relative to where it was given.

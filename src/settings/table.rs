@@ -25,9 +25,9 @@ pub enum Kind {
 pub enum Scope {
     /// All of them.
     Everywhere,
-    /// Those that make images: `build`, `resolve`, `apply`, `create`.
+    /// Those that make images: `build`, `resolve`, `apply`, `create`; `check` takes them too.
     Images,
-    /// Those that read manifests: `resolve`, `apply`, `create`, `delete`.
+    /// Those that read manifests: `resolve`, `check`, `apply`, `create`, `delete`.
     Manifests,
     /// Those that speak to a registry: the same, and `login`.
     Registries,
@@ -417,6 +417,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::List,
         scope: Scope::Manifests,
         help: "Fields besides `image` that hold images: `runtimeImage`, `engine.image`",
+        ..BLANK
+    },
+    Setting {
+        key: "lints",
+        in_file: true,
+        kind: Kind::Map,
+        default: "all `warn`",
+        help: "What is done about each lint's findings: `off`, `warn` or `deny`; see lints.md",
         ..BLANK
     },
     Setting {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
+use ko_rs::manifests::Lint;
 use ko_rs::settings::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind, SETTINGS, Scope, Setting};
 
 use crate::support::{Sandbox, repository};
@@ -30,9 +31,9 @@ fn kind(kind: Kind) -> &'static str {
 fn commands(scope: Scope) -> &'static str {
     match scope {
         Scope::Everywhere => "every command",
-        Scope::Images => "`build`, `resolve`, `apply`, `create`",
-        Scope::Manifests => "`resolve`, `apply`, `create`, `delete`",
-        Scope::Registries => "`build`, `resolve`, `apply`, `create`, `login`",
+        Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`",
+        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `delete`",
+        Scope::Registries => "`build`, `resolve`, `check`, `apply`, `create`, `login`",
         Scope::Cluster => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`",
         Scope::Delete => "`delete`",
@@ -218,6 +219,14 @@ fn commands_and_flags_that_documents_name_exist() {
 }
 
 #[test]
+fn every_lint_is_documented() {
+    let text = document("docs/lints.md");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected = Lint::ALL.map(|lint| format!("| `{}` | {} |", lint.name(), lint.about()));
+    assert_eq!(rows, expected);
+}
+
+#[test]
 fn what_the_readme_calls_a_target_of_make_is_one() {
     let makefile = document("Makefile");
     for document in [document("README.md"), document("CONTRIBUTING.md")] {
@@ -236,6 +245,7 @@ fn links_of_documents_lead_to_files() {
         "docs/settings.md",
         "docs/images.md",
         "docs/kubernetes.md",
+        "docs/lints.md",
         "docs/registries.md",
     ]);
     for name in names {

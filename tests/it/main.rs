@@ -3,6 +3,7 @@
 //! * `architecture`: who may use whom.
 //! * `build`: which binary an argument means, what is printed for it, and what it is called.
 //! * `cache`: whatever befalls the cache, a result is right or there is none.
+//! * `check`: lints and references, with nothing built.
 //! * `docs`: what the documentation names exists, and what exists is documented.
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
@@ -21,6 +22,7 @@ mod support;
 mod architecture;
 mod build;
 mod cache;
+mod check;
 mod docs;
 mod errors;
 mod interrupt;

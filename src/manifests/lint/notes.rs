@@ -1,0 +1,92 @@
+//! What lints keep of a source while it is parsed: places, no trees.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Finding;
+use super::containers::{self, Container};
+use super::embedded::{self, Embedded};
+use super::entries::{self, Clash};
+use crate::manifests::outline::{Node, Outline};
+use crate::manifests::{Occurrence, Rules};
+use crate::source::Source;
+
+/// The most findings of a kind that are kept of a source: hostile input has one in every line.
+const KEPT: usize = 1000;
+
+/// What lints keep of a source.
+#[derive(Debug, Default)]
+pub(in crate::manifests) struct Notes {
+    containers: Vec<Container>,
+    clashes: Vec<Clash>,
+    embedded: Vec<Embedded>,
+    has_references: bool,
+}
+
+impl Notes {
+    /// Takes note of a document.
+    pub(in crate::manifests) fn take(
+        &mut self,
+        source: &Arc<Source>,
+        range: Range<usize>,
+        outline: &Outline<'_>,
+        references: &[Occurrence],
+        rules: &Rules,
+    ) {
+        self.has_references |= !references.is_empty();
+        let offset = range.start;
+        let is_reference = |value: Node<'_, '_>| {
+            let start = offset + value.span().start;
+            references.binary_search_by_key(&start, |found| found.spot.span().start).is_ok()
+        };
+        let mut listed = BTreeSet::new();
+        for node in outline.nodes().filter(|node| node.is_mapping()) {
+            let mut is_container = false;
+            for (key, value) in node.pairs() {
+                match key.text() {
+                    Some("image") => {
+                        is_container = listed.contains(&node.number()) || is_reference(value);
+                    }
+                    Some(key) if containers::is_list(key) => {
+                        listed.extend(value.items().map(|item| item.number()));
+                    }
+                    _ => {}
+                }
+            }
+            if is_container {
+                self.containers.extend(containers::read(node, offset));
+            }
+            if self.clashes.len() < KEPT {
+                entries::read(node, offset, &mut self.clashes);
+            }
+        }
+        if self.embedded.len() < KEPT {
+            let text = &source.text()[range];
+            embedded::read(text, offset, outline, references.len(), rules, &mut self.embedded);
+        }
+    }
+
+    /// Keeps what starts where something stays.
+    pub(in crate::manifests) fn retain(&mut self, stays: impl Fn(usize) -> bool) {
+        self.containers.retain(|container| stays(container.image.start));
+        self.clashes.retain(|clash| stays(clash.start()));
+        self.embedded.retain(|embedded| stays(embedded.start()));
+    }
+
+    /// Whether an image is pinned by digest, or will be.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.has_references || self.containers.iter().any(Container::is_pinned)
+    }
+
+    pub(super) fn containers(&self) -> &[Container] {
+        &self.containers
+    }
+
+    /// What was found without a look at anything else.
+    pub(super) fn findings(&self, source: &Arc<Source>) -> Vec<Finding> {
+        let clashes = self.clashes.iter().map(|clash| clash.finding(source));
+        let embedded = self.embedded.iter().map(|embedded| embedded.finding(source));
+        clashes.chain(embedded).collect()
+    }
+}

@@ -1,0 +1,179 @@
+use crate::manifests::{Parse, Rules, parse};
+use crate::source::Source;
+
+/// What is found in a text, without hints.
+fn found(text: &str, loaded: bool) -> String {
+    let source = vec![Source::new("a.yaml", text)];
+    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap();
+    let findings = manifests.lint(loaded);
+    findings.iter().map(|finding| finding.text()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn only_a_loaded_image_that_is_always_pulled_is_found() {
+    let text = "containers:\n- image: ko://a\n  imagePullPolicy: Always\n\
+                - {image: ko://b, imagePullPolicy: IfNotPresent}\n\
+                - {image: 'nginx:1', imagePullPolicy: Always}\n";
+    assert_eq!(found(text, false), "");
+    insta::assert_snapshot!(found(text, true), @"
+    this container pulls an image that is only loaded, and cannot [always-pulled]
+     --> a.yaml:3:20
+      |
+    3 |   imagePullPolicy: Always
+      |                    ^^^^^^ looks into a registry at every start
+     --> a.yaml:2:10
+      |
+    2 | - image: ko://a
+      |          ^^^^^^ is in none
+    ");
+}
+
+#[test]
+fn a_moving_tag_is_found_beside_what_is_pinned() {
+    let text = "containers: [{image: nginx}, {image: 'host:5/a:latest'}, {image: 'b:1'}]\n";
+    assert_eq!(found(text, false), "");
+    let text = format!("{text}initContainers: [{{image: ko://a}}]\nspec: {{image: logo}}\n");
+    insta::assert_snapshot!(found(&text, false), @"
+    `nginx` is whatever was pushed last, beside images that are pinned [latest-tag]
+     --> a.yaml:1:22
+      |
+    1 | containers: [{image: nginx}, {image: 'host:5/a:latest'}, {image: 'b:1'}]
+      |                      ^^^^^ not pinned
+    `host:5/a:latest` is whatever was pushed last, beside images that are pinned [latest-tag]
+     --> a.yaml:1:38
+      |
+    1 | containers: [{image: nginx}, {image: 'host:5/a:latest'}, {image: 'b:1'}]
+      |                                      ^^^^^^^^^^^^^^^^^ not pinned
+    ");
+}
+
+#[test]
+fn entries_that_the_server_cannot_tell_apart_are_found_with_both_lines() {
+    let text = "\
+x: &x ko://a
+spec:
+  volumes: [{name: a}, {name: b}, {name: a}]
+  containers:
+  - name: one
+    env:
+    - {name: A, value: '1'}
+    - name: B
+    - name: A
+    ports: [{containerPort: 80}, {containerPort: 80, protocol: UDP}]
+  - name: two
+    env: [{name: A}]
+    ports:
+    - containerPort: 80
+      name: a
+    - name: b
+      containerPort: 80
+      protocol: TCP
+---
+apiVersion: v1
+kind: Service
+metadata: {annotations: {a: ko://a}}
+spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
+";
+    insta::assert_snapshot!(found(text, false), @"
+    the volume `a` is there twice, which the API server refuses [duplicate-entry]
+     --> a.yaml:3:42
+      |
+    3 |   volumes: [{name: a}, {name: b}, {name: a}]
+      |                                          ^ again
+     --> a.yaml:3:20
+      |
+    3 |   volumes: [{name: a}, {name: b}, {name: a}]
+      |                    ^ first
+    the environment variable `A` is there twice, which the API server refuses [duplicate-entry]
+     --> a.yaml:9:13
+      |
+    9 |     - name: A
+      |             ^ again
+     --> a.yaml:7:14
+      |
+    7 |     - {name: A, value: '1'}
+      |              ^ first
+    the port `80/TCP` is there twice, which the API server refuses [duplicate-entry]
+      --> a.yaml:17:22
+       |
+    17 |       containerPort: 80
+       |                      ^^ again
+      --> a.yaml:14:22
+       |
+    14 |     - containerPort: 80
+       |                      ^^ first
+    the port `80/TCP` is there twice, which the API server refuses [duplicate-entry]
+      --> a.yaml:23:44
+       |
+    23 | spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
+       |                                            ^^ again
+      --> a.yaml:23:23
+       |
+    23 | spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
+       |                       ^^ first
+    ");
+}
+
+#[test]
+fn a_reference_in_longer_text_or_in_place_of_a_value_is_found() {
+    let text = "\
+# image: ko://a
+image: ko://a # ko://a
+command: run ko://a --now
+script: |
+  exec ko://b
+# ko://a
+quoted: ' ko://a'
+empty: # ko://a
+full: # ko://a
+- ko://b
+- 'ko://a'
+- \"a\\tko://c\"
+prefix: in ko:// alone
+";
+    insta::assert_snapshot!(found(text, false), @r#"
+    this reference is inside longer text and is not replaced [embedded-reference]
+     --> a.yaml:3:14
+      |
+    3 | command: run ko://a --now
+      |              ^^^^^^ stays as it is
+    this reference is inside longer text and is not replaced [embedded-reference]
+     --> a.yaml:5:8
+      |
+    5 |   exec ko://b
+      |        ^^^^^^ stays as it is
+    this reference is inside longer text and is not replaced [embedded-reference]
+     --> a.yaml:7:11
+      |
+    7 | quoted: ' ko://a'
+      |           ^^^^^^ stays as it is
+    this reference is a comment, and its key has no value [embedded-reference]
+     --> a.yaml:8:10
+      |
+    8 | empty: # ko://a
+      |          ^^^^^^ behind the `#`
+    this reference is inside longer text and is not replaced [embedded-reference]
+      --> a.yaml:12:7
+       |
+    12 | - "a\tko://c"
+       |       ^^^^^^ stays as it is
+    "#);
+    assert_eq!(found("a: ko://a # ko://a\n", false), "");
+}
+
+#[test]
+fn what_is_not_selected_is_not_linted() {
+    let object = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{labels: {{app: {name}}}}}\n\
+             spec: {{containers: [{{env: [{{name: {name}}}, {{name: {name}}}]}}]}}\n"
+        )
+    };
+    let text = format!("{}---\n{}", object("a"), object("b"));
+    let source = vec![Source::new("a.yaml", text)];
+    let manifests = parse(source, &Rules::default(), Parse::Everything).unwrap();
+    assert_eq!(manifests.lint(false).len(), 2);
+    let chosen = manifests.select(&"app=b".parse().unwrap()).unwrap();
+    assert!(chosen.lint(false)[0].text().contains("`b` is there twice"));
+    assert_eq!(chosen.lint(false).len(), 1);
+}

@@ -1,0 +1,162 @@
+//! What can be known of a set of manifests before anything is built: what lints find in it, and
+//! which binaries its references mean. All that is wrong is told at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::{Fault, Unresolved};
+use super::{Error, Pipeline, go};
+use crate::cargo::{self, Binary, Workspace};
+use crate::manifests::{Finding, Level, Lint, Manifests};
+use crate::oci::{ImageFacts, Platform};
+use crate::publish::{self, Published};
+use crate::reference::{CrateReference, ImportPath};
+
+/// The most findings of a lint that are told one by one.
+const TOLD: usize = 20;
+
+/// What a set of manifests holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// How often a reference stands in it.
+    pub references: usize,
+    /// How many binaries they mean.
+    pub binaries: usize,
+}
+
+/// The binaries that references mean, in the order in which they first stand there.
+struct Meant {
+    workspace: Workspace,
+    binaries: Vec<Binary>,
+    paths: BTreeMap<CrateReference, ImportPath>,
+}
+
+/// What became of a set's references.
+#[derive(Default)]
+pub(super) struct Referenced {
+    /// What is put in the place of each.
+    pub(super) images: BTreeMap<CrateReference, String>,
+    /// All images, in the order in which they first stand there.
+    pub(super) published: Vec<Published>,
+    /// What is known of the image of each, on its first platform.
+    pub(super) facts: BTreeMap<CrateReference, ImageFacts>,
+}
+
+impl Pipeline {
+    /// Runs the lints and finds what references mean, and builds nothing.
+    pub fn check(&self, manifests: &Manifests) -> Result<Checked, Error> {
+        let meant = self.meant(manifests)?;
+        Ok(Checked {
+            references: manifests.references().count(),
+            binaries: meant.map_or(0, |meant| meant.binaries.len()),
+        })
+    }
+
+    /// Builds and publishes what a set refers to.
+    pub(super) async fn referenced(
+        &self,
+        manifests: &Manifests,
+        platforms: &[Platform],
+    ) -> Result<Referenced, Error> {
+        let mut found = Referenced::default();
+        let Some(Meant { workspace, binaries, paths }) = self.meant(manifests)? else {
+            return Ok(found);
+        };
+        let built = self.images(&workspace, &binaries, platforms).await?;
+        let by_path: BTreeMap<_, _> =
+            binaries.iter().map(|binary| &binary.import_path).zip(&built).collect();
+        for (reference, path) in paths {
+            let Some(built) = by_path.get(&path) else { continue };
+            found.images.insert(reference.clone(), built.published.reference.clone());
+            found.facts.extend(built.facts.first().map(|facts| (reference, facts.clone())));
+        }
+        found.published = built.into_iter().map(|built| built.published).collect();
+        Ok(found)
+    }
+
+    /// What a set's references mean; nothing where it has none.
+    fn meant(&self, manifests: &Manifests) -> Result<Option<Meant>, Error> {
+        let mut faults = self.tell(manifests.lint(self.is_loading()));
+        let mut references: Vec<CrateReference> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for occurrence in manifests.references() {
+            if seen.insert(&occurrence.reference) {
+                references.push(occurrence.reference.clone());
+            }
+        }
+        if references.is_empty() {
+            return if faults.is_empty() { Ok(None) } else { Err(Error::Faulty(faults)) };
+        }
+        let workspace = match self.workspace(&references) {
+            Err(_) if !faults.is_empty() => return Err(Error::Faulty(faults)),
+            workspace => workspace?,
+        };
+        let mut binaries = Vec::new();
+        let mut paths = BTreeMap::new();
+        for reference in &references {
+            match workspace.find(reference) {
+                Ok(binary) => {
+                    paths.insert(reference.clone(), binary.import_path.clone());
+                    if !binaries.contains(&binary) {
+                        binaries.push(binary);
+                    }
+                }
+                Err(error) => {
+                    let hint = self.hint(reference, &error);
+                    let unresolved = Unresolved::at(manifests, reference, error, hint);
+                    faults.push(Fault::Unresolved(unresolved));
+                }
+            }
+        }
+        if faults.is_empty() {
+            Ok(Some(Meant { workspace, binaries, paths }))
+        } else {
+            Err(Error::Faulty(faults))
+        }
+    }
+
+    /// Whether images go where nothing can be pulled from.
+    fn is_loading(&self) -> bool {
+        let to = |to: &publish::Destination| matches!(to, publish::Destination::Daemon(_));
+        self.publish.as_ref().is_ok_and(|publish| publish.destinations.iter().any(to))
+    }
+
+    /// Warns of what lints found; gives back what is denied.
+    fn tell(&self, findings: Vec<Finding>) -> Vec<Fault> {
+        let mut told: BTreeMap<Lint, usize> = BTreeMap::new();
+        let mut denied = Vec::new();
+        for finding in findings {
+            let level = self.lints.of(finding.lint);
+            let times = told.entry(finding.lint).or_default();
+            *times += usize::from(level != Level::Off);
+            match level {
+                Level::Warn if *times <= TOLD => {
+                    self.report.warn(finding.text(), Some(finding.hint()));
+                }
+                Level::Deny if *times <= TOLD => denied.push(Fault::Denied(finding)),
+                Level::Off | Level::Warn | Level::Deny => {}
+            }
+        }
+        for (lint, times) in told.into_iter().filter(|(_, times)| *times > TOLD) {
+            self.report.warn(format!("{} more of [{}]", times - TOLD, lint.name()), None);
+        }
+        denied
+    }
+
+    /// The way out of a reference that points nowhere: it may be meant for Go's ko.
+    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
+        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
+        let go = match error {
+            cargo::Error::NoSuchCrate { .. } => go::module_of(reference.place(), root),
+            _ => None,
+        };
+        go.map(|module| {
+            format!(
+                "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
+                 for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
+                 `ko resolve -f PATH | ko-rs apply -f -`",
+                module.display()
+            )
+        })
+        .or_else(|| error.hint())
+    }
+}
