@@ -5,19 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use super::TargetTriple;
 use super::config::CargoConfig;
 use super::program::{self, Environment, variable};
+use super::tools::Tools;
+use super::{Error, TargetTriple};
 
-/// What compiles C for a target.
+/// What compiles C and C++ for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
-    /// What the user or Cargo's configuration names, or what `cc` takes for a glibc target.
+    /// What the user or Cargo's configuration names, or what `cc` takes for the host's glibc.
     Users,
-    /// A compiler for musl that is installed.
-    Musl(String),
-    /// None for musl is installed; this is what it would be called.
-    Missing(String),
+    /// Ours: compilers that are installed, by name, and zig for the language that has none.
+    Ours {
+        /// For C.
+        c: Option<String>,
+        /// For C++.
+        cxx: Option<String>,
+    },
 }
 
 impl Compiler {
@@ -28,58 +32,120 @@ impl Compiler {
         target: &TargetTriple,
         host: &str,
     ) -> Self {
-        let named =
-            [format!("CC_{target}"), format!("CC_{}", target.lower()), "TARGET_CC".to_owned()];
+        let named = [
+            format!("CC_{}", target.as_str()),
+            format!("CC_{}", target.lower()),
+            "TARGET_CC".to_owned(),
+        ];
         let set = config.environment();
+        let is_named = named
+            .iter()
+            .any(|name| variable(environment, name).is_some() || set.contains_key(name.as_str()));
         // On a system that is musl itself, its own compiler is one for musl.
-        if !target.is_musl()
-            || host == target.as_str()
-            || named.iter().any(|name| {
-                variable(environment, name).is_some() || set.contains_key(name.as_str())
-            })
-        {
+        if is_named || !is_foreign(target, host) {
             return Self::Users;
         }
-        let candidates = candidates(target, host);
-        match candidates.iter().find(|name| program::on_path(name, environment).is_some()) {
-            Some(name) => Self::Musl(name.clone()),
-            None => Self::Missing(candidates.into_iter().next().unwrap_or_default()),
+        if target.is_gnu() {
+            return match cross_compiler(target, environment) {
+                Some(_) => Self::Users,
+                None => Self::Ours { c: None, cxx: None },
+            };
         }
+        if !target.is_musl() {
+            return Self::Users;
+        }
+        let installed = |compiler: &str| {
+            let mut names = candidates(target, host, compiler).into_iter();
+            names.find(|name| program::on_path(name, environment).is_some())
+        };
+        Self::Ours { c: installed("gcc"), cxx: installed("g++") }
     }
 
     /// The variables that make build scripts take it. One that is missing is named as well, so that
     /// nothing else is taken in its place.
-    pub(crate) fn variables(&self, target: &TargetTriple) -> BTreeMap<String, String> {
+    pub(crate) fn variables(
+        &self,
+        target: &TargetTriple,
+        tools: &Tools,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let mut variables = BTreeMap::new();
+        let Self::Ours { c, cxx } = self else { return Ok(variables) };
+        let mut set = |name: &str, value: String| {
+            variables.insert(format!("{name}_{}", target.lower()), value);
+        };
+        let zig = |tool: &str, compiler: &str| {
+            if Tools::can_be_used() {
+                Ok(tools.zig(tool, target)?.to_string_lossy().into_owned())
+            } else {
+                Ok(format!("{}{compiler}", prefix(target)))
+            }
+        };
+        match c {
+            Some(name) => set("CC", name.clone()),
+            None => {
+                set("CC", zig("cc", "gcc")?);
+                set("AR", zig("ar", "ar")?);
+                set("RANLIB", zig("ranlib", "ranlib")?);
+            }
+        }
+        match cxx {
+            Some(name) => set("CXX", name.clone()),
+            None => {
+                set("CXX", zig("c++", "g++")?);
+                set("CXXSTDLIB", "c++".to_owned());
+            }
+        }
+        Ok(variables)
+    }
+
+    /// The names under which the compilers are called that may be missing: C's and C++'s.
+    pub(crate) fn of_zig(&self, tools: &Tools) -> [Option<String>; 2] {
+        let path = |name: &str| tools.path(name).to_string_lossy().into_owned();
         match self {
-            Self::Users => BTreeMap::new(),
-            Self::Musl(name) | Self::Missing(name) => {
-                let cxx = format!("{}g++", name.strip_suffix("gcc").unwrap_or(name));
-                let target = target.lower();
-                [(format!("CC_{target}"), name.clone()), (format!("CXX_{target}"), cxx)].into()
+            Self::Users => [None, None],
+            Self::Ours { c, cxx } => {
+                [c.is_none().then(|| path("cc")), cxx.is_none().then(|| path("c++"))]
             }
         }
     }
 }
 
-/// The usual name of a compiler for a musl target, without `gcc`: `x86_64-linux-musl-`.
+/// Whether the host's own C compiler is none for a target.
+pub(crate) fn is_foreign(target: &TargetTriple, host: &str) -> bool {
+    host != target.as_str() || target.glibc().is_some()
+}
+
+/// The compiler that Debian and others install for glibc on another machine, if it is installed.
+pub(crate) fn cross_compiler(target: &TargetTriple, environment: &Environment) -> Option<String> {
+    if target.glibc().is_some() {
+        return None;
+    }
+    let name = format!("{}gcc", prefix(target));
+    program::on_path(&name, environment).map(|_| name)
+}
+
+/// The usual name of a compiler for a target, without `gcc`: `x86_64-linux-musl-`.
 pub(crate) fn prefix(target: &TargetTriple) -> String {
     let architecture = match target.architecture() {
         "riscv64gc" => "riscv64",
+        arm if arm.starts_with("arm") && target.is_gnu() => "arm",
         architecture => architecture,
     };
-    let library = target.as_str().rsplit('-').next().unwrap_or("musl");
-    format!("{architecture}-linux-{library}-")
+    format!("{architecture}-linux-{}-", target.library())
 }
 
 /// The names under which a compiler for a musl target is installed.
-fn candidates(target: &TargetTriple, host: &str) -> Vec<String> {
+fn candidates(target: &TargetTriple, host: &str, compiler: &str) -> Vec<String> {
     let prefix = prefix(target);
     let mut names = vec![
-        format!("{prefix}gcc"),
-        format!("{}gcc", prefix.replace("-linux-", "-unknown-linux-")),
+        format!("{prefix}{compiler}"),
+        format!("{}{compiler}", prefix.replace("-linux-", "-unknown-linux-")),
     ];
+    if target.architecture() == "armv7" {
+        names.push(format!("{}{compiler}", prefix.replace("armv7-", "arm-")));
+    }
     if host.split('-').next() == Some(target.architecture()) {
-        names.push("musl-gcc".to_owned());
+        names.push(format!("musl-{compiler}"));
     }
     names
 }
@@ -97,8 +163,12 @@ pub(crate) fn flags(
     let blank = added.iter().any(|flag| flag.contains(char::is_whitespace));
     for kind in ["CFLAGS", "CXXFLAGS"] {
         let own = format!("{kind}_{}", target.lower());
-        let names =
-            [format!("{kind}_{target}"), own.clone(), format!("TARGET_{kind}"), kind.to_owned()];
+        let names = [
+            format!("{kind}_{}", target.as_str()),
+            own.clone(),
+            format!("TARGET_{kind}"),
+            kind.to_owned(),
+        ];
         let found = names.into_iter().find_map(|name| {
             let value = variable(environment, &name).or_else(|| set.get(name.as_str()).copied())?;
             Some((name.clone(), value.to_owned()))
@@ -140,22 +210,45 @@ mod tests {
             std::fs::write(&file, "").unwrap();
             std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
         };
+        let variables = |compiler: &Compiler| {
+            let tools = Tools::of(folder.path(), &musl);
+            let mut variables = compiler.variables(&musl, &tools).unwrap();
+            let mut take =
+                |name: &str| variables.remove(&format!("{name}_x86_64_unknown_linux_musl"));
+            ["CC", "CXX", "CXXSTDLIB", "AR"].map(|name| take(name).unwrap_or_default())
+        };
         install("gcc");
         install("x86_64-linux-gnu-gcc");
-        let missing = Compiler::Missing("x86_64-linux-musl-gcc".to_owned());
-        assert_eq!(choose("x86_64-unknown-linux-gnu", &[("CC", "gcc")]), missing);
-        assert_eq!(
-            missing.variables(&musl)["CC_x86_64_unknown_linux_musl"],
-            "x86_64-linux-musl-gcc"
-        );
+        let zig = Compiler::Ours { c: None, cxx: None };
+        assert_eq!(choose("x86_64-unknown-linux-gnu", &[("CC", "gcc")]), zig);
+        let tools = folder.path().join("tools/x86_64-unknown-linux-musl");
+        let tool = |name: &str| tools.join(name).to_str().unwrap().to_owned();
+        assert_eq!(variables(&zig), [tool("cc"), tool("c++"), "c++".into(), tool("ar")]);
         assert_eq!(choose("x86_64-unknown-linux-musl", &[]), Compiler::Users);
         install("musl-gcc");
-        assert_eq!(choose("aarch64-apple-darwin", &[]), missing);
+        assert_eq!(choose("aarch64-apple-darwin", &[]), zig);
         let found = choose("x86_64-unknown-linux-gnu", &[]);
-        assert_eq!(found, Compiler::Musl("musl-gcc".to_owned()));
-        assert_eq!(found.variables(&musl)["CXX_x86_64_unknown_linux_musl"], "musl-g++");
+        assert_eq!(found, Compiler::Ours { c: Some("musl-gcc".to_owned()), cxx: None });
+        let beside = ["musl-gcc".to_owned(), tool("c++"), "c++".into(), String::new()];
+        assert_eq!(variables(&found), beside);
+        install("x86_64-linux-musl-g++");
+        let found = variables(&choose("x86_64-unknown-linux-gnu", &[]));
+        assert_eq!(found, ["musl-gcc", "x86_64-linux-musl-g++", "", ""]);
         let own = [("CC_x86_64_unknown_linux_musl", "clang")];
         assert_eq!(choose("x86_64-unknown-linux-gnu", &own), Compiler::Users);
+    }
+
+    #[test]
+    fn glibc_of_the_host_is_the_host_s_affair_and_any_other_is_not() {
+        let choose = |target: &str| {
+            let (environment, config) = (Environment::new(), CargoConfig::default());
+            let target = target.parse().unwrap();
+            Compiler::choose(&environment, &config, &target, "x86_64-unknown-linux-gnu")
+        };
+        assert_eq!(choose("x86_64-unknown-linux-gnu"), Compiler::Users);
+        let zig = Compiler::Ours { c: None, cxx: None };
+        assert_eq!(choose("x86_64-unknown-linux-gnu.2.17"), zig);
+        assert_eq!(choose("s390x-unknown-linux-gnu"), zig);
     }
 
     #[test]

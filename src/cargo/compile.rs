@@ -11,7 +11,7 @@ use super::messages::{Executable, Heard};
 use super::neighbours;
 use super::program;
 use super::recipe::{Alike, Packages, Recipe};
-use super::{Artifact, Binary, Build, Error, Features, Workspace};
+use super::{Artifact, Binary, Build, Error, Workspace};
 use crate::oci::file::OpenedFile;
 use crate::report::{Event, Reporter};
 
@@ -27,6 +27,7 @@ pub(crate) async fn compile(
     }
     let mut failed = Vec::new();
     let mut causes = Vec::new();
+    let mut alone = None;
     for (alike, indexes) in alike {
         let facts = workspace.facts_of(alike.root)?;
         let recipe = Recipe::make(workspace, facts, &alike, report).await?;
@@ -35,19 +36,17 @@ pub(crate) async fn compile(
             let binary = &builds[index].binary;
             packages.entry(binary.package_id.clone()).or_default().insert(binary.bin.clone());
         }
-        let together = *alike.features == Features::default();
-        for packages in
-            neighbours::runs(&recipe, facts, packages, together, &workspace.cache).await?
-        {
+        for packages in neighbours::runs(&recipe, facts, packages, &workspace.cache).await? {
             let part: Vec<usize> = indexes
                 .iter()
                 .copied()
                 .filter(|&index| packages.contains_key(&builds[index].binary.package_id))
                 .collect();
             match run(&recipe, &packages, builds, &part, report, on_artifact).await {
-                Err(Error::Compile { binaries, causes: more }) => {
+                Err(Error::Compile { binaries, causes: more, alone: by_itself }) => {
                     failed.extend(binaries);
                     causes.extend(more);
+                    alone = alone.or(by_itself);
                 }
                 other => other?,
             }
@@ -55,7 +54,7 @@ pub(crate) async fn compile(
     }
     causes.sort();
     causes.dedup();
-    if failed.is_empty() { Ok(()) } else { Err(Error::Compile { binaries: failed, causes }) }
+    if failed.is_empty() { Ok(()) } else { Err(Error::Compile { binaries: failed, causes, alone }) }
 }
 
 async fn run(
@@ -78,6 +77,7 @@ async fn run(
     let shown = program::shown(&command);
     report.detail(shown.clone());
     let lost = |source| Error::Lost { command: shown.clone(), source };
+    recipe.tools.forget_failures();
     let mut group = Group::start(command)?;
     let mut heard = Heard::default();
     if let Some(stdout) = group.stdout() {
@@ -109,15 +109,15 @@ async fn run(
         (true, None) => Ok(()),
         (true, Some(&index)) => Err(Error::NoExecutable { binary: name(&builds[index].binary) }),
         (false, _) => {
-            let causes = if heard.unfinished_build_scripts().is_empty() {
-                Vec::new()
-            } else {
-                explain::causes(recipe, packages).await
-            };
+            let causes = explain::causes(recipe, packages, &heard).await;
             // Nothing missing and yet a failure: it is in what the executables were not waiting for.
             let binaries =
                 if missing.is_empty() { indexes.iter().copied().collect() } else { missing };
-            Err(Error::Compile { binaries: names(&binaries), causes })
+            let mut alone = None;
+            if causes.is_empty() && neighbours::are_missed(recipe, packages).await {
+                alone = binaries.first().map(|&index| builds[index].binary.package.clone());
+            }
+            Err(Error::Compile { binaries: names(&binaries), causes, alone })
         }
     }
 }

@@ -117,9 +117,23 @@ pub enum Error {
         /// Where it is written.
         place: String,
     },
-    /// rustc has no target for static executables of the platform.
-    #[error("there is no musl target of rustc for {platform}")]
+    /// rustc has no target for the platform.
+    #[error("rustc has no target for {platform}")]
     UnsupportedPlatform {
+        /// The platform.
+        platform: Platform,
+    },
+    /// A platform has no static executables, and the base has no C library.
+    #[error("there is no musl target of rustc for {platform}, and the base image has no glibc")]
+    NeedsGlibc {
+        /// The platform.
+        platform: Platform,
+    },
+    /// None of the targets that settings name is for a platform.
+    #[error("{} of the settings is not for {platform}", quoted(&shown(targets)))]
+    Contradiction {
+        /// The targets.
+        targets: Vec<TargetTriple>,
         /// The platform.
         platform: Platform,
     },
@@ -133,6 +147,14 @@ pub enum Error {
         /// Whether it was not added because nothing may be fetched.
         offline: bool,
     },
+    /// A script that stands for a compiler or a linker could not be written.
+    #[error("could not write `{path}`")]
+    Tool {
+        /// The script.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Cargo ran and failed; what it had to say, it has said.
     #[error("could not compile {}", quoted(binaries))]
     Compile {
@@ -140,6 +162,8 @@ pub enum Error {
         binaries: Vec<String>,
         /// Build scripts that failed for want of something outside Cargo.
         causes: Vec<Cause>,
+        /// A package that fails although the same code may compile with its neighbours' features.
+        alone: Option<String>,
     },
     /// Cargo succeeded without naming an executable.
     #[error("Cargo compiled `{binary}` and named no executable")]
@@ -208,20 +232,40 @@ impl Error {
                 "set `target:` of the build to another triple, and a base image that has its C library"
                     .to_owned(),
             ),
+            Self::NeedsGlibc { .. } => Some(
+                "set a base image that has it: `base:` of the build, or `--base-image`".to_owned(),
+            ),
+            Self::Contradiction { platform, .. } => Some(match TargetTriple::for_platform(platform) {
+                Some(own) => format!(
+                    "leave `target:` out (`{own}` is taken then), name one for each platform \
+                     (`target: [{own}, …]`), or build for another `--platform`"
+                ),
+                None => "build for another `--platform`".to_owned(),
+            }),
             Self::MissingTarget { target, offline: true, .. } => {
-                Some(format!("nothing may be fetched now; run `rustup target add {target}` before"))
+                Some(format!("nothing may be fetched now; run `rustup target add {}` before", target.as_str()))
             }
             Self::MissingTarget { target, offline: false, .. } => Some(format!(
-                "install Rust with rustup (https://rustup.rs) and run `rustup target add {target}`, \
-                 or install your distribution's package for that target"
+                "install Rust with rustup (https://rustup.rs) and run `rustup target add {}`, \
+                 or install your distribution's package for that target",
+                target.as_str()
             )),
-            Self::Compile { causes, .. } => {
+            Self::Compile { causes, alone, .. } => {
                 let hints: Vec<String> = causes.iter().map(Cause::hint).collect();
+                let alone = alone.as_ref().map(|package| {
+                    format!(
+                        "`{package}` is built with only the features it asks for itself; if it needs \
+                         what others in the workspace switch on, as under `cargo build --workspace`, \
+                         set `featureUnification: workspace`"
+                    )
+                });
+                let hints: Vec<String> = hints.into_iter().chain(alone).collect();
                 (!hints.is_empty()).then(|| hints.join("\n"))
             }
             Self::Command { .. }
             | Self::Metadata { .. }
             | Self::Config { .. }
+            | Self::Tool { .. }
             | Self::NoExecutable { .. }
             | Self::Lost { .. }
             | Self::Executable { .. } => None,
@@ -231,6 +275,10 @@ impl Error {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn shown(targets: &[TargetTriple]) -> Vec<String> {
+    targets.iter().map(|target| format!("target: {target}")).collect()
 }
 
 fn listed(roots: &[PathBuf]) -> String {

@@ -141,6 +141,12 @@ impl<'a> Names<'a> {
         binaries.sort_by(|a, b| a.import_path.cmp(&b.import_path));
         binaries
     }
+
+    /// All binaries of all packages.
+    pub(crate) fn every_binary(&self) -> impl Iterator<Item = Binary> {
+        let packages = self.facts.packages.iter();
+        packages.flat_map(|package| package.bins.iter().map(|bin| self.named(package, bin)))
+    }
 }
 
 /// `default-run`, else the only binary, else the one named like the package.

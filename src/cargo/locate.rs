@@ -38,6 +38,41 @@ pub(crate) fn manifests(settings: &Settings) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// Whether any `Cargo.toml` of the repository, or of the workspaces that settings name, is that of a
+/// package with this name.
+pub(crate) fn has_package(settings: &Settings, name: &str) -> bool {
+    let mut todo: Vec<(PathBuf, usize)> = settings
+        .workspaces
+        .iter()
+        .chain(&settings.repository_root)
+        .map(|root| (settings.directory.join(root), DEPTH))
+        .collect();
+    while let Some((folder, depth)) = todo.pop() {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        let table = text.parse::<toml::Table>().unwrap_or_default();
+        if table.get("package").and_then(|p| p.get("name")?.as_str()) == Some(name) {
+            return true;
+        }
+        if let Some(depth) = depth.checked_sub(1) {
+            todo.extend(folders(&folder).map(|folder| (folder, depth)));
+        }
+    }
+    false
+}
+
+/// The folders in a folder that may hold somebody's own crates.
+fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries
+        .filter(|entry| {
+            let name = entry.file_name();
+            let skipped = name.to_string_lossy().starts_with('.')
+                || matches!(name.to_str(), Some("target" | "node_modules" | "vendor"));
+            !skipped && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        })
+        .map(|entry| entry.path())
+}
+
 /// Takes the topmost `Cargo.toml` of every branch: what lies below one is its own affair.
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     let manifest = folder.join("Cargo.toml");
@@ -45,16 +80,10 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         found.push(manifest);
         return;
     }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    for entry in entries {
+    for folder in folders(folder) {
         if depth == 0 || found.len() >= MOST {
             return;
         }
-        let name = entry.file_name();
-        let skipped = name.to_string_lossy().starts_with('.')
-            || matches!(name.to_str(), Some("target" | "node_modules" | "vendor"));
-        if !skipped && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            search(&entry.path(), depth - 1, found);
-        }
+        search(&folder, depth - 1, found);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [spec]: https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -18,6 +19,8 @@ enum Message {
     },
     BuildScriptExecuted {
         package_id: String,
+        #[serde(default)]
+        linked_libs: Vec<String>,
     },
     #[serde(other)]
     Other,
@@ -37,10 +40,47 @@ pub(crate) struct Executable {
     pub(crate) path: PathBuf,
 }
 
+/// A package's name and version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+impl Package {
+    /// Reads Cargo's own name for a package: `URL#NAME@VERSION`, or `URL/NAME#VERSION`; before 1.77
+    /// `NAME VERSION (URL)`.
+    fn of(package_id: &str) -> Option<Self> {
+        let words: Vec<&str> = package_id.split(' ').collect();
+        let (name, version) = match (package_id.rsplit_once('#'), words.as_slice()) {
+            (_, [name, version, _]) => (*name, *version),
+            (Some((url, rest)), _) => match rest.split_once('@') {
+                Some(both) => both,
+                None => (url.rsplit('/').next()?, rest),
+            },
+            (None, _) => return None,
+        };
+        Some(Self { name: name.to_owned(), version: version.to_owned() })
+    }
+
+    /// As `-p` and `-i` take it.
+    pub(crate) fn specification(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{}", self.name, self.version)
+    }
+}
+
 /// What was heard of a build so far.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     build_scripts: BTreeSet<String>,
+    packages: BTreeSet<String>,
+    links: BTreeMap<String, String>,
 }
 
 impl Heard {
@@ -48,6 +88,7 @@ impl Heard {
     pub(crate) fn line(&mut self, line: &str) -> Option<Executable> {
         match serde_json::from_str(line).ok()? {
             Message::CompilerArtifact { package_id, target, executable } => {
+                self.packages.insert(package_id.clone());
                 if target.kind.iter().any(|kind| kind == "custom-build") {
                     self.build_scripts.insert(package_id);
                     return None;
@@ -56,8 +97,14 @@ impl Heard {
                 let path = executable.filter(|_| is_bin)?;
                 Some(Executable { package_id, bin: target.name, path })
             }
-            Message::BuildScriptExecuted { package_id } => {
+            Message::BuildScriptExecuted { package_id, linked_libs } => {
                 self.build_scripts.remove(&package_id);
+                self.packages.insert(package_id.clone());
+                for library in linked_libs {
+                    // With its kind and modifiers before it: `static:-bundle=z`.
+                    let name = library.rsplit('=').next().unwrap_or(&library).to_owned();
+                    self.links.insert(name, package_id.clone());
+                }
                 None
             }
             Message::Other => None,
@@ -68,11 +115,36 @@ impl Heard {
     pub(crate) fn unfinished_build_scripts(&self) -> &BTreeSet<String> {
         &self.build_scripts
     }
+
+    /// The package whose build script asked for a library.
+    pub(crate) fn links(&self, library: &str) -> Option<Package> {
+        Package::of(self.links.get(library)?)
+    }
+
+    /// The package of that name, or of the name that rustc knows it by.
+    pub(crate) fn package(&self, name: &str) -> Option<Package> {
+        let plain = |name: &str| name.replace('-', "_");
+        let mut packages = self.packages.iter().filter_map(|id| Package::of(id));
+        packages.find(|package| plain(&package.name) == plain(name))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_cargo_s_name_for_a_package_is_read() {
+        for (id, shown) in [
+            ("registry+https://github.com/rust-lang/crates.io-index#ring@0.17.14", "ring v0.17.14"),
+            ("path+file:///a/b/mine#0.1.0", "mine v0.1.0"),
+            ("path+file:///a/folder#mine@0.1.0", "mine v0.1.0"),
+            ("mine 0.1.0 (path+file:///a)", "mine v0.1.0"),
+        ] {
+            assert_eq!(Package::of(id).unwrap().to_string(), shown);
+        }
+        assert_eq!(Package::of("nothing"), None);
+    }
 
     #[test]
     fn executables_and_unfinished_build_scripts_are_heard() {

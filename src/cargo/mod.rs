@@ -14,6 +14,7 @@ mod explain;
 mod facts;
 mod find;
 mod group;
+mod linker;
 mod locate;
 mod messages;
 mod neighbours;
@@ -23,7 +24,9 @@ mod remap;
 mod rustflags;
 mod target;
 mod toolchain;
+mod tools;
 mod watch;
+mod zig;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -125,6 +128,20 @@ pub struct Build {
     pub rustflags: Vec<String>,
     /// Variables that go before those of the user's environment.
     pub environment: BTreeMap<String, String>,
+    /// Whose wishes decide about the features of a shared dependency.
+    pub unification: Unification,
+    /// Whether the executable keeps what a debugger needs.
+    pub debug: bool,
+}
+
+/// Whose wishes decide about the features of a dependency that packages share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unification {
+    /// Only the package's: as if nothing else were built.
+    #[default]
+    Package,
+    /// Those of all packages of the workspace.
+    Workspace,
 }
 
 impl Build {
@@ -140,6 +157,8 @@ impl Build {
             flags: Vec::new(),
             rustflags: Vec::new(),
             environment: BTreeMap::new(),
+            unification: Unification::Package,
+            debug: false,
         }
     }
 
@@ -238,6 +257,18 @@ impl Workspace {
     #[must_use]
     pub fn binaries(&self) -> Vec<Binary> {
         self.names().iter().flat_map(Names::binaries).collect()
+    }
+
+    /// All binaries, also those that are not the default of their package.
+    #[must_use]
+    pub fn every_binary(&self) -> Vec<Binary> {
+        self.names().iter().flat_map(Names::every_binary).collect()
+    }
+
+    /// Whether a package lies in the repository outside the workspaces that are open here.
+    #[must_use]
+    pub fn is_elsewhere(&self, package: &str) -> bool {
+        locate::has_package(&self.settings, package)
     }
 
     fn facts_of(&self, root: &Path) -> Result<&Facts, Error> {

@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use super::Error;
 use super::facts::Facts;
 use super::group::{self, Progress};
 use super::program;
 use super::recipe::{Packages, Recipe};
+use super::{Error, Unification};
 use crate::cache::Cache;
 use crate::oci::Digest;
 
@@ -58,13 +58,17 @@ pub(crate) async fn runs(
     recipe: &Recipe,
     facts: &Facts,
     packages: Packages,
-    together: bool,
     cache: &Cache,
 ) -> Result<Vec<Packages>, Error> {
     if packages.len() < 2 {
         return Ok(vec![packages]);
     }
-    if !together {
+    if recipe.unification == Unification::Workspace {
+        return Ok(by_name(facts, packages));
+    }
+    // A feature may mean something to each of several packages, so that one of them cannot be told
+    // from the other.
+    if !recipe.default_features {
         return Ok(apart(packages));
     }
     let key = format!(
@@ -83,6 +87,35 @@ pub(crate) async fn runs(
         let _ = cache.put_record(KIND, &key, &divided);
     }
     Ok(divided)
+}
+
+/// Divides packages by nothing but their binaries' names.
+fn by_name(facts: &Facts, packages: Packages) -> Vec<Packages> {
+    let mut runs: Vec<Packages> = Vec::new();
+    for alone in apart(packages) {
+        match runs.iter_mut().find(|run| names_differ(facts, run, &alone)) {
+            Some(run) => run.extend(alone),
+            None => runs.push(alone),
+        }
+    }
+    runs
+}
+
+/// Whether packages that are compiled as if alone would have other features beside all the packages
+/// of their workspace: what does not compile may do so there.
+pub(crate) async fn are_missed(recipe: &Recipe, packages: &Packages) -> bool {
+    if recipe.unification == Unification::Workspace {
+        return false;
+    }
+    let beside = recipe.beside_all();
+    let units = async |recipe: &Recipe| {
+        let graph = graph(recipe, packages, Progress::Hidden).await;
+        graph.ok().flatten().map(Units::of)
+    };
+    match (units(recipe).await, units(&beside).await) {
+        (Some(alone), Some(beside)) => !alone.agrees(&beside),
+        _ => false,
+    }
 }
 
 fn apart(packages: Packages) -> Vec<Packages> {

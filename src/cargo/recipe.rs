@@ -7,13 +7,15 @@ use std::process::Command;
 
 use super::c::{self, Compiler};
 use super::config::CargoConfig;
-use super::facts::Facts;
+use super::facts::{Facts, Package};
 use super::group::{self, Progress};
+use super::linker;
 use super::program::{self, Environment, variable};
 use super::remap::Prefixes;
 use super::rustflags::{self, UserFlags};
 use super::toolchain::Toolchain;
-use super::{Build, Error, Features, Settings, TargetTriple, Workspace};
+use super::tools::Tools;
+use super::{Build, Error, Features, Settings, TargetTriple, Unification, Workspace};
 use crate::report::Reporter;
 
 /// Builds that differ in nothing but the binary.
@@ -26,6 +28,8 @@ pub(crate) struct Alike<'a> {
     pub(crate) flags: &'a [String],
     pub(crate) rustflags: &'a [String],
     pub(crate) environment: &'a BTreeMap<String, String>,
+    pub(crate) unification: Unification,
+    pub(crate) debug: bool,
 }
 
 impl<'a> Alike<'a> {
@@ -39,6 +43,8 @@ impl<'a> Alike<'a> {
             flags: &build.flags,
             rustflags: &build.rustflags,
             environment: &build.environment,
+            unification: build.unification,
+            debug: build.debug,
         })
     }
 }
@@ -47,15 +53,25 @@ impl<'a> Alike<'a> {
 pub(crate) type Packages = BTreeMap<String, BTreeSet<String>>;
 
 /// All that runs of Cargo for alike builds have in common.
+#[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) root: PathBuf,
     pub(crate) target: TargetTriple,
     pub(crate) environment: Environment,
     pub(crate) compiler: Compiler,
+    pub(crate) tools: Tools,
     pub(crate) rustc: Option<String>,
+    pub(crate) unification: Unification,
+    /// Whether no feature is asked for beside what packages have by default.
+    pub(crate) default_features: bool,
+    features: Vec<String>,
+    members: Vec<Package>,
     target_directory: PathBuf,
     arguments: Vec<String>,
 }
+
+/// The profile of executables that keep what a debugger needs: as another one, but for that.
+const DEBUG: &str = "ko-rs-debug";
 
 /// Cargo's target folder for ko-rs.
 pub(crate) fn target_directory(facts: &Facts) -> PathBuf {
@@ -86,11 +102,12 @@ impl Recipe {
         }
         let target_directory = target_directory(facts);
         let prefixes = Prefixes::of(facts, &target_directory, &toolchain, &environment);
-        let mut ours = linking(target, &user, &toolchain, report);
+        let tools = Tools::of(&target_directory, target);
+        let mut ours = linker::flags(target, &user, &toolchain, &environment, &tools, report)?;
         ours.extend(prefixes.rustflags());
         let compiler = Compiler::choose(&environment, &config, target, &toolchain.host);
         let mut set = c::flags(&environment, &config, target, &prefixes.cflags());
-        set.extend(compiler.variables(target));
+        set.extend(compiler.variables(target, &tools)?);
         set.insert("CARGO_ENCODED_RUSTFLAGS".to_owned(), rustflags::encode(&user.extended(ours)));
         set.insert(
             "CARGO_BUILD_BUILD_DIR".to_owned(),
@@ -105,7 +122,12 @@ impl Recipe {
             root: facts.root.clone(),
             target: target.clone(),
             compiler,
+            tools,
             rustc: toolchain.release,
+            unification: alike.unification,
+            default_features: *alike.features == Features::default(),
+            features: alike.features.list.clone(),
+            members: facts.packages.clone(),
             arguments: arguments(settings, locked, alike),
             environment,
             target_directory,
@@ -117,13 +139,54 @@ impl Recipe {
         let mut command = program::command("cargo", &self.environment, &self.root);
         command.arg("build").arg("--target-dir").arg(&self.target_directory);
         command.args(&self.arguments);
-        for package in packages.keys() {
-            command.args(["-p", &specification(package)]);
+        match self.unification {
+            Unification::Package => {
+                for package in packages.keys() {
+                    command.args(["-p", &specification(package)]);
+                }
+                if !self.features.is_empty() {
+                    command.args(["--features", &self.features.join(",")]);
+                }
+            }
+            Unification::Workspace => {
+                command.arg("--workspace");
+                for other in self.namesakes(packages) {
+                    command.args(["--exclude", other]);
+                }
+                for feature in self.features_by_package(packages) {
+                    command.args(["--features", &feature]);
+                }
+            }
         }
         for bin in packages.values().flatten().collect::<BTreeSet<_>>() {
             command.args(["--bin", bin]);
         }
         command
+    }
+
+    /// The same with the features of the whole workspace.
+    pub(crate) fn beside_all(&self) -> Self {
+        Self { unification: Unification::Workspace, ..self.clone() }
+    }
+
+    /// Packages with a binary that is called like one of those wanted: `--bin` would mean both.
+    fn namesakes<'a>(&'a self, packages: &'a Packages) -> impl Iterator<Item = &'a str> {
+        let wanted = |bin: &String| packages.values().any(|bins| bins.contains(bin));
+        let others = self.members.iter().filter(|member| !packages.contains_key(&member.id));
+        others.filter(move |member| member.bins.iter().any(wanted)).map(|member| &*member.name)
+    }
+
+    /// Features as those of the packages that they are asked for, and of no other.
+    fn features_by_package(&self, packages: &Packages) -> Vec<String> {
+        let members = self.members.iter().filter(|member| packages.contains_key(&member.id));
+        let of = |member: &Package| {
+            let own = self.features.iter().map(|feature| match feature.contains('/') {
+                true => feature.clone(),
+                false => format!("{}/{feature}", member.name),
+            });
+            own.collect::<Vec<_>>()
+        };
+        members.flat_map(of).collect()
     }
 
     /// The arguments that forbid to fetch or to write the lock file.
@@ -154,12 +217,25 @@ fn in_ci(environment: &Environment) -> bool {
 }
 
 fn arguments(settings: &Settings, locked: bool, alike: &Alike<'_>) -> Vec<String> {
-    let mut arguments = vec!["--target".to_owned(), alike.target.to_string()];
-    arguments.extend(["--profile".to_owned(), alike.profile.to_owned()]);
-    let features = alike.features;
-    if !features.list.is_empty() {
-        arguments.extend(["--features".to_owned(), features.list.join(",")]);
+    let mut arguments = vec!["--target".to_owned(), alike.target.as_str().to_owned()];
+    if alike.debug {
+        // A profile of its own, so that nothing of the other one is compiled anew.
+        let profile = alike.profile;
+        let keeps = [
+            ("inherits", profile),
+            ("debug", "full"),
+            ("strip", "none"),
+            ("split-debuginfo", "off"),
+        ];
+        for (key, value) in keeps {
+            arguments.push("--config".to_owned());
+            arguments.push(format!("profile.{DEBUG}.{key}=\"{value}\""));
+        }
+        arguments.extend(["--profile".to_owned(), DEBUG.to_owned()]);
+    } else {
+        arguments.extend(["--profile".to_owned(), alike.profile.to_owned()]);
     }
+    let features = alike.features;
     let switches = [
         (features.no_default, "--no-default-features"),
         (features.all, "--all-features"),
@@ -170,33 +246,6 @@ fn arguments(settings: &Settings, locked: bool, alike: &Alike<'_>) -> Vec<String
     arguments.extend(switches.iter().filter(|(on, _)| *on).map(|(_, flag)| (*flag).to_owned()));
     arguments.extend(alike.flags.iter().cloned());
     arguments
-}
-
-/// Flags that make a musl executable static and link it by what comes with rustc.
-fn linking(
-    target: &TargetTriple,
-    user: &UserFlags,
-    toolchain: &Toolchain,
-    report: &Reporter,
-) -> Vec<String> {
-    if !target.is_musl() {
-        return Vec::new();
-    }
-    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
-    if let Some(why) = user.own_linker() {
-        report.detail(format!("linked by your own linker: `{}` ({})", why.value, why.place));
-    } else if toolchain.has_lld() {
-        flags.extend(["-Clinker=rust-lld".to_owned(), "-Clinker-flavor=ld.lld".to_owned()]);
-    } else {
-        report.warn(
-            format!(
-                "`{}` has no rust-lld, so the system's linker links",
-                toolchain.sysroot.display()
-            ),
-            Some("install Rust with rustup (https://rustup.rs)".to_owned()),
-        );
-    }
-    flags
 }
 
 /// Whether the standard library is compiled too, so that none need be installed.
@@ -222,7 +271,7 @@ async fn add_target(
     if offline || program::on_path("rustup", environment).is_none() {
         return Err(Error::MissingTarget { target: target.clone(), sysroot, offline });
     }
-    report.note(format!("adding the Rust target `{target}` (`rustup target add {target}`)"));
+    report.note(format!("adding the Rust target `{0}` (`rustup target add {0}`)", target.as_str()));
     let mut command = program::command("rustup", environment, &facts.root);
     command.args(["target", "add", target.as_str()]);
     group::output(command, Progress::Hidden).await?.checked()?;

@@ -40,8 +40,12 @@ impl Toolchain {
         cache: &Cache,
     ) -> Result<Self, Error> {
         let rustc = rustc(environment, config);
-        let key =
-            format!("{}\n{target}\n{rustc}\n{}", root.display(), program::relevant(environment));
+        let key = format!(
+            "{}\n{}\n{rustc}\n{}",
+            root.display(),
+            target.as_str(),
+            program::relevant(environment)
+        );
         let key = Digest::of(key.as_bytes());
         let known = cache.record::<Self>(KIND, &key);
         if let Some(toolchain) = known.filter(|toolchain| toolchain.watched.is_unchanged()) {

@@ -86,7 +86,6 @@ const COMMANDS: &[Described] = &[
 const FOREIGN: &[(&str, &str)] = &[
     ("ldflags", "set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS"),
     ("disable-optimizations", "use --profile=dev"),
-    ("debug", "use --profile=dev and attach a debugger: gdb or lldb read the executable's symbols"),
     ("sbom-dir", "no bill of materials is written yet; leave it out"),
 ];
 

@@ -84,6 +84,7 @@ impl Failure {
             | Self::Account(_)
             | Self::NoUser
             | Self::NoPassword
+            | Self::Pipeline(pipeline::Error::Strangers(_))
             | Self::Login(registry::LoginError::User | registry::LoginError::Empty) => WRONG_USE,
             Self::Pipeline(error) if error.is_compilation() => 101,
             Self::WorkingDirectory(_)

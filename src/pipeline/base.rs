@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
+use crate::cargo::TargetTriple;
 use crate::image::{self, BaseError, BaseImage, BaseName, Contents};
 use crate::oci::{BlobSource, Format, ImageReference, Platform};
 use crate::registry::{self, Client};
@@ -59,6 +60,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the base is there for, if it is not there for what was asked.
+    fn offered(&self) -> Option<&[Platform]> {
+        let source = match self {
+            Self::Unusable { source, .. } => source,
+            Self::Layout { source: image::LayoutError::Base { source, .. }, .. } => source,
+            Self::Layout { .. }
+            | Self::Registry { .. }
+            | Self::Read { .. }
+            | Self::Contents { .. }
+            | Self::Daemon(_) => return None,
+        };
+        match source {
+            BaseError::Platform { offered, .. } => Some(offered),
+            _ => None,
+        }
+    }
+
     /// The way out.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -71,6 +89,19 @@ impl Error {
             )),
             Self::Read { .. } | Self::Layout { .. } => None,
         }
+    }
+}
+
+/// Every platform that a base is there for.
+pub(super) async fn platforms(client: &Client, name: &BaseName) -> Result<Vec<Platform>, Error> {
+    if matches!(name, BaseName::Static | BaseName::Scratch) {
+        return Ok(TargetTriple::static_platforms().collect());
+    }
+    // Asked for what nothing is made for, a base says what it is made for.
+    let none = Platform { os: "none".to_owned(), ..Platform::linux("none") };
+    match find(client, name, &none).await {
+        Ok(base) => Ok(vec![base.platform]),
+        Err(error) => error.offered().map(<[Platform]>::to_vec).ok_or(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{NoDestination, base};
 use crate::cargo;
 use crate::cluster;
-use crate::image;
+use crate::image::{self, BaseName};
 use crate::manifests::{self, Finding, Manifests};
 use crate::publish;
 use crate::reference::CrateReference;
@@ -20,6 +20,17 @@ pub enum Error {
     /// The workspace, or Cargo.
     #[error(transparent)]
     Workspace(cargo::Error),
+    /// Settings are about crates that are nowhere; all of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+    Strangers(Vec<Stranger>),
+    /// All platforms of a base are asked for, and none can be compiled for.
+    #[error("nothing can be compiled for any platform of `{base}` ({offered})")]
+    NoPlatform {
+        /// The base.
+        base: BaseName,
+        /// What it is there for.
+        offered: String,
+    },
     /// Images would go nowhere.
     #[error(transparent)]
     NoDestination(NoDestination),
@@ -101,12 +112,26 @@ impl Unresolved {
     }
 }
 
+/// Settings about a crate that is nowhere, and what may be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("build {id} of the settings: {missing}{}", .suggestion.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
+pub struct Stranger {
+    pub(super) id: String,
+    pub(super) missing: String,
+    pub(super) suggestion: Option<String>,
+}
+
 impl Error {
     /// The way out.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Manifests(_) | Self::NoDestination(_) | Self::NoObjects | Self::Faulty(_) => None,
+            Self::Manifests(_)
+            | Self::NoDestination(_)
+            | Self::NoObjects
+            | Self::Faulty(_)
+            | Self::Strangers(_)
+            | Self::NoPlatform { .. } => None,
             Self::Workspace(error) => error.hint(),
             Self::Base(error) => error.hint(),
             Self::Image { source, .. } => source.hint(),

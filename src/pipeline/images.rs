@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc;
 
 use super::base::{self, Base, Bases};
-use super::rules::Order;
+use super::rules::{Order, Platforms};
 use super::{Built, Error, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
 use crate::image::{self, ImageDraft, Program};
@@ -28,16 +28,14 @@ impl Pipeline {
         let publisher = self.publisher(client.clone())?;
         let paths = binaries.iter().map(|binary| &binary.import_path);
         publisher.check_names(paths.clone()).map_err(|source| Error::Destinations { source })?;
-        let orders: Vec<Order> =
-            binaries.iter().map(|binary| self.rules.order(binary, platforms)).collect();
-        for order in &orders {
-            for build in &order.builds {
-                build.target().map_err(Error::Workspace)?;
-            }
+        self.rules.check(workspace)?;
+        let mut orders: Vec<Order> = Vec::with_capacity(binaries.len());
+        for binary in binaries {
+            let platforms = self.platforms(&client, binary, platforms).await?;
+            orders.push(self.rules.order(binary, platforms).map_err(Error::Workspace)?);
         }
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
-        self.rules.warn_of_strangers(workspace, &self.report);
         let bases = bases(&client, &orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
         let compile = self.compile(workspace, &orders, artifacts);
@@ -87,6 +85,40 @@ impl Pipeline {
         publisher.finish().await.map_err(|source| Error::Destinations { source })?;
         published.sort_by_key(|(at, _)| *at);
         Ok(published.into_iter().map(|(_, built)| built).collect())
+    }
+
+    /// The platforms that a binary is built for; `otherwise` where nothing says.
+    async fn platforms(
+        &self,
+        client: &Client,
+        binary: &Binary,
+        otherwise: &[Platform],
+    ) -> Result<Vec<Platform>, Error> {
+        let (name, platforms) = self.rules.wanted(binary);
+        match platforms {
+            Some(Platforms::These(platforms)) => Ok(platforms),
+            None => Ok(otherwise.to_vec()),
+            Some(Platforms::All) => {
+                let offered = base::platforms(client, &name).await.map_err(Error::Base)?;
+                let possible = self.rules.possible(binary, offered.clone());
+                let left: Vec<String> = offered
+                    .iter()
+                    .filter(|platform| !possible.contains(platform))
+                    .map(Platform::to_string)
+                    .collect();
+                if possible.is_empty() {
+                    return Err(Error::NoPlatform { base: name, offered: left.join(", ") });
+                }
+                if !left.is_empty() {
+                    self.report.note(format!(
+                        "`{name}` is also there for {}, which `{}` cannot be compiled for",
+                        left.join(", "),
+                        binary.package
+                    ));
+                }
+                Ok(possible)
+            }
+        }
     }
 
     async fn compile(

@@ -23,10 +23,10 @@ use crate::registry;
 use crate::report::Reporter;
 
 pub use base::Error as BaseError;
-pub use error::{Error, Fault, Unresolved};
+pub use error::{Error, Fault, Stranger, Unresolved};
 pub use references::Checked;
 use references::Referenced;
-pub use rules::{BuildRule, Partial, Rules};
+pub use rules::{BuildRule, Partial, Platforms, Rules};
 
 /// All that a run needs to know: complete.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::cargo::{Binary, Build, Features, TargetTriple, Workspace};
+use super::error::{Error, Stranger};
+use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification, Workspace};
 use crate::image::{BaseName, FileRule, Recipe};
 use crate::oci::Platform;
+use crate::oci::platform::InvalidPlatform;
 use crate::reference::did_you_mean;
-use crate::report::Reporter;
 
 /// What may be said about a build; what is not said is decided by the next source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,11 +16,11 @@ pub struct Partial {
     /// Cargo's profile.
     pub profile: Option<String>,
     /// The platforms.
-    pub platforms: Option<Vec<Platform>>,
+    pub platforms: Option<Platforms>,
     /// The base image.
     pub base: Option<BaseName>,
-    /// The target, in place of the platform's own.
-    pub target: Option<TargetTriple>,
+    /// Targets in place of the platforms' own: of several, each platform takes the one for it.
+    pub targets: Option<Vec<TargetTriple>>,
     /// `--features`.
     pub features: Option<Vec<String>>,
     /// More arguments for `cargo build`.
@@ -44,6 +45,27 @@ pub struct Partial {
     pub ports: Vec<String>,
     /// Files; of several sources all count.
     pub files: Vec<FileRule>,
+}
+
+/// For which platforms something is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Platforms {
+    /// All that its base has and rustc can compile for.
+    All,
+    /// These.
+    These(Vec<Platform>),
+}
+
+impl Platforms {
+    /// Reads a list: platforms, or `all`.
+    pub fn parse(texts: &[String]) -> Result<Self, InvalidPlatform> {
+        match texts {
+            [all] if all == "all" => Ok(Self::All),
+            texts => {
+                texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map(Self::These)
+            }
+        }
+    }
 }
 
 /// What is said about one crate.
@@ -87,6 +109,10 @@ pub struct Rules {
     pub link_check: bool,
     /// Whether somebody asks what is in an image: then every base is looked into.
     pub look_inside: bool,
+    /// Whose wishes decide about the features of shared dependencies.
+    pub unification: Unification,
+    /// `--debug`.
+    pub debug: bool,
 }
 
 /// How one binary is built: complete.
@@ -113,46 +139,86 @@ impl Rules {
         self.everything.platforms.is_some() || self.defaults.platforms.is_some()
     }
 
-    /// Warns of settings for crates that the workspace does not have: a name misspelt there would
-    /// otherwise change nothing and say nothing.
-    pub(super) fn warn_of_strangers(&self, workspace: &Workspace, report: &Reporter) {
-        let binaries = workspace.binaries();
+    /// Refuses settings for crates and binaries that are nowhere: what is misspelt there would
+    /// otherwise change nothing and say nothing. What lies in another workspace of the repository may
+    /// be built another time.
+    pub(super) fn check(&self, workspace: &Workspace) -> Result<(), Error> {
+        let binaries = workspace.every_binary();
+        let mut strangers = Vec::new();
         for rule in &self.builds {
-            let known = |binary: &Binary| BuildRule { bin: None, ..rule.clone() }.is_about(binary);
-            if !binaries.iter().any(known) {
-                let hint = rule.package.as_ref().and_then(|package| {
-                    did_you_mean(package, binaries.iter().map(|binary| binary.package.as_str()))
-                });
-                let message = format!(
-                    "build {} of the settings is about no crate of this workspace",
-                    rule.id
-                );
-                report.warn(message, hint);
+            if binaries.iter().any(|binary| rule.is_about(binary)) {
+                continue;
             }
+            let package = BuildRule { bin: None, ..rule.clone() };
+            let near: Vec<&Binary> =
+                binaries.iter().filter(|binary| package.is_about(binary)).collect();
+            let is_elsewhere = || match (&rule.folder, &rule.package) {
+                (Some(folder), _) => folder.join("Cargo.toml").is_file(),
+                (None, Some(package)) => workspace.is_elsewhere(package),
+                (None, None) => true,
+            };
+            let (missing, suggestion) = match &rule.bin {
+                Some(bin) if !near.is_empty() => (
+                    format!("`{}` has no binary `{bin}`", near[0].package),
+                    did_you_mean(bin, near.iter().map(|binary| binary.bin.as_str())),
+                ),
+                _ if near.is_empty() && !is_elsewhere() => match (&rule.package, &rule.folder) {
+                    (Some(package), _) => (
+                        format!("there is no package `{package}` with a binary"),
+                        did_you_mean(package, binaries.iter().map(|b| b.package.as_str())),
+                    ),
+                    (None, Some(folder)) => {
+                        (format!("there is no package in `{}`", folder.display()), None)
+                    }
+                    (None, None) => continue,
+                },
+                _ => continue,
+            };
+            strangers.push(Stranger { id: rule.id.clone(), missing, suggestion });
         }
+        if strangers.is_empty() { Ok(()) } else { Err(Error::Strangers(strangers)) }
     }
 
-    /// How a binary is built; `platforms` where nothing says for which.
-    pub(super) fn order(&self, binary: &Binary, platforms: &[Platform]) -> Order {
-        let about: Vec<&Partial> = self
-            .builds
-            .iter()
-            .filter(|rule| rule.is_about(binary))
-            .map(|rule| &rule.partial)
-            .collect();
-        // The most binding first, so that the first that says something decides.
-        let layers: Vec<&Partial> = std::iter::once(&self.everything)
-            .chain(about)
+    /// What is said about a binary, the most binding first, so that the first that says something
+    /// decides.
+    fn layers(&self, binary: &Binary) -> Vec<&Partial> {
+        let about = self.builds.iter().filter(|rule| rule.is_about(binary));
+        std::iter::once(&self.everything)
+            .chain(about.map(|rule| &rule.partial))
             .chain(std::iter::once(&self.defaults))
-            .collect();
-        let mut platforms =
-            first(&layers, |p| p.platforms.clone()).unwrap_or_else(|| platforms.to_vec());
+            .collect()
+    }
+
+    /// On what and for which platforms a binary is built, where something says so.
+    pub(super) fn wanted(&self, binary: &Binary) -> (BaseName, Option<Platforms>) {
+        let layers = self.layers(binary);
+        (self.base(binary, &layers), first(&layers, |p| p.platforms.clone()))
+    }
+
+    /// Of a base's platforms, those that a binary can be compiled for.
+    pub(super) fn possible(&self, binary: &Binary, offered: Vec<Platform>) -> Vec<Platform> {
+        let targets = first(&self.layers(binary), |p| p.targets.clone());
+        let can = |platform: &Platform| match &targets {
+            Some(targets) => targets.iter().any(|target| target.fits(platform)),
+            None => TargetTriple::for_platform(platform).is_some(),
+        };
+        offered.into_iter().filter(can).collect()
+    }
+
+    /// How a binary is built for platforms.
+    pub(super) fn order(
+        &self,
+        binary: &Binary,
+        mut platforms: Vec<Platform>,
+    ) -> Result<Order, cargo::Error> {
+        let layers = self.layers(binary);
         // One that is asked for twice is one; their order is the index's.
         let mut seen = BTreeSet::new();
         platforms.retain(|platform| seen.insert(platform.clone()));
         let base = self.base(binary, &layers);
+        let targets = first(&layers, |p| p.targets.clone());
         let build = |platform: &Platform| Build {
-            target: first(&layers, |p| p.target.clone()),
+            target: None,
             profile: first(&layers, |p| p.profile.clone()).unwrap_or_else(|| "release".to_owned()),
             features: Features {
                 list: first(&layers, |p| p.features.clone()).unwrap_or_default(),
@@ -162,15 +228,27 @@ impl Rules {
             flags: first(&layers, |p| p.flags.clone()).unwrap_or_default(),
             rustflags: first(&layers, |p| p.rustflags.clone()).unwrap_or_default(),
             environment: first(&layers, |p| p.environment.clone()).unwrap_or_default(),
+            unification: self.unification,
+            debug: self.debug,
             ..Build::new(binary.clone(), platform.clone())
         };
-        Order {
-            builds: platforms.iter().map(build).collect(),
-            recipe: self.recipe(binary, &layers),
-            binary: binary.clone(),
-            platforms,
-            base,
+        let mut builds: Vec<Build> = platforms.iter().map(build).collect();
+        for build in &mut builds {
+            let platform = build.platform.clone();
+            if let Some(targets) = &targets {
+                let target = targets.iter().find(|target| target.fits(&platform)).cloned();
+                build.target = Some(target.ok_or_else(|| cargo::Error::Contradiction {
+                    targets: targets.clone(),
+                    platform,
+                })?);
+            } else if !build.target()?.is_musl()
+                && matches!(base, BaseName::Static | BaseName::Scratch)
+            {
+                return Err(cargo::Error::NeedsGlibc { platform });
+            }
         }
+        let recipe = self.recipe(binary, &layers);
+        Ok(Order { builds, recipe, binary: binary.clone(), platforms, base })
     }
 
     fn base(&self, binary: &Binary, layers: &[&Partial]) -> BaseName {
@@ -255,7 +333,9 @@ mod tests {
             ..Rules::default()
         };
         let chosen = |rules: &Rules| {
-            rules.order(&binary(), &[Platform::linux("amd64")]).builds[0].profile.clone()
+            rules.order(&binary(), vec![Platform::linux("amd64")]).unwrap().builds[0]
+                .profile
+                .clone()
         };
         assert_eq!(chosen(&rules), "flag");
         rules.everything = Partial::default();
@@ -274,7 +354,11 @@ mod tests {
                 defaults: Partial { base: Some(BaseName::Static), ..Partial::default() },
                 ..Rules::default()
             };
-            assert_eq!(rules.order(&binary(), &[]).base, BaseName::Scratch, "{key}");
+            assert_eq!(
+                rules.order(&binary(), Vec::new()).unwrap().base,
+                BaseName::Scratch,
+                "{key}"
+            );
         }
     }
 
@@ -291,6 +375,42 @@ mod tests {
         };
         let expected =
             BTreeMap::from([("a".into(), "flag".into()), ("b".into(), "default".into())]);
-        assert_eq!(rules.order(&binary(), &[]).recipe.labels, expected);
+        assert_eq!(rules.order(&binary(), Vec::new()).unwrap().recipe.labels, expected);
+    }
+
+    #[test]
+    fn each_platform_takes_the_target_that_is_for_it() {
+        let target = |text: &str| text.parse::<TargetTriple>().unwrap();
+        let targets = vec![target("aarch64-unknown-linux-gnu"), target("x86_64-unknown-linux-gnu")];
+        let rules = Rules {
+            defaults: Partial {
+                targets: Some(targets.clone()),
+                base: Some("registry.example/base".parse().unwrap()),
+                ..Partial::default()
+            },
+            ..Rules::default()
+        };
+        let platforms = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let order = rules.order(&binary(), platforms(&["linux/amd64", "linux/arm64"])).unwrap();
+        let taken: Vec<_> =
+            order.builds.iter().map(|build| build.target.clone().unwrap()).collect();
+        assert_eq!(taken, [targets[1].clone(), targets[0].clone()]);
+        let error = rules.order(&binary(), platforms(&["linux/386"])).unwrap_err();
+        assert!(matches!(error, cargo::Error::Contradiction { .. }), "{error}");
+        let offered = platforms(&["linux/amd64", "linux/386", "windows/amd64"]);
+        assert_eq!(rules.possible(&binary(), offered), platforms(&["linux/amd64"]));
+    }
+
+    #[test]
+    fn what_only_glibc_can_do_needs_a_base_that_has_it() {
+        let s390x = || vec![Platform::linux("s390x")];
+        let on = |base: &str| Rules {
+            everything: Partial { base: Some(base.parse().unwrap()), ..Partial::default() },
+            ..Rules::default()
+        };
+        let error = on("static").order(&binary(), s390x()).unwrap_err();
+        assert!(matches!(error, cargo::Error::NeedsGlibc { .. }), "{error}");
+        let order = on("registry.example/base").order(&binary(), s390x()).unwrap();
+        assert_eq!(order.builds[0].target().unwrap().as_str(), "s390x-unknown-linux-gnu");
     }
 }

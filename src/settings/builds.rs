@@ -11,7 +11,7 @@ use super::tree::{Node, Value};
 use crate::image::{BaseName, FileRule};
 use crate::manifests::{ImageMap, Level, Levels, Lint};
 use crate::oci::Repository;
-use crate::pipeline::{BuildRule, Partial};
+use crate::pipeline::{BuildRule, Partial, Platforms};
 use crate::reference::{CrateReference, did_you_mean};
 
 /// The keys of a table without their help.
@@ -148,6 +148,18 @@ impl Reader<'_> {
         }
     }
 
+    /// `platforms`: a list, or `all`.
+    fn platforms(&mut self, entry: &Entry) -> Option<Platforms> {
+        let node = entry.get("platforms")?;
+        match Platforms::parse(&file::texts(node)) {
+            Ok(platforms) => Some(platforms),
+            Err(reason) => {
+                self.wrong(node, "`platforms` cannot be read", reason);
+                None
+            }
+        }
+    }
+
     /// `KEY=VALUE` texts.
     fn environment(&mut self, entry: &Entry, key: &str) -> Option<BTreeMap<String, String>> {
         let node = entry.get(key)?;
@@ -230,9 +242,9 @@ impl Reader<'_> {
             }
             let mut partial = Partial {
                 profile: text("profile"),
-                platforms: self.parse_all(entry, "platforms"),
+                platforms: self.platforms(entry),
                 base: self.base(entry, "base"),
-                target: self.parse(entry, "target"),
+                targets: self.parse_all(entry, "target"),
                 features: entry.get("features").map(file::texts),
                 flags: entry.get("flags").map(file::texts),
                 rustflags: entry.get("rustflags").map(file::texts),

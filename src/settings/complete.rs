@@ -10,11 +10,11 @@ use super::error::Error;
 use super::file;
 use super::sources::{Flags, Sources};
 use crate::cache::{ByteSize, Cache};
-use crate::cargo;
+use crate::cargo::{self, Unification};
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
 use crate::manifests::{self, Levels, Selector};
-use crate::pipeline::{Partial, Pipeline, Rules};
+use crate::pipeline::{Partial, Pipeline, Platforms, Rules};
 use crate::registry;
 use crate::report::Reporter;
 
@@ -213,7 +213,7 @@ impl Sources {
         let mut rules = Rules {
             everything: Partial {
                 profile: self.text("profile").map(|(profile, _)| profile),
-                platforms: self.parse_all("platform")?,
+                platforms: self.platforms("platform")?,
                 base: self.base("baseImage")?,
                 features: self.texts("features").map(|(features, _)| features),
                 user: self.text("imageUser").map(|(user, _)| user),
@@ -223,7 +223,7 @@ impl Sources {
             },
             defaults: Partial {
                 profile: self.text("defaultProfile").map(|(profile, _)| profile),
-                platforms: self.parse_all("defaultPlatforms")?,
+                platforms: self.platforms("defaultPlatforms")?,
                 base: self.base("defaultBaseImage")?,
                 flags: self.texts("defaultFlags").map(|(flags, _)| flags),
                 environment: self.pairs("defaultEnv")?,
@@ -235,6 +235,8 @@ impl Sources {
             data_modified: self.number("dataModified")?.unwrap_or(0),
             repository_root: file::repository_root(&self.directory),
             link_check: self.switch("linkCheck", true)? && !self.switch("noLinkCheck", false)?,
+            unification: self.unification()?,
+            debug: self.switch("debug", false)?,
             ..Rules::default()
         };
         if let Some(file) = &self.file {
@@ -263,6 +265,22 @@ impl Sources {
             }
             (base, _) => base,
         })
+    }
+
+    fn platforms(&self, key: &str) -> Result<Option<Platforms>, Error> {
+        let Some((texts, origin)) = self.texts(key) else { return Ok(None) };
+        Platforms::parse(&texts).map(Some).map_err(|reason| origin.error(reason))
+    }
+
+    fn unification(&self) -> Result<Unification, Error> {
+        match self.text("featureUnification") {
+            None => Ok(Unification::Package),
+            Some((how, origin)) => match how.as_str() {
+                "package" => Ok(Unification::Package),
+                "workspace" => Ok(Unification::Workspace),
+                _ => Err(origin.error(format!("`{how}` is neither `package` nor `workspace`"))),
+            },
+        }
     }
 
     fn pairs(&self, key: &str) -> Result<Option<BTreeMap<String, String>>, Error> {

@@ -215,7 +215,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: Some("KO_RS_DEFAULTPLATFORMS"),
         kind: Kind::List,
         value: "PLATFORM",
-        help: "Platforms to build for: `linux/amd64,linux/arm64`; the host's architecture if not set",
+        help: "Platforms to build for: `linux/amd64,linux/arm64`, or `all` that the base has; the host's architecture if not set",
         ..BLANK
     },
     Setting {
@@ -363,6 +363,24 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Switch,
         default: "false",
         help: "Do not activate the `default` feature",
+        ..BLANK
+    },
+    Setting {
+        key: "featureUnification",
+        in_file: true,
+        flag: Some("feature-unification"),
+        variable: Some("KO_RS_FEATUREUNIFICATION"),
+        default: "package",
+        value: "HOW",
+        help: "Features of shared dependencies: `package` as if a crate were built alone, `workspace` as `cargo build --workspace` does",
+        ..BLANK
+    },
+    Setting {
+        key: "debug",
+        flag: Some("debug"),
+        kind: Kind::Switch,
+        default: "false",
+        help: "Keep in the executable what a debugger needs; see docs/compiling.md",
         ..BLANK
     },
     Setting {
@@ -662,9 +680,13 @@ pub const BUILD_KEYS: &[(&str, Kind, &str)] = &[
     ("flags", Kind::List, "Flags for `cargo build`"),
     ("features", Kind::List, "Cargo features to activate"),
     ("profile", Kind::Text, "Cargo profile"),
-    ("target", Kind::Text, "Target triple, in place of the platform's musl one"),
+    (
+        "target",
+        Kind::List,
+        "Target triple in place of the platform's musl one; of several, each platform takes the one for it",
+    ),
     ("rustflags", Kind::List, "Flags for rustc, after the workspace's own"),
-    ("platforms", Kind::List, "Platforms to build for"),
+    ("platforms", Kind::List, "Platforms to build for, or `all`"),
     ("base", Kind::Text, "Base image"),
     ("files", Kind::Nested, "Files that go into the image: `{from, to, mode}`"),
     ("image", Kind::Nested, "How a container of the image runs, and what is said about it"),

@@ -456,10 +456,6 @@ fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
             "--disable-optimizations has no meaning for Rust\nhint: use --profile=dev",
         ),
         (
-            &["--debug"],
-            "--debug has no meaning for Rust\nhint: use --profile=dev and attach a debugger: gdb or lldb read the executable's symbols",
-        ),
-        (
             &["--platform=amd64"],
             "--platform: `amd64` is not a platform (`os/architecture` or `os/architecture/variant`, as in `linux/arm64`)",
         ),
@@ -501,8 +497,45 @@ fn a_platform_that_rustc_has_no_static_target_for_is_refused_before_compiling() 
         &workspace(),
         ["build", "--push=false", "--platform=linux/s390x", "link-service"],
         1,
-        "error: there is no musl target of rustc for linux/s390x\n\
+        "error: there is no musl target of rustc for linux/s390x, and the base image has no glibc\n\
+         hint: set a base image that has it: `base:` of the build, or `--base-image`\n",
+    );
+    fails(
+        &workspace(),
+        ["build", "--push=false", "--platform=linux/mips64le", "link-service"],
+        1,
+        "error: rustc has no target for linux/mips64le\n\
          hint: set `target:` of the build to another triple, and a base image that has its C library\n",
+    );
+}
+
+#[test]
+fn a_target_that_is_for_another_platform_is_refused_before_compiling() {
+    let settings = "builds:\n  - package: link-service\n    target: aarch64-unknown-linux-gnu\n";
+    fails(
+        &workspace().file(".ko-rs.yaml", settings),
+        ["build", "--push=false", "--platform=linux/amd64", "link-service"],
+        1,
+        "error: `target: aarch64-unknown-linux-gnu` of the settings is not for linux/amd64\n\
+         hint: leave `target:` out (`x86_64-unknown-linux-musl` is taken then), name one for each platform \
+         (`target: [x86_64-unknown-linux-musl, …]`), or build for another `--platform`\n",
+    );
+}
+
+#[test]
+fn settings_for_what_is_nowhere_are_refused() {
+    let settings = "builds:\n  - package: link-servise\n  - id: news\n    package: link-service\n    bin: link\n  \
+                    - package: beside\n";
+    let sandbox = workspace().file(".git/HEAD", "").file(".ko-rs.yaml", settings);
+    let sandbox = crate::build::package(sandbox, "beside", "beside", "[workspace]");
+    fails(
+        &sandbox,
+        ["build", "--push=false", "link-service"],
+        2,
+        "error: build #0 of the settings: there is no package `link-servise` with a binary\n\
+         hint: did you mean `link-service`?\n\
+         error: build news of the settings: `link-service` has no binary `link`\n\
+         hint: did you mean `link-service`?\n",
     );
 }
 

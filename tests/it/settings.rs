@@ -113,7 +113,8 @@ fn a_profile() {
 #[test]
 fn a_build_s_own_settings_go_before_the_defaults_and_after_flags() {
     let builds = "defaultBaseImage: static\nbuilds:\n  - package: hello\n    base: scratch\n  - package: other\n    base: gone\n";
-    let sandbox = with_settings(builds);
+    let sandbox = with_settings(builds).file(".git/HEAD", "");
+    let sandbox = crate::build::package(sandbox, "beside", "other", "[workspace]");
     assert_eq!(built(&sandbox, &[]).1.layers.len(), 1);
     assert_eq!(built(&sandbox, &["--base-image=static"]).1.layers.len(), 2);
 }
@@ -164,6 +165,7 @@ fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
             "--platform=linux/amd64",
             "--base-image=static",
             "--profile=release",
+            "--feature-unification=package",
             "--created=7",
             "--layer-compression=gzip",
             "--layer-compression-level=2",

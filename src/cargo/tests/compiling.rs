@@ -125,6 +125,106 @@ fn neighbours_share_a_run_only_if_that_changes_nothing() {
     assert_eq!(starts(), 2, "a and c share a run, b has its own");
 }
 
+/// With the features of the whole workspace there is one run, and a digest that hangs on nothing that
+/// is asked for.
+#[test]
+fn features_of_the_whole_workspace_are_those_of_cargo_build_workspace() {
+    let main = "fn main() { println!(\"{}\", shared::what()); }";
+    let depends = |features: &str| {
+        format!("[dependencies]\nshared = {{ path = \"../shared\", features = [{features}] }}\n")
+    };
+    let mut sandbox = Sandbox::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nresolver = \"2\"\nmembers = [\"a\", \"b\", \"c\", \"shared\"]\n",
+        ),
+        ("a/Cargo.toml", &package("a", &depends(""))),
+        ("a/src/main.rs", main),
+        ("b/Cargo.toml", &package("b", &depends("\"loud\""))),
+        ("b/src/main.rs", main),
+        ("c/Cargo.toml", &package("c", &format!("[features]\nextra = []\n{}", depends("")))),
+        (
+            "c/src/main.rs",
+            "fn main() { println!(\"{} {}\", shared::what(), cfg!(feature = \"extra\")); }",
+        ),
+        // Called like a's, so that one of both has to stay away.
+        ("c/src/bin/a.rs", main),
+        ("shared/Cargo.toml", &package("shared", "[features]\nloud = []\n")),
+        (
+            "shared/src/lib.rs",
+            "pub fn what() -> &'static str { if cfg!(feature = \"loud\") { \"LOUD\" } else { \"quiet\" } }",
+        ),
+    ]);
+    let starts = sandbox.count_starts();
+    let build =
+        |reference: &str| Build { unification: Unification::Workspace, ..sandbox.build(reference) };
+    let (artifacts, result) = sandbox.compile(&[build("b"), build("c#c")]);
+    result.unwrap();
+    let said: Vec<String> = artifacts.iter().map(output).collect();
+    assert_eq!(said, ["LOUD\n", "LOUD false\n"]);
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    sandbox.compile(&[build("b"), build("c#c")]).1.unwrap();
+    starts();
+    sandbox.compile(&[build("b"), build("c#c")]).1.unwrap();
+    assert_eq!(starts(), 1);
+    let (alone, result) = sandbox.compile(&[build("a")]);
+    result.unwrap();
+    assert_eq!(output(&alone[0]), "LOUD\n");
+    let features = Features { list: vec!["extra".to_owned()], ..Features::default() };
+    let (extra, result) = sandbox.compile(&[Build { features, ..build("c#c") }]);
+    result.unwrap();
+    assert_eq!(output(&extra[0]), "LOUD true\n");
+}
+
+#[test]
+fn a_package_that_misses_its_neighbours_features_is_told_of_the_setting() {
+    let depends = |features: &str| {
+        format!("[dependencies]\nshared = {{ path = \"../shared\", features = [{features}] }}\n")
+    };
+    let sandbox = Sandbox::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nresolver = \"2\"\nmembers = [\"a\", \"b\", \"c\", \"shared\"]\n",
+        ),
+        ("a/Cargo.toml", &package("a", &depends(""))),
+        ("a/src/main.rs", "fn main() { shared::loud(); }"),
+        ("b/Cargo.toml", &package("b", &depends("\"loud\""))),
+        ("b/src/main.rs", HELLO),
+        ("c/Cargo.toml", &package("c", "")),
+        ("c/src/main.rs", "fn main() { nothing(); }"),
+        ("shared/Cargo.toml", &package("shared", "[features]\nloud = []\n")),
+        ("shared/src/lib.rs", "#[cfg(feature = \"loud\")] pub fn loud() {}"),
+    ]);
+    let hint = sandbox.compile_one("a").unwrap_err().hint().unwrap();
+    assert!(
+        hint.starts_with("`a` is built with only")
+            && hint.contains("featureUnification: workspace")
+    );
+    assert_eq!(sandbox.compile_one("c").unwrap_err().hint(), None);
+    let beside = Build { unification: Unification::Workspace, ..sandbox.build("a") };
+    sandbox.compile(&[beside]).1.unwrap();
+}
+
+#[test]
+fn an_executable_for_a_debugger_has_a_folder_of_its_own() {
+    let sandbox = Sandbox::new(&[("Cargo.toml", &package("app", "")), ("src/main.rs", HELLO)]);
+    let plain = sandbox.compile_one("app").unwrap();
+    let before = bytes(&plain);
+    let (artifacts, result) = sandbox.compile(&[Build { debug: true, ..sandbox.build("app") }]);
+    result.unwrap();
+    let path = artifacts[0].executable.path().to_owned();
+    assert!(path.ends_with("ko-rs-debug/app"), "{}", path.display());
+    let is_described = |bytes: &[u8]| {
+        use object::Object as _;
+        let file = object::read::elf::ElfFile64::<object::Endianness>::parse(bytes).unwrap();
+        file.section_by_name(".debug_info").is_some()
+    };
+    assert!(is_described(&bytes(&artifacts[0])) && !is_described(&before));
+    // The workspace's folder has another name in there, which is what a debugger is told.
+    assert!(holds(&bytes(&artifacts[0]), "/workspace"));
+    assert!(bytes(&sandbox.compile_one("app").unwrap()) == before);
+}
+
 #[test]
 fn equally_named_binaries_do_not_overwrite_each_other() {
     let sandbox = Sandbox::new(&[
@@ -179,10 +279,10 @@ fn a_build_script_without_a_c_compiler_is_explained() {
         ),
     ]);
     let error = sandbox.compile_one("app").unwrap_err();
-    let Error::Compile { binaries, causes } = &error else { panic!("{error}") };
+    let Error::Compile { binaries, causes, .. } = &error else { panic!("{error}") };
     assert_eq!(binaries, &["app"]);
     assert_eq!(causes[0].lack, Lack::C);
-    assert_eq!(causes[0].name, "c-sys v0.1.0");
+    assert_eq!(causes[0].name.as_deref(), Some("c-sys v0.1.0"));
     assert_eq!(causes[0].wanted_by, ["`app v0.1.0`"]);
     assert!(error.hint().unwrap().contains("musl-tools"));
 }

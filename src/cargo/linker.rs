@@ -1,0 +1,55 @@
+//! What links a target's executables.
+
+use super::c;
+use super::program::Environment;
+use super::rustflags::UserFlags;
+use super::toolchain::Toolchain;
+use super::tools::Tools;
+use super::{Error, TargetTriple};
+use crate::report::Reporter;
+
+/// The flags that make rustc link as a target needs it: an executable for musl static, by what comes
+/// with rustc; one for glibc of another machine, or of an older glibc, by a compiler that has it.
+pub(crate) fn flags(
+    target: &TargetTriple,
+    user: &UserFlags,
+    toolchain: &Toolchain,
+    environment: &Environment,
+    tools: &Tools,
+    report: &Reporter,
+) -> Result<Vec<String>, Error> {
+    let mut flags = Vec::new();
+    if target.is_musl() {
+        flags.push("-Ctarget-feature=+crt-static".to_owned());
+    }
+    if let Some(why) = user.own_linker() {
+        report.detail(format!("linked by your own linker: `{}` ({})", why.value, why.place));
+        return Ok(flags);
+    }
+    let linker = |path: &std::path::Path| format!("-Clinker={}", path.display());
+    if target.is_musl() {
+        if toolchain.has_lld() {
+            let lld = if Tools::can_be_used() { tools.rust_lld()? } else { "rust-lld".into() };
+            flags.extend([linker(&lld), "-Clinker-flavor=ld.lld".to_owned()]);
+        } else {
+            report.warn(
+                format!(
+                    "`{}` has no rust-lld, so the system's linker links",
+                    toolchain.sysroot.display()
+                ),
+                Some("install Rust with rustup (https://rustup.rs)".to_owned()),
+            );
+        }
+    } else if target.is_gnu() && c::is_foreign(target, &toolchain.host) {
+        match c::cross_compiler(target, environment) {
+            Some(name) => flags.push(format!("-Clinker={name}")),
+            None if Tools::can_be_used() => {
+                flags.push(linker(&tools.zig("ld", target)?));
+                // Zig brings what an executable starts with.
+                flags.push("-Clinker-flavor=gcc".to_owned());
+            }
+            None => {}
+        }
+    }
+    Ok(flags)
+}
