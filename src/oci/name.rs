@@ -71,6 +71,15 @@ impl Registry {
         }
     }
 
+    /// A repository of this registry.
+    pub fn repository(&self, path: &str) -> Result<Repository, InvalidName> {
+        // With a registry that reads as one; whatever this one's name is, the path is read alike.
+        let text = format!("{}/{path}", Self::DOCKER_HUB);
+        let read: Repository = text.parse()?;
+        let path = if self.0 == Self::DOCKER_HUB { read.path } else { path.to_owned() };
+        Ok(Repository { registry: self.clone(), path })
+    }
+
     /// Whether the host is this machine: `localhost`, `*.localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -142,6 +151,12 @@ impl Repository {
         &self.path
     }
 
+    /// Whether a name says on which registry it is; without one, Docker Hub is meant.
+    #[must_use]
+    pub fn names_registry(text: &str) -> bool {
+        text.split_once('/').is_some_and(|(first, _)| is_host(first))
+    }
+
     /// An image of this repository by tag.
     #[must_use]
     pub fn tagged(&self, tag: Tag) -> ImageReference {
@@ -153,6 +168,11 @@ impl Repository {
     pub fn at(&self, digest: Digest) -> ImageReference {
         ImageReference { repository: self.clone(), tag: None, digest: Some(digest) }
     }
+}
+
+/// Whether the first part of a name is a registry, and no folder on Docker Hub.
+fn is_host(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost" || first.starts_with('[')
 }
 
 /// Distribution spec: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` between slashes.
@@ -174,9 +194,7 @@ impl FromStr for Repository {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (registry, path) = match text.split_once('/') {
-            Some((first, rest))
-                if first.contains(['.', ':']) || first == "localhost" || first.starts_with('[') =>
-            {
+            Some((first, rest)) if is_host(first) => {
                 (first.parse().map_err(|error: InvalidName| invalid(text, error.reason))?, rest)
             }
             _ => (Registry(Registry::DOCKER_HUB.to_owned()), text),
@@ -328,6 +346,22 @@ mod tests {
         // `library/` counts, which is not written.
         assert!("a".repeat(247).parse::<ImageReference>().is_ok());
         assert!("a".repeat(248).parse::<ImageReference>().is_err());
+    }
+
+    #[test]
+    fn a_repository_is_made_of_a_registry_and_a_path() {
+        let made = |registry: &str, path: &str| {
+            let registry: Registry = registry.parse().unwrap();
+            registry.repository(path).map(|repository| repository.to_string())
+        };
+        assert_eq!(made("mirror", "library/x").unwrap(), "mirror/library/x");
+        assert_eq!(made("docker.io", "x").unwrap(), "docker.io/library/x");
+        assert_eq!(made("r.io", "x").unwrap(), "r.io/x");
+        assert!(made("r.io", "X").is_err() && made("r.io", "").is_err());
+        for (text, names) in [("a/b", false), ("a", false), ("a.b/c", true), ("localhost/a", true)]
+        {
+            assert_eq!(Repository::names_registry(text), names, "{text}");
+        }
     }
 
     #[test]

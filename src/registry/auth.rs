@@ -121,7 +121,7 @@ impl Authority {
         &self,
         sender: &Sender,
         repository: &Repository,
-        at: &Url,
+        (at, insecure): (&Url, bool),
         access: &Access,
         more: &[String],
     ) -> Result<Option<Ticket>, Failure> {
@@ -152,7 +152,10 @@ impl Authority {
                         scopes.push(scope.clone());
                     }
                 }
-                let ask = Ask { realm: realm_url(&realm, at)?, service, scopes };
+                let realm = realm_url(&realm, at)?;
+                // Who takes any certificate takes it from that host alone.
+                let insecure = insecure && authority(&realm) == authority(at);
+                let ask = Ask { realm, service, scopes, insecure };
                 let answer = ask.send(sender, credentials.as_ref()).await?;
                 let host = authority(&ask.realm);
                 let life = life(answer.expires_in);
@@ -216,6 +219,8 @@ struct Ask {
     realm: Url,
     service: Option<String>,
     scopes: Vec<String>,
+    /// Whether any certificate is taken.
+    insecure: bool,
 }
 
 impl Ask {
@@ -224,7 +229,8 @@ impl Ask {
         sender: &Sender,
         credentials: Option<&Credentials>,
     ) -> Result<Answer, Failure> {
-        let client = sender.clients.for_url(&self.realm).map_err(Failure::Connections)?;
+        let client =
+            sender.clients.for_url(&self.realm, self.insecure).map_err(Failure::Connections)?;
         let request = match credentials {
             Some(Credentials::IdentityToken(token)) => client
                 .post(self.realm.clone())
@@ -373,6 +379,7 @@ mod tests {
             realm: "https://t.io/token?a=b".parse().unwrap(),
             service: Some("r.io".to_owned()),
             scopes: vec!["repository:a:pull,push".to_owned(), "repository:b:pull".to_owned()],
+            insecure: false,
         };
         assert_eq!(
             ask.url(Some("me@x")).as_str(),

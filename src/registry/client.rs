@@ -16,6 +16,7 @@ use super::body::Body;
 use super::challenge::{Challenge, challenges};
 use super::credentials::CredentialSources;
 use super::error::{Error, Failure, Step};
+use super::locations::{LocationFiles, Locations};
 use super::request::{self, Request, Target, authority};
 use super::retry::Patience;
 use super::sender::{Moved, Pace, Sender, Silence};
@@ -36,6 +37,8 @@ pub struct Settings {
     pub insecure: bool,
     /// Where credentials are looked for.
     pub credentials: CredentialSources,
+    /// Which files say where pulls go.
+    pub locations: LocationFiles,
     /// Which certificates are trusted and shown.
     pub certificates: Certificates,
     /// The proxies to go through.
@@ -55,6 +58,9 @@ struct Inner {
     sender: Sender,
     authority: Authority,
     insecure: bool,
+    location_files: LocationFiles,
+    /// Read when something is pulled for the first time.
+    locations: OnceLock<Locations>,
     /// `http` or `https`, of the registries that have answered.
     schemes: Mutex<HashMap<Registry, &'static str>>,
     patience: Patience,
@@ -107,13 +113,22 @@ impl Client {
         patience: Patience,
         silence: Silence,
     ) -> Self {
-        let Settings { insecure, credentials, certificates, proxies, user_agent, temporary } =
-            settings;
+        let Settings {
+            insecure,
+            credentials,
+            locations,
+            certificates,
+            proxies,
+            user_agent,
+            temporary,
+        } = settings;
         let clients = Clients::new(user_agent, insecure, certificates, proxies);
         Self(Arc::new(Inner {
             sender: Sender { clients, silence, answered: Mutex::default() },
             authority: Authority::new(credentials, report.clone()),
             insecure,
+            location_files: locations,
+            locations: OnceLock::new(),
             schemes: Mutex::default(),
             patience,
             temporary,
@@ -168,6 +183,22 @@ impl Client {
         Ok(Cache::at(scratch.path()))
     }
 
+    /// Where pulls go.
+    pub(super) fn locations(&self) -> Result<&Locations, Failure> {
+        if let Some(read) = self.0.locations.get() {
+            return Ok(read);
+        }
+        let read = self.0.location_files.read();
+        let read = read.map_err(|error| Failure::Locations(Box::new(error)))?;
+        Ok(self.0.locations.get_or_init(|| read))
+    }
+
+    /// Whether a repository may be spoken to by http, or with any certificate.
+    fn is_insecure(&self, repository: &Repository) -> bool {
+        let named = || self.locations().is_ok_and(|found| found.is_insecure(repository));
+        self.0.insecure || named()
+    }
+
     /// Tries until it succeeds, fails for good, or patience ends.
     pub(super) async fn retrying<T>(
         &self,
@@ -220,12 +251,13 @@ impl Client {
     }
 
     /// How a registry may be spoken to, best first; one that has answered is known.
-    fn schemes(&self, registry: &Registry) -> (&'static str, Option<&'static str>) {
+    fn schemes(&self, repository: &Repository) -> (&'static str, Option<&'static str>) {
+        let registry = repository.registry();
         let known = self.0.schemes.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(registry) {
             Some(scheme) => (scheme, None),
             None if registry.is_loopback() => ("http", Some("https")),
-            None if self.0.insecure => ("https", Some("http")),
+            None if self.is_insecure(repository) => ("https", Some("http")),
             None => ("https", None),
         }
     }
@@ -244,7 +276,7 @@ impl Client {
             Target::Api(path) => path,
         };
         let registry = repository.registry();
-        let (mut scheme, other) = self.schemes(registry);
+        let (mut scheme, other) = self.schemes(repository);
         let url = api_url(scheme, registry, path)?;
         let mut reply = self.follow(repository, request, url, body).await;
         if let Some(other) = other
@@ -294,6 +326,7 @@ impl Client {
         body: &Body<'_>,
     ) -> Result<Reply, Failure> {
         let Inner { sender, authority: keys, .. } = &*self.0;
+        let insecure = self.is_insecure(repository);
         let mut method = request.method.clone();
         let mut more: Vec<String> = Vec::new();
         let (mut redirects, mut challenged) = (0, 0);
@@ -301,11 +334,12 @@ impl Client {
             let host = authority(&url);
             let own = is_own(&url, repository.registry());
             let ticket = if own {
-                keys.ticket(sender, repository, &url, &request.access, &more).await?
+                keys.ticket(sender, repository, (&url, insecure), &request.access, &more).await?
             } else {
                 None
             };
-            let client = sender.clients.for_url(&url).map_err(Failure::Connections)?;
+            let client =
+                sender.clients.for_url(&url, own && insecure).map_err(Failure::Connections)?;
             let mut builder =
                 client.request(method.clone(), url.clone()).headers(request.headers.clone());
             if let Some(ticket) = &ticket {

@@ -178,6 +178,9 @@ pub enum Failure {
     /// The name of the registry makes no URL.
     #[error("`{0}` is no host that can be asked")]
     Host(String),
+    /// Where pulls go cannot be told, or they are not allowed.
+    #[error(transparent)]
+    Locations(Box<super::locations::Error>),
     /// The settings for connections make no client: certificates or a proxy.
     #[error(transparent)]
     Connections(super::transport::Error),
@@ -267,6 +270,7 @@ impl Failure {
             | Self::Protocol { .. }
             | Self::TooLarge { .. }
             | Self::Host(_)
+            | Self::Locations(_)
             | Self::Connections(_)
             | Self::Credentials(_)
             | Self::File { .. }

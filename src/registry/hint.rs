@@ -52,6 +52,7 @@ pub(super) fn of(error: &Error) -> Option<String> {
         Failure::Interrupted { host, source } if source.0.contains("received fatal alert") => {
             Some(identity(host))
         }
+        Failure::Locations(error) => error.hint(),
         Failure::MissingBlob { .. } => {
             Some("the registry may have been emptied meanwhile; run the command again".to_owned())
         }

@@ -10,8 +10,9 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::body::{Body, Progress};
-use super::client::{Client, Reply};
+use super::client::{Client, Reply, why};
 use super::error::{Error, Failure, Step, Transport};
+use super::locations::Places;
 use super::request;
 use super::sender::{Moved, Pace};
 use crate::cache::{self, BlobWriter, Cache};
@@ -53,15 +54,30 @@ impl Client {
         if let Some(kept) = image.digest.as_ref().and_then(|digest| kept(&cache, digest)) {
             return Ok(kept);
         }
-        let request = request::manifest(Method::GET, image);
-        let manifest = self
-            .ask(step, repository, &request, async |reply| {
-                if reply.response.status() != StatusCode::OK {
-                    return Err(self.refused(repository, reply).await);
+        let places = self.locations().and_then(|found| {
+            found.places(image).map_err(|error| Failure::Locations(Box::new(error)))
+        });
+        let Places { mirrors, last } = places.map_err(fail)?;
+        let from = async |place: &Repository| {
+            let moved = ImageReference { repository: place.clone(), ..image.clone() };
+            let request = request::manifest(Method::GET, &moved);
+            let reply = self.once(place, &request, &Body::Empty).await?;
+            if reply.response.status() != StatusCode::OK {
+                return Err(self.refused(place, reply).await);
+            }
+            self.read_manifest(image, reply).await
+        };
+        for mirror in &mirrors {
+            match from(mirror).await {
+                Ok(manifest) => {
+                    self.report().detail(format!("`{image}` comes from the mirror `{mirror}`"));
+                    self.keep(&cache, &manifest);
+                    return Ok(manifest);
                 }
-                self.read_manifest(image, reply).await
-            })
-            .await?;
+                Err(failure) => self.passed_over(mirror, &failure),
+            }
+        }
+        let manifest = self.retrying(step, &last, async || from(&last).await).await?;
         self.keep(&cache, &manifest);
         Ok(manifest)
     }
@@ -124,8 +140,19 @@ impl Client {
         if let Some(path) = cache.blob(&descriptor.digest, descriptor.size) {
             return Ok(path);
         }
+        let places = self.locations().and_then(|found| {
+            let image = repository.at(descriptor.digest);
+            found.places(&image).map_err(|error| Failure::Locations(Box::new(error)))
+        });
+        let Places { mirrors, last: repository } = &places.map_err(fail)?;
         let mut half: Option<BlobWriter> = None;
-        let mut had = 0;
+        for mirror in mirrors {
+            match self.pull(&cache, mirror, descriptor, &mut half).await {
+                Ok(path) => return Ok(path),
+                Err(failure) => self.passed_over(mirror, &failure),
+            }
+        }
+        let mut had = half.as_ref().map_or(0, BlobWriter::length);
         loop {
             let pulled = self
                 .retrying(step, repository, async || {
@@ -139,6 +166,13 @@ impl Client {
                 other => return other,
             }
         }
+    }
+
+    /// A mirror that does not have something, or cannot be asked, is no failure.
+    fn passed_over(&self, mirror: &Repository, failure: &Failure) {
+        let missing = matches!(failure, Failure::Refused { status: StatusCode::NOT_FOUND, .. });
+        let text = format!("the mirror `{mirror}` is passed over: {}", why(failure));
+        if missing { self.report().detail(text) } else { self.report().note(text) }
     }
 
     /// Who wants the same blob at the same time waits for the first.

@@ -134,7 +134,7 @@ impl ResolvesClientCert for Asked {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     Http,
-    Https(Vec<PathBuf>),
+    Https { folders: Vec<PathBuf>, insecure: bool },
 }
 
 impl Clients {
@@ -148,9 +148,13 @@ impl Clients {
         Self { user_agent, insecure, certificates, proxies, made, asked }
     }
 
-    /// The client for a URL.
-    pub(super) fn for_url(&self, url: &Url) -> Result<reqwest::Client, Error> {
-        let key = if url.scheme() == "http" { Key::Http } else { Key::Https(self.folders(url)) };
+    /// The client for a URL; `insecure` if its host may show any certificate.
+    pub(super) fn for_url(&self, url: &Url, insecure: bool) -> Result<reqwest::Client, Error> {
+        let insecure = insecure || self.insecure;
+        let key = match url.scheme() {
+            "http" => Key::Http,
+            _ => Key::Https { folders: self.folders(url), insecure },
+        };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = made.get(&key) {
             return Ok(client.clone());
@@ -204,7 +208,7 @@ impl Clients {
         let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|source| Error::Tls { source })?;
-        let Key::Https(folders) = key else {
+        let Key::Https { folders, insecure } = key else {
             // The client for http never speaks TLS, but is not made without knowing how.
             let nothing = rustls::RootCertStore::empty();
             return Ok(builder.with_root_certificates(nothing).with_no_client_auth());
@@ -220,7 +224,7 @@ impl Clients {
             identity = identity.or(own.identity);
         }
         let stores = &self.certificates.stores;
-        let verifier = if self.insecure {
+        let verifier = if *insecure {
             verify::anything(provider)
         } else if stores.is_empty() {
             verify::with_system_roots(provider, extra).map_err(|source| Error::Tls { source })?

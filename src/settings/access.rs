@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::sources::Sources;
 use crate::cluster::{self, ServiceAccount};
-use crate::registry::{self, CredentialSources, GitHub, Secret};
+use crate::image::BaseName;
+use crate::oci::Repository;
+use crate::registry::{self, CredentialSources, GitHub, LocationFiles, Secret};
 
 impl Sources {
     pub(super) fn registry(&self) -> Result<registry::Settings, Error> {
@@ -38,6 +40,7 @@ impl Sources {
                 helper_path: environment.get_os("PATH").unwrap_or_default().to_owned(),
                 github,
             },
+            locations: self.locations(),
             certificates: registry::Certificates {
                 stores: environment
                     .path("SSL_CERT_FILE")
@@ -68,6 +71,35 @@ impl Sources {
             user_agent: concat!("ko-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             temporary: environment.temporary_folder(),
         })
+    }
+
+    /// The files that say where pulls go, as podman and skopeo look for them.
+    pub(super) fn locations(&self) -> LocationFiles {
+        let environment = &self.environment;
+        if let Some(only) = environment.path("CONTAINERS_REGISTRIES_CONF") {
+            return LocationFiles { main: vec![only], ..LocationFiles::default() };
+        }
+        let home = environment.home().map(|home| home.join(".config"));
+        let own = environment.path("XDG_CONFIG_HOME").or(home).map(|own| own.join("containers"));
+        let system = PathBuf::from("/etc/containers");
+        let own_file = own.as_ref().map(|own| own.join("registries.conf"));
+        let own_folder = own.as_ref().map(|own| own.join("registries.conf.d"));
+        LocationFiles {
+            main: own_file.into_iter().chain([system.join("registries.conf")]).collect(),
+            folders: [system.join("registries.conf.d")].into_iter().chain(own_folder).collect(),
+            aliases: environment
+                .cache_folder()
+                .map(|cache| cache.join("containers/short-name-aliases.conf")),
+        }
+    }
+
+    /// A base as it is meant: a short name stands for what `registries.conf` says.
+    pub(super) fn meant(
+        &self,
+        base: BaseName,
+        written: &str,
+    ) -> Result<BaseName, registry::LocationsError> {
+        meant(&self.locations(), base, written)
     }
 
     pub(super) fn cluster(&self) -> Result<cluster::Settings, Error> {
@@ -103,5 +135,19 @@ impl Sources {
             allow_contexts: self.texts("allowContexts").map(|(names, _)| names).unwrap_or_default(),
             ..cluster::Settings::default()
         })
+    }
+}
+
+/// A base as it is meant by whoever wrote it.
+pub(super) fn meant(
+    locations: &LocationFiles,
+    base: BaseName,
+    written: &str,
+) -> Result<BaseName, registry::LocationsError> {
+    match base {
+        BaseName::Registry(name) if !Repository::names_registry(written) => {
+            Ok(BaseName::Registry(locations.read()?.short(&name, written)?))
+        }
+        other => Ok(other),
     }
 }

@@ -13,6 +13,7 @@ use crate::manifests::{ImageMap, Level, Levels, Lint};
 use crate::oci::Repository;
 use crate::pipeline::{BuildRule, Partial, Platforms};
 use crate::reference::{CrateReference, did_you_mean};
+use crate::registry::LocationFiles;
 
 /// The keys of a table without their help.
 fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static str, Kind)> {
@@ -22,6 +23,8 @@ fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static s
 /// A reader of the parts of the settings file that have no flag; collects what is wrong.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a File,
+    /// What short names of bases stand for.
+    pub(super) locations: LocationFiles,
     pub(super) errors: Vec<Error>,
 }
 
@@ -183,7 +186,17 @@ impl Reader<'_> {
     fn base(&mut self, entry: &Entry, key: &str) -> Option<BaseName> {
         Some(match self.parse(entry, key)? {
             BaseName::Layout(folder) => BaseName::Layout(self.file.folder.join(folder)),
-            other => other,
+            other => {
+                let node = entry.get(key)?;
+                let written = file::text(node)?;
+                match super::access::meant(&self.locations, other, &written) {
+                    Ok(meant) => meant,
+                    Err(error) => {
+                        self.wrong(node, &error.to_string(), error.hint().unwrap_or_default());
+                        return None;
+                    }
+                }
+            }
         })
     }
 

@@ -15,7 +15,7 @@ use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
 use crate::manifests::{self, Levels, Selector};
 use crate::pipeline::{Partial, Pipeline, Platforms, Rules};
-use crate::registry;
+use crate::registry::{self, LocationFiles};
 use crate::report::Reporter;
 
 /// Everything that a subcommand needs to know.
@@ -137,7 +137,9 @@ impl Sources {
             rules.prefixes = prefixes;
         }
         if let Some(file) = &self.file {
-            rules.images = Reader { file, errors: Vec::new() }.nested().images;
+            rules.images = Reader { file, locations: LocationFiles::default(), errors: Vec::new() }
+                .nested()
+                .images;
         }
         rules.ignore_tags = self.switch("ignoreReferenceTags", false)?;
         if let Some((format, origin)) = self.text("sbom").filter(|(format, _)| format != "none") {
@@ -240,7 +242,7 @@ impl Sources {
             ..Rules::default()
         };
         if let Some(file) = &self.file {
-            let mut reader = Reader { file, errors: Vec::new() };
+            let mut reader = Reader { file, locations: self.locations(), errors: Vec::new() };
             let nested = reader.nested();
             rules.builds = nested.builds;
             rules.defaults.files = nested.files;
@@ -262,6 +264,14 @@ impl Sources {
         Ok(match (self.parse(key)?, self.text(key)) {
             (Some(BaseName::Layout(folder)), Some((_, origin))) => {
                 Some(BaseName::Layout(self.base_of(&origin).join(folder)))
+            }
+            (Some(base), Some((written, origin))) => {
+                let meant = self.meant(base, &written);
+                Some(meant.map_err(|error| Error::Value {
+                    origin: origin.to_string(),
+                    reason: error.to_string(),
+                    hint: error.hint(),
+                })?)
             }
             (base, _) => base,
         })

@@ -75,7 +75,7 @@ pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
     let values = file.entry(&root, &keys, "settings", &mut errors);
     file.values = values;
     // All that is wrong with the file is said at once, also what is read again when it counts.
-    let mut reader = Reader { file: &file, errors };
+    let mut reader = Reader { file: &file, locations: Default::default(), errors };
     reader.nested();
     let errors = reader.errors;
     Error::all(errors)?;

@@ -6,6 +6,7 @@
 //! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
 //! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
 //! * `login`: passwords that are kept, and found again by others.
+//! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
@@ -26,6 +27,7 @@ mod certificates;
 mod cluster_api;
 mod cluster_refusals;
 mod login;
+mod mirrors;
 mod proxies;
 mod publish;
 mod refusals;

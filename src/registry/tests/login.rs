@@ -11,6 +11,7 @@ async fn log_in(fake: &Fake, password: &str) -> (Result<LoggedIn, LoginError>, S
     let mut settings = Settings {
         insecure: false,
         credentials: CredentialSources::default(),
+        locations: LocationFiles::default(),
         certificates: Certificates::default(),
         proxies: Proxies::default(),
         user_agent: "ko-rs/test".to_owned(),

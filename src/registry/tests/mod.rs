@@ -145,6 +145,7 @@ fn setup_waiting(silence: Duration, change: impl FnOnce(&mut Settings, &std::pat
     let mut settings = Settings {
         insecure: false,
         credentials: CredentialSources::default(),
+        locations: LocationFiles::default(),
         certificates: Certificates::default(),
         proxies: Proxies::default(),
         user_agent: "ko-rs/test".to_owned(),
