@@ -70,7 +70,8 @@ pub(super) struct Sink<'a> {
     pub(super) client: &'a Client,
     pub(super) store: &'a Store,
     pub(super) folder: &'a Path,
-    pub(super) name: String,
+    /// None for an image that is known by its digest alone.
+    pub(super) name: Option<String>,
 }
 
 impl Sink<'_> {
@@ -94,7 +95,7 @@ impl Sink<'_> {
             layout.write(image.manifest())?;
         }
         layout.write(sealed.bytes())?;
-        layout.add(sealed.descriptor(), Some(&self.name))?;
+        layout.add(sealed.descriptor(), self.name.as_deref())?;
         Ok(sealed)
     }
 

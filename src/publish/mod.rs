@@ -90,6 +90,18 @@ pub enum Error {
     /// A registry.
     #[error("could not push the image")]
     Registry(#[source] crate::registry::Error),
+    /// A tag is another image, and the registry does not let it be moved.
+    #[error("`{tag}` is {there} and could not be moved to {wanted}")]
+    Taken {
+        /// The image by its tag.
+        tag: String,
+        /// What it is.
+        there: Digest,
+        /// What it was to be.
+        wanted: Digest,
+        /// What the registry said.
+        source: crate::registry::Error,
+    },
     /// A layer.
     #[error("could not prepare the image")]
     Layer(#[from] store::Error),
@@ -110,6 +122,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
+            Self::Taken { .. } => Some(
+                "if tags there can never be changed, push under another one, or by digest alone: --tags="
+                    .to_owned(),
+            ),
             Self::Daemon(error) => error.hint(),
             Self::SameName { .. } => Some(
                 "leave out -B or --bare: the default names are unique to each import path"

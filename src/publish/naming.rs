@@ -43,13 +43,15 @@ impl Naming {
         }
     }
 
-    /// What is printed for an image that went nowhere: with its first tag.
+    /// What is printed for an image that went nowhere: with its first tag, if it has any.
     #[must_use]
     pub fn unpushed(&self, import_path: &ImportPath, digest: Digest) -> String {
         let name = self.name(import_path);
-        let latest = Tag::latest();
-        let tag = self.tags.first().unwrap_or(&latest);
-        if self.tag_only { format!("{name}:{tag}") } else { format!("{name}:{tag}@{digest}") }
+        match self.tags.first() {
+            Some(tag) if self.tag_only => format!("{name}:{tag}"),
+            Some(tag) => format!("{name}:{tag}@{digest}"),
+            None => format!("{name}@{digest}"),
+        }
     }
 
     /// What is printed for an image in a daemon: the digest of its configuration as a tag, since a
@@ -59,11 +61,10 @@ impl Naming {
         format!("{}:{}", self.name(import_path), config.hex())
     }
 
-    /// The image under its first tag, as a layout names it.
+    /// The image under its first tag, as a layout names it; none if it has no tag.
     #[must_use]
-    pub fn first_tag(&self, import_path: &ImportPath) -> String {
-        let latest = Tag::latest();
-        format!("{}:{}", self.name(import_path), self.tags.first().unwrap_or(&latest))
+    pub fn first_tag(&self, import_path: &ImportPath) -> Option<String> {
+        self.tags.first().map(|tag| format!("{}:{tag}", self.name(import_path)))
     }
 }
 
@@ -94,6 +95,9 @@ mod tests {
         assert_eq!(unpushed(&["latest"], false), format!("r.example/t/link:latest@{digest}"));
         assert_eq!(unpushed(&["v1", "v2"], false), format!("r.example/t/link:v1@{digest}"));
         assert_eq!(unpushed(&["v1"], true), "r.example/t/link:v1");
+        assert_eq!(unpushed(&[], false), format!("r.example/t/link@{digest}"));
+        assert_eq!(naming(&[], false).first_tag(&path), None);
+        assert_eq!(naming(&["a", "b"], false).first_tag(&path).unwrap(), "r.example/t/link:a");
         assert_eq!(
             naming(&[], false).loaded(&path, digest),
             format!("r.example/t/link:{}", digest.hex())

@@ -156,25 +156,29 @@ impl Sink<'_> {
         let pushed = self.client.push_manifest(&self.repository, tag, media_type, bytes.clone());
         match (pushed.await, tag) {
             (Ok(_), _) => Ok(()),
-            (Err(error), Some(tag)) if self.already_is(tag, descriptor, &error).await => Ok(()),
-            (Err(error), _) => Err(Error::Registry(error)),
+            (Err(error), Some(tag)) => match self.taken(tag, &error).await {
+                Some(there) if there == descriptor.digest => Ok(()),
+                Some(there) => Err(Error::Taken {
+                    tag: self.repository.tagged(tag.clone()).to_string(),
+                    there,
+                    wanted: descriptor.digest,
+                    source: error,
+                }),
+                None => Err(Error::Registry(error)),
+            },
+            (Err(error), None) => Err(Error::Registry(error)),
         }
     }
 
-    /// Whether a tag that the registry refused to set is this image: one that may never be changed
-    /// may not be set again either.
-    async fn already_is(
-        &self,
-        tag: &Tag,
-        descriptor: &Descriptor,
-        error: &crate::registry::Error,
-    ) -> bool {
+    /// What a tag is that the registry refused to set: one that may never be changed may not be set
+    /// again either.
+    async fn taken(&self, tag: &Tag, error: &crate::registry::Error) -> Option<Digest> {
         let refused = error.status().is_some_and(|status| status.is_client_error());
         if !refused || error.is_missing_blob() {
-            return false;
+            return None;
         }
         let found = self.client.find_manifest(&self.repository.tagged(tag.clone())).await;
-        matches!(found, Ok(Some(found)) if found.digest == descriptor.digest)
+        found.ok().flatten().map(|found| found.digest)
     }
 
     /// A layer of the base: mounted from its own repository on the same registry, else copied.

@@ -57,7 +57,12 @@ impl Sources {
         }
         let repo = repo.map(|(repo, _)| repo).unwrap_or_default();
         let pushes = destinations.iter().any(|to| matches!(to, Destination::Registry));
-        let tags = self.parse_all("tags")?.unwrap_or_else(|| vec![Tag::latest()]);
+        let tags = match self.texts("tags") {
+            None => vec![Tag::latest()],
+            // `--tags=`: by digest alone.
+            Some((texts, _)) if texts.iter().all(String::is_empty) => Vec::new(),
+            Some(_) => self.parse_all("tags")?.unwrap_or_default(),
+        };
         let tag_only = self.switch("tagOnly", false)?;
         if tag_only && !matches!(tags.as_slice(), [tag] if *tag != Tag::latest()) {
             return Err(Error::Together(

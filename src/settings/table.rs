@@ -162,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::List,
         default: "latest",
         value: "TAG",
-        help: "Tags that images get",
+        help: "Tags that images get; none, with `--tags=`, pushes by digest alone",
         ..BLANK
     },
     Setting {

@@ -108,6 +108,23 @@ fn every_tag_is_pushed_and_the_digest_printed() {
 }
 
 #[test]
+fn without_tags_an_image_is_there_by_its_digest_alone() {
+    let repo = format!("{}/requests/untagged", registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    let ran = sandbox.run(["build", "--tags="]).exits(0);
+    let name = format!("{repo}/{NAME}");
+    let image = inspect(&format!("docker://{}", ran.line()));
+    assert_eq!(ran.line(), format!("{name}@{}", image.digest));
+    assert!(!exists(&format!("docker://{name}:latest")));
+    let before = registry().requests(&format!("requests/untagged/{NAME}")).len();
+    let again = sandbox.run(["build", "--tags="]).exits(0);
+    assert_eq!(again.line(), ran.line());
+    let seen = registry().requests(&format!("requests/untagged/{NAME}"));
+    // skopeo asked too, before.
+    assert_eq!(seen.len() - before, 1, "{seen:#?}");
+}
+
+#[test]
 fn a_tag_that_cannot_be_changed_is_no_obstacle_where_it_is_this_image() {
     let proxy = Proxy::to_host(&registry().host);
     let repo = format!("{}/requests/immutable", proxy.host);
@@ -130,7 +147,11 @@ fn a_tag_that_cannot_be_changed_is_no_obstacle_where_it_is_this_image() {
 
     edit(&sandbox, "Hello again");
     let refused = sandbox.run(["build", "--tags", "v1"]).exits(1);
-    assert!(refused.stderr().contains("The image tag is immutable"), "{}", refused.stderr());
+    let stderr = refused.stderr();
+    assert!(stderr.contains("The image tag is immutable"), "{stderr}");
+    let both = format!("caused by: `{name}:v1` is {digest} and could not be moved to sha256:");
+    assert!(stderr.contains(&both), "{stderr}");
+    assert!(stderr.contains("or by digest alone: --tags="), "{stderr}");
     assert_eq!(inspect(&format!("docker://{name}:v1")).digest, digest);
 }
 
