@@ -23,7 +23,7 @@ test-all: test
 # What reads bytes from outside, against any bytes; needs a nightly toolchain and `cargo install cargo-fuzz`.
 FUZZ_SECONDS ?= 300
 fuzz:
-	cd fuzz && for target in documents substitution references selectors settings names; do \
+	cd fuzz && for target in documents substitution references selectors settings names answers files images layers; do \
 	  $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 

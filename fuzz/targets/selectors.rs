@@ -14,9 +14,8 @@ fn is_chosen(selector: &Selector, object: &Object) -> bool {
 fuzz_target!(|input: (&str, &str)| {
     let (selector, text) = input;
     let Ok(selector) = selector.parse::<Selector>() else { return };
-    let read = |text: &str| {
-        parse(vec![Source::new("fuzz", text)], &Rules::default(), Parse::Everything)
-    };
+    let read =
+        |text: &str| parse(vec![Source::new("fuzz", text)], &Rules::default(), Parse::Everything);
     let Ok(manifests) = read(text) else { return };
     let mut expected = manifests.objects_as_written().expect("they are there");
     expected.retain(|object| is_chosen(&selector, object));

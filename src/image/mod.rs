@@ -13,6 +13,8 @@ mod draft;
 mod elf;
 mod embedded;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod folder;
 mod layer_facts;
 mod layout;

@@ -32,6 +32,8 @@ mod upload;
 mod push;
 mod referrers;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

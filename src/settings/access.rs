@@ -151,3 +151,101 @@ pub(super) fn meant(
         other => Ok(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::env::Environment;
+    use crate::settings::sources::Flags;
+
+    fn registry(variables: &[(&str, &str)]) -> registry::Settings {
+        let environment = Environment::of("/work", variables.iter().copied());
+        let flags = Flags::default();
+        Sources { flags, environment, file: None, directory: "/work".into() }.registry().unwrap()
+    }
+
+    #[test]
+    fn credentials_are_looked_for_where_docker_and_podman_keep_them() {
+        let home = ("HOME", "/home/me");
+        let files = |variables: &[(&str, &str)]| {
+            let credentials = registry(variables).credentials;
+            let files = credentials.files.iter().map(|path| path.display().to_string());
+            let kept_in = credentials.kept_in.map(|path| path.display().to_string());
+            (files.collect::<Vec<_>>(), kept_in.unwrap_or_default())
+        };
+        let (plain, kept_in) = files(&[home]);
+        let docker = "/home/me/.docker/config.json";
+        assert_eq!(plain, [docker, "/home/me/.config/containers/auth.json"]);
+        assert_eq!(kept_in, docker);
+        let (all, kept_in) = files(&[
+            home,
+            ("DOCKER_CONFIG", "/docker"),
+            ("REGISTRY_AUTH_FILE", "/auth"),
+            ("XDG_RUNTIME_DIR", "/run/me"),
+            ("XDG_CONFIG_HOME", "/config"),
+        ]);
+        let expected = [
+            "/auth",
+            "/docker/config.json",
+            "/run/me/containers/auth.json",
+            "/config/containers/auth.json",
+        ];
+        assert_eq!((all.as_slice(), kept_in.as_str()), (&expected.map(str::to_owned)[..], "/auth"));
+        assert_eq!(files(&[]), (Vec::new(), String::new()));
+    }
+
+    #[test]
+    fn a_workflow_s_token_comes_with_its_actor() {
+        assert!(registry(&[("GITHUB_ACTOR", "me")]).credentials.github.is_none());
+        let given = registry(&[("GITHUB_TOKEN", "hunter2"), ("GITHUB_ACTOR", "me")]);
+        let github = given.credentials.github.unwrap();
+        assert_eq!((github.actor.as_str(), github.token), ("me", Secret::new("hunter2")));
+    }
+
+    #[test]
+    fn authorities_proxies_and_locations_are_those_of_the_environment() {
+        let found = registry(&[
+            ("HOME", "/h"),
+            ("SSL_CERT_FILE", "/ca.pem"),
+            ("SSL_CERT_DIR", "/a:/b"),
+            ("HTTPS_PROXY", "http://upper"),
+            ("https_proxy", "http://lower"),
+            ("NO_PROXY", "x"),
+        ]);
+        let stores: Vec<_> =
+            found.certificates.stores.iter().map(|p| p.to_str().unwrap()).collect();
+        assert_eq!(stores, ["/ca.pem", "/a", "/b"]);
+        assert_eq!(found.proxies.https.as_deref(), Some("http://lower"));
+        assert_eq!((found.proxies.http, found.proxies.except), (None, Some("x".to_owned())));
+        let main: Vec<_> = found.locations.main.iter().map(|p| p.to_str().unwrap()).collect();
+        assert_eq!(
+            main,
+            ["/h/.config/containers/registries.conf", "/etc/containers/registries.conf"]
+        );
+        let only = registry(&[("HOME", "/h"), ("CONTAINERS_REGISTRIES_CONF", "/r.conf")]).locations;
+        assert_eq!(
+            (only.main, only.folders.len(), only.aliases),
+            (vec!["/r.conf".into()], 0, None)
+        );
+    }
+
+    #[test]
+    fn a_short_name_is_looked_up_and_a_full_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let conf = folder.path().join("registries.conf");
+        std::fs::write(&conf, "unqualified-search-registries = [\"r.example\"]").unwrap();
+        let files = LocationFiles { main: vec![conf], ..LocationFiles::default() };
+        for (written, means) in [
+            ("x:1", "r.example/x:1"),
+            ("team/x", "r.example/team/x"),
+            ("docker.io/x", "docker.io/library/x"),
+            ("localhost/x", "localhost/x"),
+            ("static", "static"),
+            ("oci:x", "oci:x"),
+            ("ko.local/x", "ko.local/x"),
+        ] {
+            let base = meant(&files, written.parse().unwrap(), written).unwrap();
+            assert_eq!(base.to_string(), means, "{written}");
+        }
+    }
+}

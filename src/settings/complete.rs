@@ -254,7 +254,7 @@ impl Sources {
 
     fn lints(&self) -> Result<Levels, Error> {
         let Some(file) = &self.file else { return Ok(Levels::default()) };
-        let mut reader = Reader { file, errors: Vec::new() };
+        let mut reader = Reader { file, locations: LocationFiles::default(), errors: Vec::new() };
         let levels = reader.lints();
         Error::all(reader.errors).map(|()| levels)
     }
