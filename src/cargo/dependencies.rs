@@ -13,7 +13,7 @@ use super::group::{self, Progress};
 use super::neighbours::{self, Unit};
 use super::program;
 use super::recipe::{Alike, Recipe};
-use super::{Build, Error, Workspace};
+use super::{Build, Error, TargetTriple, Workspace};
 use crate::report::Reporter;
 
 /// The packages that a binary is compiled from.
@@ -25,6 +25,8 @@ pub struct Dependencies {
     pub root: usize,
     /// rustc's version, where it says so.
     pub rustc: Option<String>,
+    /// What the binary is compiled for.
+    pub target: TargetTriple,
 }
 
 /// A package.
@@ -95,7 +97,8 @@ pub(crate) async fn of(
         None => from_metadata(&metadata(&recipe).await?, id),
     };
     let lock = std::fs::read_to_string(facts.root.join("Cargo.lock")).unwrap_or_default();
-    Ok(describe(packages, id, &facts.root, &Locked::all(&lock), recipe.rustc))
+    let (packages, root) = describe(packages, id, &facts.root, &Locked::all(&lock));
+    Ok(Dependencies { packages, root, rustc: recipe.rustc, target: recipe.target })
 }
 
 /// What Cargo would compile says who needs whom; each package's own `Cargo.toml` says the rest.
@@ -189,14 +192,14 @@ fn from_metadata(metadata: &Metadata, root: &str) -> Packages {
     packages
 }
 
-/// Puts packages in an order that is the same everywhere and says where each comes from.
+/// Puts packages in an order that is the same everywhere, says where each comes from, and which of
+/// them is the root.
 fn describe(
     packages: Packages,
     root: &str,
     folder: &Path,
     locked: &[Locked],
-    rustc: Option<String>,
-) -> Dependencies {
+) -> (Vec<Dependency>, usize) {
     let mut described: Vec<(String, Dependency, BTreeSet<String>)> = packages
         .into_iter()
         .map(|(id, known)| {
@@ -221,8 +224,7 @@ fn describe(
         let needs = needs.iter().filter_map(|id| places.get(id).copied());
         Dependency { needs: needs.filter(|place| *place != own).collect(), ..dependency }
     });
-    let packages = packages.collect();
-    Dependencies { packages, root: places.get(root).copied().unwrap_or_default(), rustc }
+    (packages.collect(), places.get(root).copied().unwrap_or_default())
 }
 
 fn at(folder: &Path, root: &Path) -> Origin {

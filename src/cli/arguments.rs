@@ -6,6 +6,9 @@ use clap::builder::styling::Styles;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::login::Login;
+use crate::image::SbomFormat;
+use crate::oci::{ImageReference, Platform};
+use crate::pipeline::BillOf;
 use crate::registry::Secret;
 use crate::settings::Flags;
 use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
@@ -19,6 +22,7 @@ pub(super) enum Subcommand {
     Apply,
     Create,
     Delete,
+    Deps(BillOf),
     Login(Login),
     Logout { registry: String },
     Cache(CacheCommand),
@@ -75,6 +79,11 @@ const COMMANDS: &[Described] = &[
         scopes: &[Scope::Manifests, Scope::Cluster, Scope::Delete],
     },
     Described {
+        name: "deps",
+        about: "Print the bill of materials that was published with an image",
+        scopes: &[Scope::Registries],
+    },
+    Described {
         name: "login",
         about: "Log in to a registry; the password is verified, then kept as Docker keeps it",
         scopes: &[Scope::Registries],
@@ -86,7 +95,6 @@ const COMMANDS: &[Described] = &[
 const FOREIGN: &[(&str, &str)] = &[
     ("ldflags", "set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS"),
     ("disable-optimizations", "use --profile=dev"),
-    ("sbom-dir", "no bill of materials is written yet; leave it out"),
 ];
 
 /// The whole command line.
@@ -126,6 +134,28 @@ pub(super) fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .conflicts_with_all(["crates", "package"])
                         .help("Build every package of the workspace that has a binary"),
+                ),
+            "deps" => subcommand
+                .arg(
+                    Arg::new("image")
+                        .required(true)
+                        .value_name("IMAGE")
+                        .value_parser(clap::value_parser!(ImageReference))
+                        .help("Image in a registry, by tag or digest"),
+                )
+                .arg(
+                    Arg::new("platform")
+                        .long("platform")
+                        .value_name("PLATFORM")
+                        .value_parser(clap::value_parser!(Platform))
+                        .help("Which image of an index; the one for the host's architecture if not set"),
+                )
+                .arg(
+                    Arg::new("sbom")
+                        .long("sbom")
+                        .value_name("FORMAT")
+                        .value_parser(clap::value_parser!(SbomFormat))
+                        .help("`spdx` or `cyclonedx`; whichever there is if not set"),
                 ),
             "login" => subcommand
                 .arg(registry())
@@ -265,6 +295,14 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
         "apply" => Subcommand::Apply,
         "create" => Subcommand::Create,
         "delete" => Subcommand::Delete,
+        "deps" => match matches.get_one::<ImageReference>("image") {
+            Some(image) => Subcommand::Deps(BillOf {
+                image: image.clone(),
+                platform: matches.get_one("platform").cloned(),
+                format: matches.get_one("sbom").copied(),
+            }),
+            None => Subcommand::Version,
+        },
         "login" => Subcommand::Login(Login {
             registry: texts("registry").concat(),
             user: texts("username").pop(),

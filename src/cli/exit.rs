@@ -69,6 +69,8 @@ pub(super) enum Failure {
     #[error("could not clean the cache")]
     Cache(#[source] cache::Error),
     #[error(transparent)]
+    Bill(pipeline::BillError),
+    #[error(transparent)]
     Manifests(manifests::Errors),
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
@@ -95,6 +97,7 @@ impl Failure {
             | Self::Password(_)
             | Self::Login(_)
             | Self::Cache(_)
+            | Self::Bill(_)
             | Self::Manifests(_)
             | Self::Pipeline(_) => 1,
         }
@@ -125,6 +128,7 @@ impl Failure {
         match self {
             Self::Settings(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
+            Self::Bill(error) => error.hint(),
             Self::NoFilename => Some("name a file, a folder or `-` with -f".to_owned()),
             Self::Login(error) => error.hint(),
             Self::NoUser => Some("name one with --username".to_owned()),

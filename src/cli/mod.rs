@@ -2,6 +2,7 @@
 
 mod arguments;
 mod cache;
+mod deps;
 mod exit;
 mod login;
 mod print;
@@ -111,6 +112,10 @@ async fn execute(
             let settings = registries().map_err(Failure::Settings)?;
             return login::log_out(&registry, settings, report).await;
         }
+        Subcommand::Deps(wanted) => {
+            let settings = registries().map_err(Failure::Settings)?;
+            return deps::deps(&wanted, settings, report).await;
+        }
         _ => {}
     }
     let complete = settings::complete(flags, environment, &report).map_err(Failure::Settings)?;
@@ -160,7 +165,8 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             changed(pipeline.delete(&manifests, &complete.delete).await, complete.wait).await
         }
         Subcommand::Cache(command) => cache::run(&pipeline.cache, command),
-        Subcommand::Login(_)
+        Subcommand::Deps(_)
+        | Subcommand::Login(_)
         | Subcommand::Logout { .. }
         | Subcommand::Version
         | Subcommand::Completion(_) => Ok(()),

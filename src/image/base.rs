@@ -32,6 +32,8 @@ pub struct BaseImage {
     pub name: Option<ImageReference>,
     /// The digest of its manifest.
     pub digest: Option<Digest>,
+    /// The digest of the index that it was chosen from, if it was.
+    pub index: Option<Digest>,
 }
 
 /// Why something is no base image.
@@ -300,7 +302,7 @@ impl BaseImage {
         });
         let layers = layers.collect();
         let digest = Some(descriptor.digest);
-        Ok(Self { platform: found, format, config, layers, name: None, digest })
+        Ok(Self { platform: found, format, config, layers, name: None, digest, index: None })
     }
 
     /// The same base, which others can pull by that name.

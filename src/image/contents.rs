@@ -76,7 +76,16 @@ impl Contents {
         client: &Client,
         cache: &Cache,
     ) -> Result<Self, ContentsError> {
-        let layers = stream::iter(&base.layers)
+        Self::of_layers(&base.layers, client, cache).await
+    }
+
+    /// Looks into layers, lowest first.
+    pub async fn of_layers(
+        layers: &[(Layer, BlobSource)],
+        client: &Client,
+        cache: &Cache,
+    ) -> Result<Self, ContentsError> {
+        let layers = stream::iter(layers)
             .map(|(layer, source)| read(layer, source, client, cache))
             .buffered(AT_ONCE);
         let layers: Vec<LayerFacts> = layers.try_collect().await?;

@@ -11,11 +11,13 @@ use super::elf::ElfFacts;
 use super::files::{DATA, FileRule, data, files, folder_entry};
 use super::folder::DataError;
 use super::link_check::{LinkError, check, check_machine};
+use super::sbom::Materials;
+use crate::cargo::Dependencies;
 use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{
-    BlobSource, Compression, Format, Image, ImageConfig, ImageFacts, Layer, LayerSource, MediaType,
-    Platform,
+    BlobSource, Compression, Digest, Format, Image, ImageConfig, ImageFacts, ImageReference, Layer,
+    LayerSource, MediaType, Platform,
 };
 use crate::reference::ImportPath;
 
@@ -103,13 +105,20 @@ impl Error {
     }
 }
 
+/// The annotation that names the digest of the base's manifest, or of an index its index.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
 /// An image but for the digests of its new layers, which packing gives.
 #[derive(Clone, Debug)]
 pub struct ImageDraft {
+    program: String,
     platform: Platform,
     format: Format,
     config: ImageConfig,
     annotations: BTreeMap<String, String>,
+    base_name: Option<ImageReference>,
+    base_digest: Option<Digest>,
+    base_index: Option<Digest>,
     base_layers: Vec<(Layer, BlobSource)>,
     sources: Vec<LayerSource>,
     facts: ImageFacts,
@@ -160,17 +169,21 @@ pub fn draft(
     }
     let mut annotations = BTreeMap::new();
     if let Some(digest) = &base.digest {
-        annotations.insert("org.opencontainers.image.base.digest".to_owned(), digest.to_string());
+        annotations.insert(BASE_DIGEST.to_owned(), digest.to_string());
     }
     if let Some(name) = &base.name {
         annotations.insert("org.opencontainers.image.base.name".to_owned(), name.to_string());
     }
     annotations.extend(recipe.annotations.clone());
     Ok(ImageDraft {
+        program: name.clone(),
         platform: base.platform.clone(),
         format: base.format,
         config,
         annotations,
+        base_name: base.name.clone(),
+        base_digest: base.digest,
+        base_index: base.index,
         base_layers: base.layers.clone(),
         sources,
         facts: ImageFacts { inside: inside.map(|contents| contents.inside()), ..facts },
@@ -245,6 +258,49 @@ impl ImageDraft {
     #[must_use]
     pub fn sources(&self) -> &[LayerSource] {
         &self.sources
+    }
+
+    /// The annotations of the manifest.
+    #[must_use]
+    pub fn annotations(&self) -> &BTreeMap<String, String> {
+        &self.annotations
+    }
+
+    /// The digest of the index that the base was chosen from, if it was.
+    #[must_use]
+    pub fn base_index(&self) -> Option<Digest> {
+        self.base_index
+    }
+
+    /// The executable's name.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// What the finished image is made of, for its bill of materials: an image of that name and
+    /// digest, its executable compiled from `dependencies`, with `contents` in its base.
+    #[must_use]
+    pub fn materials(
+        &self,
+        name: &str,
+        digest: Digest,
+        dependencies: Dependencies,
+        contents: &Contents,
+    ) -> Materials {
+        let created = self.config.fields().get("created").and_then(|created| created.as_str());
+        Materials {
+            image: name.to_owned(),
+            digest,
+            platform: self.platform.clone(),
+            created: created.unwrap_or("1970-01-01T00:00:00Z").to_owned(),
+            dependencies,
+            base_name: self.base_name.clone(),
+            base_digest: self.base_digest,
+            packages: contents.packages(),
+            distribution: contents.os_release("ID"),
+            distribution_version: contents.os_release("VERSION_ID"),
+        }
     }
 
     /// What lints and checks ask about the image. Its files are known where the base's are.

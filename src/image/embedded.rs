@@ -67,6 +67,7 @@ pub fn embedded(platform: &Platform) -> BaseImage {
         layers: vec![(layer, BlobSource::Bytes(Bytes::from_static(LAYER)))],
         name: None,
         digest: Some(image.digest()),
+        index: None,
     }
 }
 
@@ -86,6 +87,7 @@ pub fn scratch(platform: &Platform) -> BaseImage {
         layers: Vec::new(),
         name: None,
         digest: None,
+        index: None,
     }
 }
 

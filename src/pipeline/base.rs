@@ -130,9 +130,11 @@ async fn pull(
     let registry = |source| Error::Registry { name: image.clone(), source };
     let unusable = |source| Error::Unusable { name: name.clone(), source };
     let mut found = client.manifest(image).await.map_err(registry)?;
+    let mut index = None;
     if Format::is_index(&found.descriptor.media_type) {
         let chosen = image::choose(&found.bytes, platform).map_err(unusable)?;
         let platform_of = chosen.platform.clone();
+        index = Some(found.descriptor.digest);
         found = client.manifest(&image.repository.at(chosen.digest)).await.map_err(registry)?;
         found.descriptor.platform = platform_of;
     }
@@ -142,7 +144,7 @@ async fn pull(
     let config = Bytes::from(config.map_err(|source| Error::Read { name: image.clone(), source })?);
     let layer = |_: &_| BlobSource::Registry(image.repository.clone());
     let base = BaseImage::from_parts(platform, &found.descriptor, &found.bytes, &config, layer);
-    Ok(base.map_err(unusable)?.named(image.clone()))
+    Ok(BaseImage { index, ..base.map_err(unusable)?.named(image.clone()) })
 }
 
 /// A base, and what it holds once somebody asked.

@@ -13,6 +13,7 @@ use super::{Built, Error, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
 use crate::image::{self, ImageDraft, Program};
 use crate::oci::Platform;
+use crate::publish::Compiled;
 use crate::registry::{self, Client};
 
 impl Pipeline {
@@ -36,6 +37,8 @@ impl Pipeline {
         }
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
+        let programs = binaries.iter().map(|binary| (&binary.import_path, binary.bin.as_str()));
+        publisher.check_sboms(programs).map_err(|source| Error::Destinations { source })?;
         let bases = bases(&client, &orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
         let compile = self.compile(workspace, &orders, artifacts);
@@ -64,7 +67,9 @@ impl Pipeline {
                     let order = &orders[at];
                     let drafts = self.drafts(&client, order, artifacts, &bases).await?;
                     let facts = drafts.iter().map(|draft| draft.facts().clone()).collect();
-                    let published = publisher.publish(&order.binary.import_path, drafts).await;
+                    let path = &order.binary.import_path;
+                    let compiled = Compiled { workspace, builds: &order.builds };
+                    let published = publisher.publish(path, drafts, compiled).await;
                     let published = published.map_err(|source| {
                         let binary = order.binary.import_path.to_string();
                         Error::Publish { binary, source }

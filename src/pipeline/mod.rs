@@ -4,6 +4,7 @@
 //! reaches a cluster before every image has arrived.
 
 mod base;
+mod bill;
 mod error;
 mod go;
 mod images;
@@ -23,6 +24,7 @@ use crate::registry;
 use crate::report::Reporter;
 
 pub use base::Error as BaseError;
+pub use bill::{BillOf, Error as BillError, bill};
 pub use error::{Error, Fault, Stranger, Unresolved};
 pub use references::Checked;
 use references::Referenced;

@@ -7,12 +7,16 @@ mod archive;
 mod daemon;
 mod layout;
 mod naming;
+mod referrer;
 mod registry;
+mod sbom;
 mod sealed;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
 use crate::daemon::Daemon;
@@ -23,10 +27,12 @@ use crate::registry::Client;
 use crate::report::{Event, Reporter};
 
 pub use naming::Naming;
+pub use sbom::{Compiled, Error as SbomError, Sbom};
 pub use sealed::Sealed;
 
 use archive::Archive;
 use layout::Layout;
+use sbom::Bills;
 use store::Store;
 
 /// How and where images of one run are published: complete.
@@ -40,6 +46,8 @@ pub struct Settings {
     pub compression: Compression,
     /// How many threads compress one layer.
     pub threads: usize,
+    /// Which bills of materials are made.
+    pub sbom: Option<Sbom>,
 }
 
 /// One place where images go.
@@ -114,6 +122,9 @@ pub enum Error {
     /// An archive.
     #[error("could not write the archive of images")]
     Archive(#[source] archive::Error),
+    /// A bill of materials.
+    #[error("could not make the image's bill of materials")]
+    Sbom(#[source] sbom::Error),
 }
 
 impl Error {
@@ -127,6 +138,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::Daemon(error) => error.hint(),
+            Self::Sbom(error) => error.hint(),
             Self::SameName { .. } => Some(
                 "leave out -B or --bare: the default names are unique to each import path"
                     .to_owned(),
@@ -194,6 +206,17 @@ impl Publisher {
         Ok(())
     }
 
+    /// Refuses binaries whose bills of materials would land in one file, and a folder for them that
+    /// cannot be written, before anything is built.
+    pub fn check_sboms<'a>(
+        &self,
+        binaries: impl IntoIterator<Item = (&'a ImportPath, &'a str)>,
+    ) -> Result<(), Error> {
+        let Some(sbom) = &self.settings.sbom else { return Ok(()) };
+        let named = binaries.into_iter().map(|(path, program)| (path.to_string(), program));
+        sbom.check(named).map_err(Error::Sbom)
+    }
+
     /// Refuses destinations that cannot take images for that many platforms, or cannot be written,
     /// before anything is built.
     pub fn check_destinations(&self, platforms: usize) -> Result<(), Error> {
@@ -243,12 +266,26 @@ impl Publisher {
     }
 
     /// Takes the image of one binary, or its images for several platforms, to every destination.
+    /// Of what it was `compiled` is asked only where a bill of materials is made: not for an image
+    /// that is there already.
     pub async fn publish(
         &self,
         import_path: &ImportPath,
         drafts: Vec<ImageDraft>,
+        compiled: Compiled<'_>,
     ) -> Result<Published, Error> {
         let naming = &self.settings.naming;
+        let name = naming.name(import_path);
+        let bills = Bills {
+            sbom: self.settings.sbom.as_ref(),
+            name: name.rsplit('/').next().unwrap_or(&name).to_owned(),
+            drafts: &drafts,
+            compiled,
+            report: &self.report,
+            client: &self.client,
+            cache: &self.cache,
+            found: OnceCell::new(),
+        };
         let mut pushed = None;
         let mut loaded = None;
         let mut written = None;
@@ -264,6 +301,8 @@ impl Publisher {
                         store: &self.store,
                         repository,
                         tags: &naming.tags,
+                        bills: &bills,
+                        report: &self.report,
                     };
                     pushed = Some(sink.push(&drafts).await?);
                 }
@@ -312,6 +351,7 @@ impl Publisher {
                 (naming.unpushed(import_path, sealed.digest()), sealed)
             }
         };
+        bills.write(sealed.images()).await.map_err(Error::Sbom)?;
         if archived && let [draft] = drafts.as_slice() {
             let repository = self.repository(import_path)?;
             let (draft, reference) = (draft.clone(), reference.clone());
@@ -320,7 +360,6 @@ impl Publisher {
         } else {
             self.report.send(Event::Published { reference: reference.clone() });
         }
-        let name = naming.name(import_path);
         let children = sealed.children().into_iter().map(|digest| format!("{name}@{digest}"));
         let lines = std::iter::once(reference.clone()).chain(children).collect();
         Ok(Published { digest: sealed.digest(), reference, lines })

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{join, join3, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
+use super::sbom::{Bill, Bills, no_config};
 use super::sealed::Sealed;
 use super::store::{self, Store};
 use crate::cache::Cache;
@@ -18,6 +19,7 @@ use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Layer, LayerSource, Packed, Repository, Tag,
 };
 use crate::registry::{BlobBody, Client, Mounted, Streamed};
+use crate::report::Reporter;
 
 /// How many blobs of one image travel at once.
 const AT_ONCE: usize = 4;
@@ -32,6 +34,8 @@ pub(super) struct Sink<'a> {
     pub(super) store: &'a Store,
     pub(super) repository: Repository,
     pub(super) tags: &'a [Tag],
+    pub(super) bills: &'a Bills<'a>,
+    pub(super) report: &'a Reporter,
 }
 
 /// The records of what is where.
@@ -47,15 +51,28 @@ pub(super) fn pushed_before(cache: &Cache, repository: &Repository) -> bool {
 }
 
 /// What is known to be in the repository without asking. Only a hint: a registry may be emptied.
-type Hints = BTreeSet<Digest>;
+pub(super) type Hints = BTreeSet<Digest>;
+
+/// What of an image a repository has already.
+struct There<'a> {
+    /// The image, under one of its tags or by its digest.
+    image: bool,
+    /// The tags that it lacks.
+    missing: Vec<Option<&'a Tag>>,
+}
 
 impl Sink<'_> {
     /// Pushes what is not there yet.
     pub(super) async fn push(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
-        if let Some(sealed) = self.known(drafts)
-            && self.is_there(&sealed).await?
-        {
-            return Ok(sealed);
+        if let Some(sealed) = self.known(drafts) {
+            let there = self.find(&sealed).await?;
+            if there.missing.is_empty() {
+                return Ok(sealed);
+            }
+            let image = there.image || self.has(&sealed, &there.missing).await?;
+            if image && self.set_tags(&sealed, &there.missing).await? {
+                return Ok(sealed);
+            }
         }
         match self.push_with(drafts, self.hints()).await {
             Err(Error::Registry(error)) if error.is_missing_blob() => {
@@ -79,16 +96,42 @@ impl Sink<'_> {
         Some(Sealed::new(drafts, &packed, self.store.compression))
     }
 
-    /// Whether every tag, or without tags the digest, already is this image.
-    async fn is_there(&self, sealed: &Sealed) -> Result<bool, Error> {
-        let mut wanted: Vec<_> =
-            self.tags.iter().map(|tag| self.repository.tagged(tag.clone())).collect();
-        if wanted.is_empty() {
-            wanted.push(self.repository.at(sealed.digest()));
+    /// Which tags are not this image yet, or without tags, whether its digest is not there.
+    async fn find(&self, sealed: &Sealed) -> Result<There<'_>, Error> {
+        let wanted: Vec<Option<&Tag>> = match self.tags {
+            [] => vec![None],
+            tags => tags.iter().map(Some).collect(),
+        };
+        let found = try_join_all(wanted.iter().map(async |tag| {
+            let image = match tag {
+                Some(tag) => self.repository.tagged((*tag).clone()),
+                None => self.repository.at(sealed.digest()),
+            };
+            let found = self.client.find_manifest(&image).await.map_err(Error::Registry)?;
+            Ok::<_, Error>(found.is_some_and(|found| found.digest == sealed.digest()))
+        }));
+        let found = found.await?;
+        let missing = wanted.into_iter().zip(&found).filter(|(_, found)| !**found);
+        Ok(There { image: found.contains(&true), missing: missing.map(|(tag, _)| tag).collect() })
+    }
+
+    /// Whether an image is there by its digest, which has been asked for where there are no tags.
+    async fn has(&self, sealed: &Sealed, tags: &[Option<&Tag>]) -> Result<bool, Error> {
+        let asked = tags.contains(&None);
+        let image = self.repository.at(sealed.digest());
+        Ok(!asked && self.client.find_manifest(&image).await.map_err(Error::Registry)?.is_some())
+    }
+
+    /// Gives an image that is there more tags; false if it is not all there after all.
+    async fn set_tags(&self, sealed: &Sealed, tags: &[Option<&Tag>]) -> Result<bool, Error> {
+        for tag in tags {
+            match self.push_manifest(*tag, sealed.descriptor(), sealed.bytes()).await {
+                Ok(()) => {}
+                Err(Error::Registry(error)) if error.is_missing_blob() => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
-        let found = try_join_all(wanted.iter().map(|image| self.client.find_manifest(image)));
-        let found = found.await.map_err(Error::Registry)?;
-        Ok(found.iter().all(|found| found.as_ref().is_some_and(|d| d.digest == sealed.digest())))
+        Ok(true)
     }
 
     async fn push_with(&self, drafts: &[ImageDraft], mut hints: Hints) -> Result<Sealed, Error> {
@@ -106,36 +149,56 @@ impl Sink<'_> {
             .map(async |source| self.layer(source).await)
             .buffered(AT_ONCE)
             .try_collect::<Vec<Packed>>();
-        let (base_layers, layers) = join(base_layers, layers).await;
+        let (base_layers, layers, prepared) = join3(base_layers, layers, self.prepare()).await;
         base_layers?;
+        let with_bills = prepared?;
         let mut layers = layers?.into_iter();
         let packed: Vec<Vec<Packed>> = drafts
             .iter()
             .map(|draft| layers.by_ref().take(draft.sources().len()).collect())
             .collect();
         let sealed = Sealed::new(drafts, &packed, self.store.compression);
-        for image in sealed.images() {
-            let config = Descriptor::new(
+        let configs = try_join_all(sealed.images().iter().map(async |image| {
+            let descriptor = Descriptor::new(
                 drafts[0].format().config(),
                 image.config_digest(),
                 image.config().len() as u64,
             );
             let body = BlobBody::Bytes(image.config().clone());
-            let pushed = self.client.push_blob(&self.repository, &config, body).await;
-            pushed.map_err(Error::Registry)?;
-        }
-        self.push_manifests(&sealed).await?;
+            let pushed = self.client.push_blob(&self.repository, &descriptor, body).await;
+            pushed.map_err(Error::Registry)
+        }));
+        let documents = async {
+            if with_bills { self.documents(&sealed, &hints).await } else { Ok(Vec::new()) }
+        };
+        let (configs, bills) = join(configs, documents).await;
+        configs?;
+        let bills = bills?;
+        self.push_manifests(&sealed, &bills, hints.is_empty()).await?;
         hints.extend(base.iter().map(|(layer, _)| layer.descriptor.digest));
+        if !bills.is_empty() {
+            hints.insert(no_config().digest);
+        }
         self.remember(hints);
         Ok(sealed)
     }
 
-    /// The images of an index by digest, then each tag, or the digest where there is no tag.
-    async fn push_manifests(&self, sealed: &Sealed) -> Result<(), Error> {
-        if let Sealed::Index(index) = sealed {
-            for image in index.images() {
+    /// The images of an index by digest, what refers to images, then each tag, or the digest where
+    /// there is no tag.
+    async fn push_manifests(
+        &self,
+        sealed: &Sealed,
+        bills: &[Bill],
+        certain: bool,
+    ) -> Result<(), Error> {
+        let indexed = matches!(sealed, Sealed::Index(_));
+        if indexed {
+            for image in sealed.images() {
                 self.push_manifest(None, image.descriptor(), image.manifest()).await?;
             }
+        }
+        for (image, bill) in sealed.images().iter().zip(bills) {
+            self.attach(image, bill, indexed, certain).await?;
         }
         if self.tags.is_empty() {
             self.push_manifest(None, sealed.descriptor(), sealed.bytes()).await?;
@@ -146,7 +209,7 @@ impl Sink<'_> {
         Ok(())
     }
 
-    async fn push_manifest(
+    pub(super) async fn push_manifest(
         &self,
         tag: Option<&Tag>,
         descriptor: &Descriptor,

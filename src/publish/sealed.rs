@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::image::ImageDraft;
+use crate::image::{BASE_DIGEST, ImageDraft};
 use crate::oci::{Compression, Descriptor, Digest, Format, Image, IndexedImages, Packed};
 
 /// What is published under one name.
@@ -14,6 +14,24 @@ pub enum Sealed {
     Image(Image),
     /// Several platforms.
     Index(IndexedImages),
+}
+
+/// What is said of an index: what is said of all its images alike, and the digest of the index that
+/// their bases are of.
+fn annotations(drafts: &[ImageDraft]) -> BTreeMap<String, String> {
+    let Some((first, others)) = drafts.split_first() else { return BTreeMap::new() };
+    let shared = first.annotations().iter().filter(|(key, value)| {
+        others.iter().all(|draft| draft.annotations().get(*key) == Some(*value))
+    });
+    let mut shared: BTreeMap<String, String> =
+        shared.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let index = first
+        .base_index()
+        .filter(|_| others.iter().all(|draft| draft.base_index() == first.base_index()));
+    if let Some(index) = index {
+        shared.insert(BASE_DIGEST.to_owned(), index.to_string());
+    }
+    shared
 }
 
 impl Sealed {
@@ -38,7 +56,7 @@ impl Sealed {
         // The images' own family: compressed by zstd they are OCI's, whatever their base was.
         let family = images.first().and_then(|image| Format::of(&image.descriptor().media_type));
         let format = family.unwrap_or(Format::Oci);
-        Self::Index(IndexedImages::new(format, images, BTreeMap::new()))
+        Self::Index(IndexedImages::new(format, images, annotations(drafts)))
     }
 
     /// The images, one a platform.

@@ -142,9 +142,6 @@ impl Sources {
                 .images;
         }
         rules.ignore_tags = self.switch("ignoreReferenceTags", false)?;
-        if let Some((format, origin)) = self.text("sbom").filter(|(format, _)| format != "none") {
-            return Err(origin.error(format!("`{format}` cannot be written yet, only `none`")));
-        }
         if self.switch("verbose", false)? && self.switch("quiet", false)? {
             return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
         }

@@ -75,6 +75,7 @@ impl Sources {
             destinations,
             compression,
             threads: cores(),
+            sbom: self.sbom()?,
         }))
     }
 

@@ -10,6 +10,7 @@ mod destination;
 pub mod env;
 mod error;
 mod file;
+mod sbom;
 mod sources;
 pub mod table;
 mod tree;

@@ -537,10 +537,20 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "sbom",
+        in_file: true,
         flag: Some("sbom"),
-        default: "none",
+        variable: Some("KO_RS_SBOM"),
+        kind: Kind::List,
+        default: "spdx",
         value: "FORMAT",
-        help: "Software bill of materials: only `none` so far",
+        help: "Bill of materials: `spdx`, `cyclonedx` or `none`; with `required`, no image without it",
+        ..BLANK
+    },
+    Setting {
+        key: "sbomDir",
+        flag: Some("sbom-dir"),
+        value: "FOLDER",
+        help: "Also write bills of materials into this folder: `BIN-linux-amd64.spdx.json`",
         ..BLANK
     },
     Setting {

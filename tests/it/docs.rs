@@ -33,7 +33,7 @@ fn commands(scope: Scope) -> &'static str {
         Scope::Everywhere => "every command",
         Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`",
         Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `delete`",
-        Scope::Registries => "`build`, `resolve`, `check`, `apply`, `create`, `login`",
+        Scope::Registries => "`build`, `resolve`, `check`, `apply`, `create`, `deps`, `login`",
         Scope::Cluster => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`",
         Scope::Delete => "`delete`",

@@ -466,7 +466,7 @@ fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
         (&["--tag-only"], "--tag-only needs --tags with one tag that is not `latest`"),
         (&["--image-label=x"], "--image-label: `x` is not KEY=VALUE"),
         (&["-j", "x"], "--jobs: `x` is not a whole number"),
-        (&["--sbom=frob"], "--sbom: `frob` cannot be written yet, only `none`"),
+        (&["--sbom=frob"], "--sbom: `frob` is none of `spdx`, `cyclonedx`, `none` and `required`"),
         (
             &["--layer-compression=lz4"],
             "--layer-compression: `lz4` is none of `auto`, `gzip`, `zstd`, `none`",

@@ -11,6 +11,7 @@
 //! * `reproducible`: two builds, one digest.
 //! * `resolve`: which bytes of manifests change; a case is a folder of `fixtures/manifests`.
 //! * `rustflags`: rustc gets the flags that it gets from a plain `cargo build`.
+//! * `sbom`: bills of materials as files, and what must never be in them.
 //! * `settings`: a flag goes before a variable before the file, and nothing else counts.
 
 #[path = "../support/oci.rs"]
@@ -30,4 +31,5 @@ mod layout;
 mod reproducible;
 mod resolve;
 mod rustflags;
+mod sbom;
 mod settings;

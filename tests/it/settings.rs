@@ -169,6 +169,7 @@ fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
             "--created=7",
             "--layer-compression=gzip",
             "--layer-compression-level=2",
+            "--sbom=none",
             "--jobs=2",
             "--manifest-path=Cargo.toml",
             &layout,

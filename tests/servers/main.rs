@@ -11,6 +11,7 @@
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
 //! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
+//! * `sbom`: bills of materials, judged by validators, published and printed.
 //! * `smoke`: the servers themselves work, ko-rs aside.
 
 #[path = "../support/judges.rs"]
@@ -31,5 +32,6 @@ mod mirrors;
 mod proxies;
 mod publish;
 mod refusals;
+mod sbom;
 mod scene;
 mod smoke;

@@ -51,6 +51,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "docker" | "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "musl-gcc" => "musl-tools",
+        "python-with-validators" => "tests/servers/validators",
         "crane" | "olareg" => "tests/servers/go/judges",
         "cri-dockerd" => "tests/servers/go/cri-dockerd",
         "ko" => "tests/servers/go/peers, by `tests/servers/install peers`",

@@ -32,17 +32,27 @@ fn a_build_that_changes_nothing_asks_once_and_sends_nothing() {
 
 #[test]
 fn a_changed_image_takes_six_requests_and_sends_no_layer_of_the_base() {
+    takes("requests/changed", "--sbom=none", 6);
+}
+
+#[test]
+fn a_changed_image_takes_eleven_requests_with_a_bill_that_we_list() {
+    takes("requests/changed-with-bill", "--sbom=spdx", 11);
+}
+
+#[track_caller]
+fn takes(repo: &str, sbom: &str, requests: usize) {
     let proxy = Proxy::to_host(&registry().host);
-    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/requests/changed", proxy.host));
-    let first = sandbox.run(["build", "."]).exits(0);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/{repo}", proxy.host));
+    let first = sandbox.run(["build", sbom]).exits(0);
     let all = proxy.take_seen();
     edit(&sandbox, "Hello again");
-    let second = sandbox.run(["build", "."]).exits(0);
+    let second = sandbox.run(["build", sbom]).exits(0);
     assert_ne!(second.line(), first.line());
     let seen = proxy.take_seen();
-    assert!(seen.len() <= 6, "{:#?}", lines(&seen));
+    assert!(seen.len() <= requests, "{:#?}", lines(&seen));
     assert!(bytes(&seen) + 300_000 < bytes(&all), "{} of {}", bytes(&seen), bytes(&all));
-    let name = format!("docker://{}/requests/changed/{NAME}", registry().host);
+    let name = format!("docker://{}/{repo}/{NAME}", registry().host);
     let image = inspect(&format!("{name}:latest"));
     assert!(second.line().ends_with(&image.digest));
     is_complete(&format!("{name}@{}", image.digest));

@@ -1,0 +1,262 @@
+//! Bills of materials on their way. One is made for each image, only where somebody wants it, and
+//! once for all destinations; what Cargo and the base's layers say is not asked for otherwise.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use tokio::sync::OnceCell;
+
+use crate::cache::Cache;
+use crate::cargo::{self, Build, Dependencies, Workspace};
+use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat};
+use crate::oci::{Descriptor, Image, ImageManifest, MediaType, Platform};
+use crate::registry::{self, Client};
+use crate::report::Reporter;
+
+/// Which bills of materials are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sbom {
+    /// How they are written.
+    pub format: SbomFormat,
+    /// Whether an image without one must not get its tag.
+    pub required: bool,
+    /// A folder that gets them as files.
+    pub folder: Option<PathBuf>,
+}
+
+/// Why there is no bill of materials.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Cargo does not say what it compiled.
+    #[error("could not find out what the executable is compiled from")]
+    Dependencies(#[source] Box<cargo::Error>),
+    /// Nobody knows what is in the base.
+    #[error("could not find out what is in the base image")]
+    Base(#[source] ContentsError),
+    /// The registry did not take it.
+    #[error("could not push it")]
+    Push(#[source] registry::Error),
+    /// A file of the folder for them.
+    #[error("could not write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Two programs of one name would write one file.
+    #[error("`{first}` and `{second}` would both write `{name}-….{suffix}`")]
+    SameName {
+        /// One binary.
+        first: String,
+        /// The other.
+        second: String,
+        /// The name of both.
+        name: String,
+        /// The end of the file's name.
+        suffix: &'static str,
+    },
+}
+
+impl Error {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dependencies(error) => error.hint(),
+            Self::Base(error) => error.hint(),
+            Self::Push(error) => error.hint(),
+            Self::SameName { .. } => {
+                Some("build them in two runs, each with a --sbom-dir of its own".to_owned())
+            }
+            Self::Write { .. } => None,
+        }
+    }
+}
+
+/// What the images of a binary were compiled from, should somebody ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled<'a> {
+    /// Who can say it.
+    pub workspace: &'a Workspace,
+    /// The builds, in the order of the images.
+    pub builds: &'a [Build],
+}
+
+/// The bills of materials of one binary's images.
+pub(super) struct Bills<'a> {
+    pub(super) sbom: Option<&'a Sbom>,
+    /// The last part of the name of the images' repository.
+    pub(super) name: String,
+    pub(super) drafts: &'a [ImageDraft],
+    pub(super) compiled: Compiled<'a>,
+    pub(super) report: &'a Reporter,
+    pub(super) client: &'a Client,
+    pub(super) cache: &'a Cache,
+    pub(super) found: OnceCell<Vec<Found>>,
+}
+
+/// What is asked for an image.
+pub(super) struct Found {
+    platform: Platform,
+    dependencies: Dependencies,
+    contents: Contents,
+}
+
+/// A document, and the manifest that makes it a referrer of its image.
+pub(super) struct Bill {
+    /// The document's blob.
+    pub(super) descriptor: Descriptor,
+    pub(super) document: Bytes,
+    /// The referrer as the list of referrers shows it.
+    pub(super) referrer: Descriptor,
+    pub(super) manifest: Bytes,
+}
+
+/// The configuration of an artifact that needs none ([spec]).
+///
+/// [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor
+pub(super) const NO_CONFIG: &[u8] = b"{}";
+
+/// Describes [`NO_CONFIG`].
+pub(super) fn no_config() -> Descriptor {
+    Descriptor::of(MediaType::EmptyJSON, NO_CONFIG)
+}
+
+impl Bills<'_> {
+    /// What the images are made of, asked for once.
+    async fn found(&self) -> Result<&[Found], Error> {
+        let found = self.found.get_or_try_init(async || {
+            let Compiled { workspace, builds } = self.compiled;
+            let all = builds.iter().map(|build| workspace.dependencies(build, self.report));
+            let all = try_join_all(all).await;
+            let all = all.map_err(|error| Error::Dependencies(Box::new(error)))?;
+            let mut found = Vec::new();
+            for (draft, dependencies) in self.drafts.iter().zip(all) {
+                let layers = draft.base_layers();
+                let contents = Contents::of_layers(layers, self.client, self.cache).await;
+                let contents = contents.map_err(Error::Base)?;
+                let platform = draft.platform().clone();
+                found.push(Found { platform, dependencies, contents });
+            }
+            Ok(found)
+        });
+        found.await.map(Vec::as_slice)
+    }
+
+    /// Sees to it that what the images are made of is known, where bills are made at all.
+    /// Whether they are.
+    pub(super) async fn prepare(&self) -> Result<bool, Error> {
+        if self.sbom.is_some() { self.found().await.map(|_| true) } else { Ok(false) }
+    }
+
+    /// Whether an image must have one.
+    pub(super) fn are_required(&self) -> bool {
+        self.sbom.is_some_and(|sbom| sbom.required)
+    }
+
+    /// The bill of an image; none where none are made.
+    pub(super) async fn of(&self, image: &Image) -> Result<Option<Bill>, Error> {
+        let Some(sbom) = self.sbom else { return Ok(None) };
+        let document = self.document(image, sbom.format).await?;
+        Ok(document.map(|(file, document)| Bill::new(image, sbom.format, file, document)))
+    }
+
+    /// The document about an image, and the name of its file.
+    async fn document(
+        &self,
+        image: &Image,
+        format: SbomFormat,
+    ) -> Result<Option<(String, Bytes)>, Error> {
+        let platform = image.descriptor().platform.as_ref();
+        let mut found = self.drafts.iter().zip(self.found().await?);
+        let Some((draft, found)) = found.find(|(_, found)| Some(&found.platform) == platform)
+        else {
+            return Ok(None);
+        };
+        let dependencies = found.dependencies.clone();
+        let materials = draft.materials(&self.name, image.digest(), dependencies, &found.contents);
+        let platform = found.platform.to_string().replace(['/', ':'], "-");
+        let file = format!("{}-{platform}.{}", draft.program(), format.suffix());
+        Ok(Some((file, materials.document(format))))
+    }
+
+    /// Writes the documents about images into the folder that is set for them.
+    pub(super) async fn write(&self, images: &[Image]) -> Result<(), Error> {
+        let Some((sbom, folder)) = self.sbom.and_then(|sbom| Some((sbom, sbom.folder.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        for image in images {
+            if let Some((name, document)) = self.document(image, sbom.format).await? {
+                write(folder, &name, &document)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Bill {
+    fn new(image: &Image, format: SbomFormat, file: String, document: Bytes) -> Self {
+        let titled = |key: &str, value: String| BTreeMap::from([(key.to_owned(), value)]);
+        let mut descriptor = Descriptor::of(format.media_type(), &document);
+        descriptor.annotations = titled("org.opencontainers.image.title", file);
+        let Descriptor { media_type, digest, size, .. } = image.descriptor();
+        let manifest = ImageManifest {
+            schema_version: 2,
+            media_type: Some(MediaType::ImageManifest),
+            artifact_type: Some(format.media_type()),
+            config: no_config(),
+            layers: vec![descriptor.clone()],
+            subject: Some(Descriptor::new(media_type.clone(), *digest, *size)),
+            annotations: BTreeMap::new(),
+        };
+        let manifest = Bytes::from(manifest.to_bytes());
+        let mut referrer = Descriptor::of(MediaType::ImageManifest, &manifest);
+        referrer.artifact_type = Some(format.media_type());
+        Self { descriptor, document, referrer, manifest }
+    }
+}
+
+impl Sbom {
+    /// Refuses a folder that cannot be written, and programs whose files would have one name, before
+    /// anything is built.
+    pub(super) fn check<'a>(
+        &self,
+        programs: impl IntoIterator<Item = (String, &'a str)>,
+    ) -> Result<(), Error> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let mut seen = BTreeMap::new();
+        for (binary, program) in programs {
+            if let Some(first) = seen.insert(program, binary.clone()) {
+                let (name, suffix) = (program.to_owned(), self.format.suffix());
+                return Err(Error::SameName { first, second: binary, name, suffix });
+            }
+        }
+        begin(folder).map(|_| ()).map_err(|source| Error::Write { path: folder.clone(), source })
+    }
+}
+
+/// A file that is gone again unless it is given a name.
+fn begin(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new();
+    // Readable by whoever may read what this user writes, as any result.
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    file.tempfile_in(folder)
+}
+
+/// Writes a file that is there whole or not at all.
+fn write(folder: &Path, name: &str, document: &[u8]) -> Result<(), Error> {
+    let path = folder.join(name);
+    let written = begin(folder).and_then(|mut file| {
+        file.write_all(document)?;
+        file.persist(&path)?;
+        Ok(())
+    });
+    written.map_err(|source| Error::Write { path, source })
+}
