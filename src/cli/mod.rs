@@ -144,7 +144,7 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             let manifests = read(complete, Parse::OnlyReferences).await?;
             let (rendered, published) = pipeline.resolve(&manifests).await?;
             write_image_refs(complete, &published)?;
-            print(&manifests::join(&rendered))
+            print(&manifests::join(rendered))
         }
         Subcommand::Check => {
             let manifests = read(complete, Parse::Everything).await?;

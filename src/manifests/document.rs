@@ -1,6 +1,7 @@
 //! Parsing one document of a stream: the references in it, and the values that it holds.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::rules::Meaning;
 use super::value::{Builder, Items, Mark, Root, Scalar};
 use super::{Error, Errors, Occurrence, Rules, Spot};
 use super::{File, Object, Parse, block, objects, split};
-use crate::reference::InvalidReference;
+use crate::reference::{CrateReference, InvalidReference};
 use crate::source::Source;
 
 /// How many references a source may hold: far more than there can be crates.
@@ -77,6 +78,7 @@ impl File {
                 rules,
                 Some(&mut *builder),
                 &mut Outline::default(),
+                &mut Shared::default(),
                 errors,
             );
             let first_line = lines.before(range.start);
@@ -90,45 +92,119 @@ impl File {
     }
 }
 
-/// Parses a source document by document, so that one that is broken hides no other.
+/// The least text that is worth a thread of its own.
+const PART: usize = 1 << 20;
+
+/// Parses a source document by document, so that one that is broken hides no other. A large one is
+/// parsed in several parts side by side.
 pub(super) fn parse_file(
     source: Arc<Source>,
     rules: &Rules,
     depth: Parse,
-    builder: &mut Builder,
     errors: &mut Errors,
 ) -> File {
-    let mut documents = Vec::new();
-    let mut occurrences = Vec::new();
-    let mut notes = Notes::default();
-    let mut lines = Lines::new(source.text());
-    let mut outline = Outline::default();
-    for range in split::documents(source.text()) {
-        let found = match depth {
-            Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => Vec::new(),
-            Parse::OnlyReferences => {
-                parse(&source, range.clone(), rules, None, &mut outline, errors).0
+    let ranges: Vec<Range<usize>> = split::documents(source.text()).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    let parts = parts(&ranges, (source.text().len() / threads).max(PART));
+    let mut found = Part::default();
+    if let [part] = parts.as_slice() {
+        found = Part::parse(&source, part, rules, depth);
+    } else {
+        std::thread::scope(|scope| {
+            let source = &source;
+            let parse = |part| scope.spawn(move || Part::parse(source, part, rules, depth));
+            for part in parts.into_iter().map(parse).collect::<Vec<_>>() {
+                let part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                found.extend(part);
             }
-            Parse::Everything => {
-                let builder = Some(&mut *builder);
-                let (found, roots) =
-                    parse(&source, range.clone(), rules, builder, &mut outline, errors);
-                let first_line = lines.before(range.start);
-                objects::read(&source, range.start, first_line, roots, errors);
-                found
-            }
-        };
-        notes.take(&source, range.clone(), &outline, &found, rules);
-        outline.clear();
-        occurrences.extend(found);
-        documents.push(Document { range, chosen: None });
-        if occurrences.len() > REFERENCES_LIMIT {
-            errors.push(Error::TooManyReferences(source.name().to_owned()));
-            break;
+        });
+    }
+    let Part { occurrences, notes, errors: new, .. } = found;
+    errors.extend(new);
+    if occurrences.len() > REFERENCES_LIMIT {
+        errors.push(Error::TooManyReferences(source.name().to_owned()));
+    }
+    let documents = ranges.into_iter().map(|range| Document { range, chosen: None }).collect();
+    File { source, documents, occurrences, notes, cuts: Vec::new() }
+}
+
+/// Documents that follow one another, in groups of about so many bytes.
+fn parts(ranges: &[Range<usize>], size: usize) -> Vec<&[Range<usize>]> {
+    let mut parts = Vec::new();
+    let mut first = 0;
+    for (at, range) in ranges.iter().enumerate() {
+        if range.end - ranges[first].start >= size {
+            parts.push(&ranges[first..=at]);
+            first = at + 1;
         }
     }
-    drop(outline);
-    File { source, documents, occurrences, notes, cuts: Vec::new() }
+    parts.extend((first < ranges.len()).then(|| &ranges[first..]));
+    parts
+}
+
+/// What was found in some documents of a source.
+#[derive(Default)]
+struct Part {
+    occurrences: Vec<Occurrence>,
+    notes: Notes,
+    errors: Errors,
+}
+
+impl Part {
+    fn parse(source: &Arc<Source>, ranges: &[Range<usize>], rules: &Rules, depth: Parse) -> Self {
+        let mut part = Self::default();
+        let mut builder = Builder::new();
+        let mut outline = Outline::default();
+        let mut shared = Shared::default();
+        for range in ranges {
+            let builder = match depth {
+                Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => {
+                    continue;
+                }
+                Parse::OnlyReferences => None,
+                Parse::Everything => Some(&mut builder),
+            };
+            let (errors, range) = (&mut part.errors, range.clone());
+            let (found, roots) =
+                parse(source, range.clone(), rules, builder, &mut outline, &mut shared, errors);
+            if depth == Parse::Everything {
+                objects::read(source, range.start, 0, roots, errors);
+            }
+            part.notes.take(source, range, &outline, &found, rules);
+            outline.clear();
+            part.occurrences.extend(found);
+            if part.occurrences.len() > REFERENCES_LIMIT {
+                break;
+            }
+        }
+        part
+    }
+
+    /// Takes what was found behind it.
+    fn extend(&mut self, behind: Self) {
+        let Self { occurrences, notes, errors } = behind;
+        self.occurrences.extend(occurrences);
+        self.notes.extend(notes);
+        self.errors.extend(errors);
+    }
+}
+
+/// References by how they are written, so that what stands in a source thousands of times is kept
+/// once.
+#[derive(Default)]
+pub(super) struct Shared(HashMap<String, CrateReference>);
+
+impl Shared {
+    /// The most that are kept: there are fewer crates than that.
+    const LIMIT: usize = 10_000;
+
+    fn share(&mut self, written: &str, reference: &mut CrateReference) {
+        if let Some(known) = self.0.get(written) {
+            reference.clone_from(known);
+        } else if self.0.len() < Self::LIMIT {
+            self.0.insert(written.to_owned(), reference.clone());
+        }
+    }
 }
 
 /// Counts the lines of a text from its start on, each once.
@@ -160,6 +236,7 @@ pub(super) fn parse<'a>(
     rules: &Rules,
     mut builder: Option<&mut Builder>,
     outline: &mut Outline<'a>,
+    shared: &mut Shared,
     errors: &mut Errors,
 ) -> (Vec<Occurrence>, Vec<Root>) {
     let text = &source.text()[range.clone()];
@@ -188,7 +265,10 @@ pub(super) fn parse<'a>(
             Event::Scalar(value, style, anchor, _) => {
                 let image = images.as_mut().and_then(|images| images.scalar(value, *anchor));
                 before = place.span.end;
-                if let Some(meant) = rules.meaning(value, image) {
+                if let Some(mut meant) = rules.meaning(value, image) {
+                    if let Ok(Meaning { reference, image: None }) = &mut meant {
+                        shared.share(value, reference);
+                    }
                     take(place.scalar(value, *style, meant));
                 }
             }
@@ -220,8 +300,8 @@ fn options() -> Options {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.emit_anchor_events = true;
-    // As kubectl reads it.
-    options.block_scalar_eof_without_line_feed = true;
+    // kubectl ends every line before it reads it, the last one too.
+    options.block_scalar_eof_without_line_feed = false;
     options.simple_key_max_lookahead = KEY_LIMIT;
     options
 }

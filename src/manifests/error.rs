@@ -188,7 +188,7 @@ impl Error {
 const KEPT: usize = 100;
 
 /// Everything that is wrong with a set of manifests, in its order; never empty.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Errors {
     kept: Vec<Error>,
     more: usize,
@@ -196,7 +196,7 @@ pub struct Errors {
 
 impl Errors {
     pub(super) fn none() -> Self {
-        Self { kept: Vec::new(), more: 0 }
+        Self::default()
     }
 
     pub(super) fn push(&mut self, error: Error) {
@@ -205,6 +205,12 @@ impl Errors {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Adds what is wrong behind it.
+    pub(super) fn extend(&mut self, behind: Self) {
+        self.more += behind.more;
+        behind.kept.into_iter().for_each(|error| self.push(error));
     }
 
     /// Fails if there is any error.

@@ -6,15 +6,15 @@ use super::split::{BOM, Marker, marker};
 /// Writes manifests one after the other. A single one comes out as it is; between two stands `---`
 /// unless the second starts with one, or `...` where the second starts with a directive.
 #[must_use]
-pub fn join(rendered: &[Rendered]) -> String {
-    let mut joined = String::with_capacity(rendered.iter().map(|one| one.text.len() + 5).sum());
+pub fn join(rendered: Vec<Rendered>) -> String {
+    let mut joined = String::new();
     for Rendered { text, .. } in rendered {
         if joined.is_empty() {
-            joined.push_str(text);
+            joined = text;
             continue;
         }
         // A mark belongs to the start of a stream.
-        let text = without_mark(text);
+        let text = without_mark(&text);
         if !text.is_empty() {
             separate(&mut joined, text);
             joined.push_str(text);
@@ -77,7 +77,7 @@ mod tests {
             .iter()
             .map(|text| Rendered { name: String::new(), text: (*text).to_owned() })
             .collect();
-        join(&rendered)
+        join(rendered)
     }
 
     #[test]

@@ -14,6 +14,9 @@ use super::{Manifests, Spot};
 
 pub(super) use notes::Notes;
 
+/// The most findings of a kind that are kept of a source: hostile input has one in every line.
+const KEPT: usize = 1000;
+
 /// One kind of mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lint {
@@ -151,11 +154,18 @@ impl Manifests {
             let references: BTreeSet<usize> =
                 file.occurrences.iter().map(|found| found.spot.span().start).collect();
             let mut found = file.notes.findings(&file.source);
+            let mut pulled = Vec::new();
+            let mut latest = Vec::new();
             for container in file.notes.containers() {
                 let is_reference = references.contains(&container.image.start);
-                found.extend(container.always_pulled(&file.source, loaded && is_reference));
-                found.extend(container.latest(&file.source, is_pinned && !is_reference));
+                pulled.extend(container.always_pulled(&file.source, loaded && is_reference));
+                latest.extend(container.latest(&file.source, is_pinned && !is_reference));
+                if pulled.len().max(latest.len()) >= KEPT {
+                    break;
+                }
             }
+            found.extend(pulled);
+            found.extend(latest);
             found.sort_by_key(|finding| finding.spot.span().start);
             findings.extend(found);
         }

@@ -121,11 +121,9 @@ pub struct Rendered {
 /// Finds the references of a set and, where `depth` says so, its objects.
 pub fn parse(sources: Vec<Source>, rules: &Rules, depth: Parse) -> Result<Manifests, Errors> {
     let mut errors = Errors::none();
-    let mut builder = value::Builder::new();
     let mut files = Vec::with_capacity(sources.len());
     for source in sources {
-        let source = Arc::new(source);
-        files.push(document::parse_file(source, rules, depth, &mut builder, &mut errors));
+        files.push(document::parse_file(Arc::new(source), rules, depth, &mut errors));
     }
     errors.check(Manifests { files, rules: rules.clone() })
 }

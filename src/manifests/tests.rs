@@ -162,6 +162,14 @@ null
 }
 
 #[test]
+fn the_last_line_of_a_block_scalar_ends_as_kubectl_ends_it() {
+    let text = "apiVersion: v1\nkind: A\nx: |\n  a";
+    assert_eq!(objects(text)[0]["x"], "a\n");
+    assert_eq!(resolved("x: |\n  ko://a"), "x: |-\n  r/a@sha256:0");
+    assert_eq!(resolved("x: |-\n  ko://a"), "x: |-\n  r/a@sha256:0");
+}
+
+#[test]
 fn objects_are_parsed_when_they_are_asked_for() {
     let text = "apiVersion: v1\nkind: A\n---\napiVersion: v1\nkind: ko://a\n";
     let manifests = parsed(text, Parse::OnlyReferences).unwrap();

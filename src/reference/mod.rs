@@ -6,6 +6,7 @@ mod import_path;
 mod nearest;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use import_path::{ImportPath, NameStyle, normalise_repository};
 pub use nearest::{did_you_mean, nearest};
@@ -18,9 +19,12 @@ pub const OWN_PREFIX: &str = "ko-rs://";
 
 /// A reference to a binary of a Cargo workspace, as written: a prefix, WHERE, and `#BIN` or not.
 ///
-/// Two references are equal if they point alike: the prefix does not count.
+/// Two references are equal if they point alike: the prefix does not count. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct CrateReference {
+pub struct CrateReference(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     prefix: String,
     place: String,
     bin: Option<String>,
@@ -117,23 +121,27 @@ impl CrateReference {
         if bin.is_some_and(|bin| bin.is_empty() || bin.contains('#')) {
             return Err(InvalidReference::Binary(shown()));
         }
-        Ok(Self { prefix: prefix.to_owned(), place: place.to_owned(), bin: bin.map(str::to_owned) })
+        Ok(Self(Arc::new(Parts {
+            prefix: prefix.to_owned(),
+            place: place.to_owned(),
+            bin: bin.map(str::to_owned),
+        })))
     }
 
     /// WHERE: a package's name, its folder, or an import path.
     #[must_use]
     pub fn place(&self) -> &str {
-        &self.place
+        &self.0.place
     }
 
     /// BIN, where one is named.
     #[must_use]
     pub fn bin(&self) -> Option<&str> {
-        self.bin.as_deref()
+        self.0.bin.as_deref()
     }
 
     fn key(&self) -> (&str, Option<&str>) {
-        (&self.place, self.bin.as_deref())
+        (&self.0.place, self.0.bin.as_deref())
     }
 }
 
@@ -189,8 +197,8 @@ impl Ord for CrateReference {
 
 impl fmt::Display for CrateReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.prefix, self.place)?;
-        self.bin.as_ref().map_or(Ok(()), |bin| write!(f, "#{bin}"))
+        write!(f, "{}{}", self.0.prefix, self.0.place)?;
+        self.0.bin.as_ref().map_or(Ok(()), |bin| write!(f, "#{bin}"))
     }
 }
 

@@ -13,6 +13,7 @@
 //! * `rustflags`: rustc gets the flags that it gets from a plain `cargo build`.
 //! * `sbom`: bills of materials as files, and what must never be in them.
 //! * `settings`: a flag goes before a variable before the file, and nothing else counts.
+//! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 
 #[path = "../support/oci.rs"]
 mod oci;
@@ -33,3 +34,4 @@ mod resolve;
 mod rustflags;
 mod sbom;
 mod settings;
+mod yaml_suite;

@@ -5,6 +5,7 @@
 //! * `certificates`: those of registries, good and odd.
 //! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
 //! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
+//! * `kubectl_reads`: what values mean, beside the real kubectl.
 //! * `login`: passwords that are kept, and found again by others.
 //! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
@@ -27,6 +28,7 @@ mod apply;
 mod certificates;
 mod cluster_api;
 mod cluster_refusals;
+mod kubectl_reads;
 mod login;
 mod mirrors;
 mod proxies;

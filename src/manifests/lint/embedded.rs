@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Finding, Lint};
+use super::{Finding, KEPT, Lint};
 use crate::manifests::outline::Outline;
 use crate::manifests::{Rules, Spot};
 use crate::source::Source;
+
+/// The most bytes of a reference that are shown.
+const LONGEST: usize = 300;
 
 /// Where a prefix stands that is no reference's, and how.
 #[derive(Clone, Debug)]
@@ -55,39 +58,72 @@ pub(super) fn read(
         return;
     }
     places.sort_unstable_by_key(|(at, _)| *at);
-    let scalars: Vec<(Range<usize>, bool)> = outline
-        .nodes()
-        .filter_map(|node| Some((node.span(), rules.reference(node.text()?).is_some())))
-        .collect();
+    let scalars = scalars(outline, rules);
+    // Every byte is looked at once, however long a line or a name is.
+    let (mut line, mut seen, mut commented) = (0, 0, None);
     for (at, prefix) in places {
-        let before = scalars.partition_point(|(span, _)| span.start <= at);
-        let around = before.checked_sub(1).map(|last| &scalars[last]);
+        line = text[seen..at].rfind('\n').map_or(line, |newline| seen + newline + 1);
+        seen = at;
         let span = at..end(text, at + prefix.len());
-        if !is_named(text, &span, prefix) {
+        if embedded.len() >= KEPT || commented == Some(line) || !is_named(text, &span, prefix) {
             continue;
         }
+        let before = scalars.partition_point(|scalar| scalar.span.start <= at);
+        let around = before.checked_sub(1).map(|last| &scalars[last]);
+        let is_comment =
+            |start: usize| line > start && text[line..at].trim_start().starts_with('#');
         let in_comment = match around {
-            Some((_, true)) if is_first(text, around.map(|(span, _)| span.start), at) => continue,
-            Some((scalar, _)) if scalar.contains(&at) && !is_comment(text, scalar.start, at) => {
-                false
+            Some(scalar) if scalar.is_reference && is_first(text, scalar.span.start, at) => {
+                continue;
             }
-            _ if stands_for_value(text, at, outline) => true,
-            _ => continue,
+            Some(scalar) if scalar.span.contains(&at) && !is_comment(scalar.span.start) => false,
+            _ => {
+                commented = Some(line);
+                if !stands_for_value(&text[line..at], line, &scalars) {
+                    continue;
+                }
+                true
+            }
         };
         embedded.push(Embedded { span: offset + span.start..offset + span.end, in_comment });
     }
 }
 
+/// A scalar that is written out.
+struct Scalar {
+    span: Range<usize>,
+    is_reference: bool,
+    /// Whether the node behind it is left out.
+    is_alone: bool,
+}
+
+fn scalars(outline: &Outline<'_>, rules: &Rules) -> Vec<Scalar> {
+    let mut scalars: Vec<Scalar> = Vec::new();
+    let mut last = None;
+    for node in outline.nodes() {
+        let number = node.number();
+        if let Some(text) = node.text() {
+            let is_reference = rules.reference(text).is_some();
+            scalars.push(Scalar { span: node.span(), is_reference, is_alone: false });
+            last = Some(number);
+        } else if node.is_left_out() && last.is_some_and(|last| last + 1 == number) {
+            scalars.iter_mut().next_back().into_iter().for_each(|key| key.is_alone = true);
+        }
+    }
+    scalars
+}
+
 /// Whether only quotes stand between the start of a reference's scalar and its prefix.
-fn is_first(text: &str, start: Option<usize>, at: usize) -> bool {
-    start.and_then(|start| text.get(start..at)).is_some_and(|text| matches!(text, "" | "'" | "\""))
+fn is_first(text: &str, start: usize, at: usize) -> bool {
+    text.get(start..at).is_some_and(|text| matches!(text, "" | "'" | "\""))
 }
 
 /// The end of what could be a reference.
 fn end(text: &str, start: usize) -> usize {
     let is_part =
         |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '#' | '@' | ':');
-    text[start..].find(|c| !is_part(c)).map_or(text.len(), |length| start + length)
+    let rest = &text[start..text.floor_char_boundary(start + LONGEST)];
+    start + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
 }
 
 /// Whether something follows the prefix that a crate could be called.
@@ -95,19 +131,13 @@ fn is_named(text: &str, span: &Range<usize>, prefix: &str) -> bool {
     text[span.start + prefix.len()..span.end].starts_with(|c: char| c.is_alphanumeric())
 }
 
-/// Whether a place is in a comment behind a scalar: the span of a block scalar takes in those that
-/// follow it.
-fn is_comment(text: &str, scalar: usize, at: usize) -> bool {
-    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    line > scalar && text[line..at].trim_start().starts_with('#')
-}
-
-/// Whether a comment stands where the value of a key should, on the key's own line.
-fn stands_for_value(text: &str, at: usize, outline: &Outline<'_>) -> bool {
-    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let Some((before, _)) = text[line..at].split_once('#') else { return false };
-    let Some(key) = before.trim_end().strip_suffix(':') else { return false };
-    let end = line + key.trim_end().len();
-    let mut nodes = outline.nodes().skip_while(|node| node.span().end != end);
-    nodes.next().is_some() && nodes.next().is_some_and(|value| value.is_left_out())
+/// Whether a comment stands where the value of a key should: behind the `:` of a key without one.
+/// `before` is the line that starts at `line`, up to the place.
+fn stands_for_value(before: &str, line: usize, scalars: &[Scalar]) -> bool {
+    let key = before.split_once('#').and_then(|(key, _)| key.trim_end().strip_suffix(':'));
+    let Some(key) = key.map(str::trim_end) else { return false };
+    let end = line + key.len();
+    let behind = scalars.partition_point(|scalar| scalar.span.start < end);
+    let key = behind.checked_sub(1).map(|last| &scalars[last]);
+    key.is_some_and(|key| key.span.end == end && key.is_alone)
 }

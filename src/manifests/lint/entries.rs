@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Finding, Lint, containers};
+use super::{Finding, KEPT, Lint, containers};
 use crate::manifests::Spot;
 use crate::manifests::outline::Node;
 use crate::source::Source;
@@ -106,6 +106,7 @@ fn in_list(node: Node<'_, '_>, list: &List, offset: usize, clashes: &mut Vec<Cla
         let span = offset + named.span().start..offset + named.span().end;
         let what = format!("{} `{}`", list.entry, values.join("/"));
         match seen.get(&values) {
+            Some(_) if clashes.len() >= KEPT => return,
             Some(first) => clashes.push(Clash { what, again: span, first: first.clone() }),
             None => drop(seen.insert(values, span)),
         }

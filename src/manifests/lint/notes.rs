@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Finding;
 use super::containers::{self, Container};
 use super::embedded::{self, Embedded};
 use super::entries::{self, Clash};
+use super::{Finding, KEPT};
 use crate::manifests::outline::{Node, Outline};
 use crate::manifests::{Occurrence, Rules};
 use crate::source::Source;
-
-/// The most findings of a kind that are kept of a source: hostile input has one in every line.
-const KEPT: usize = 1000;
 
 /// What lints keep of a source.
 #[derive(Debug, Default)]
@@ -65,6 +62,17 @@ impl Notes {
             let text = &source.text()[range];
             embedded::read(text, offset, outline, references.len(), rules, &mut self.embedded);
         }
+    }
+
+    /// Takes the notes of what stands behind it.
+    pub(in crate::manifests) fn extend(&mut self, behind: Self) {
+        let Self { containers, clashes, embedded, has_references } = behind;
+        self.containers.extend(containers);
+        self.clashes.extend(clashes);
+        self.embedded.extend(embedded);
+        self.clashes.truncate(KEPT);
+        self.embedded.truncate(KEPT);
+        self.has_references |= has_references;
     }
 
     /// Keeps what starts where something stays.

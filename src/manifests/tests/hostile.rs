@@ -94,3 +94,51 @@ fn very_many_documents_are_no_trouble() {
         let _ = outcome(text, Parse::Everything);
     }
 }
+
+#[test]
+fn megabytes_made_to_hurt_end_soon() {
+    let megabyte = |unit: &str| unit.repeat((1 << 19) / unit.len());
+    let numbered = |unit: &dyn Fn(usize) -> String| (0..30_000).map(unit).collect::<String>();
+    let head = "apiVersion: v1\nkind: A\nx: ko://a\n";
+    for (name, text) in [
+        ("anchors", numbered(&|n| format!("k{n}: &a{n} x\n"))),
+        ("aliases", format!("a: &a [x]\n{}", numbered(&|n| format!("k{n}: *a\n")))),
+        ("merges", format!("a: &a {{b: c}}\n{}", numbered(&|n| format!("k{n}: {{<<: *a}}\n")))),
+        ("scalar", format!("a: {}\n", megabyte("x"))),
+        ("double", format!("a: \"{}\"\n", megabyte("\\u006b"))),
+        ("block", format!("a: |\n{}", megabyte("  ko://a\n"))),
+        ("folded", format!("a: >\n{}", megabyte("  x\n\n"))),
+        ("comments", megabyte("# ko://a\n")),
+        ("embedded", format!("a: \"{}\"\n", megabyte("x ko://a "))),
+        ("glued", format!("a: &{} x\n", megabyte("ko://a"))),
+        ("behind", format!("a: x # {}\n", megabyte("ko://a "))),
+        ("instead", numbered(&|n| format!("k{n}: # ko://a\n"))),
+        ("brackets", megabyte("[]\n")),
+        ("flow", format!("a: [{}]\n", megabyte("ko://a,"))),
+        ("open", format!("a: {}", megabyte("["))),
+        ("keys", numbered(&|n| format!("? k{n}\n"))),
+        ("unclosed", format!("a: \"{}", megabyte("x\n "))),
+        ("zeros", megabyte("\0")),
+        ("colons", megabyte(":")),
+        ("dashes", megabyte("- ")),
+        ("tags", format!("a: {}", megabyte("!a"))),
+        ("percents", megabyte("%\n")),
+        ("containers", format!("containers:\n{}", megabyte("- {image: a}\n"))),
+        ("env", format!("containers:\n- env:\n{}", megabyte("  - {name: A}\n"))),
+    ] {
+        let started = std::time::Instant::now();
+        let text = format!("{head}{text}");
+        let megabytes = text.len() as f64 / 1e6;
+        let _ = outcome(text.clone(), Parse::OnlyReferences);
+        let _ = outcome(text.clone(), Parse::Everything);
+        let source = vec![Source::new("a.yaml", text)];
+        if let Ok(manifests) = parse(source, &Rules::default(), Parse::Everything) {
+            assert!(manifests.lint(true).len() <= 4_000, "{name}");
+            let _ = manifests.select(&"a=b".parse().unwrap());
+        }
+        // What takes a time that grows with the square takes minutes; this is four passes over half a
+        // megabyte, unoptimised, on a machine that does other things besides.
+        let seconds = started.elapsed().as_secs_f64();
+        assert!(seconds < 30.0, "{name}: {seconds:.1} s for {megabytes:.1} MB");
+    }
+}
