@@ -42,6 +42,7 @@ pub use explain::{Cause, Lack};
 use facts::Facts;
 use find::Names;
 pub use program::Environment;
+pub(crate) use program::on_path;
 pub use target::{InvalidTargetTriple, TargetTriple};
 
 /// Where the workspace is looked for and how Cargo is run.

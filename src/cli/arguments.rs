@@ -56,7 +56,7 @@ const COMMANDS: &[Described] = &[
     Described {
         name: "resolve",
         about: "Print manifests with the images of their references built, published and put in",
-        scopes: &[Scope::Manifests, Scope::Images, Scope::Registries],
+        scopes: &[Scope::Manifests, Scope::Resolve, Scope::Images, Scope::Registries],
     },
     Described {
         name: "check",

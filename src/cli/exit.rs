@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::print;
+use super::{files, print};
 use crate::cache;
 use crate::manifests;
 use crate::pipeline;
@@ -54,8 +54,14 @@ pub(super) enum Failure {
     Stdin,
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
-    #[error("could not write `{path}`")]
-    ImageRefs { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Files(files::Error),
+    #[error(transparent)]
+    ImagesFile(manifests::Unwritable),
+    #[error("`{name}` is no file, which {flag} needs")]
+    NoPlace { name: String, flag: &'static str },
+    #[error("`{}` and `{}` would both become `{}`", from[0].display(), from[1].display(), path.display())]
+    SamePlace { path: PathBuf, from: [PathBuf; 2] },
     #[error("{0}")]
     Account(registry::InvalidAccount),
     #[error("there is no user name to log in with")]
@@ -81,6 +87,8 @@ impl Failure {
         match self {
             Self::Settings(settings::Error::NoDestination) => 1,
             Self::Settings(_)
+            | Self::NoPlace { .. }
+            | Self::SamePlace { .. }
             | Self::NoFilename
             | Self::Directory { .. }
             | Self::Account(_)
@@ -93,7 +101,8 @@ impl Failure {
             | Self::Runtime(_)
             | Self::Stdin
             | Self::Stdout(_)
-            | Self::ImageRefs { .. }
+            | Self::Files(_)
+            | Self::ImagesFile(_)
             | Self::Password(_)
             | Self::Login(_)
             | Self::Cache(_)
@@ -129,7 +138,8 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::Bill(error) => error.hint(),
-            Self::NoFilename => Some("name a file, a folder or `-` with -f".to_owned()),
+            Self::NoFilename => Some("name a file, a folder, a URL or `-` with -f".to_owned()),
+            Self::NoPlace { .. } => Some("write to one file with -o FILE".to_owned()),
             Self::Login(error) => error.hint(),
             Self::NoUser => Some("name one with --username".to_owned()),
             Self::NoPassword => Some(
@@ -142,8 +152,10 @@ impl Failure {
             | Self::Runtime(_)
             | Self::Stdin
             | Self::Stdout(_)
-            | Self::ImageRefs { .. }
             | Self::Cache(_)
+            | Self::Files(_)
+            | Self::ImagesFile(_)
+            | Self::SamePlace { .. }
             | Self::Manifests(_) => None,
         }
     }

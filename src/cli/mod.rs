@@ -4,13 +4,14 @@ mod arguments;
 mod cache;
 mod deps;
 mod exit;
+mod files;
+mod inputs;
 mod login;
+mod outputs;
 mod print;
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use arguments::Subcommand;
 use exit::{Failure, Stop};
@@ -18,12 +19,10 @@ use print::Loudness;
 
 use crate::cluster::{self, Outcome};
 use crate::image;
-use crate::manifests::{self, Input, Manifests, Parse};
+use crate::manifests::Parse;
 use crate::pipeline::{self, Changed, Checked, Wanted};
-use crate::publish::Published;
 use crate::report::Reporter;
 use crate::settings::{self, Complete, Environment, Flags};
-use crate::source::Source;
 
 /// Runs the command line; `args` start with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -135,34 +134,37 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
                 (false, true) => Wanted::Crates(vec![".".to_owned()]),
                 (false, false) => Wanted::Crates(crates),
             };
-            let published = pipeline.build(&wanted).await?;
-            write_image_refs(complete, &published)?;
-            let references = published.iter().map(|image| format!("{}\n", image.reference));
+            let images = pipeline.build(&wanted, &complete.rules.images).await?;
+            write(outputs::images(complete, &images)?)?;
+            let references = images.published.iter().map(|image| format!("{}\n", image.reference));
             print(&references.collect::<String>())
         }
         Subcommand::Resolve => {
-            let manifests = read(complete, Parse::OnlyReferences).await?;
-            let (rendered, published) = pipeline.resolve(&manifests).await?;
-            write_image_refs(complete, &published)?;
-            print(&manifests::join(rendered))
+            let (manifests, places) = inputs::read(complete, Parse::OnlyReferences).await?;
+            let targets = outputs::targets(complete, places)?;
+            let (rendered, images) = pipeline.resolve(&manifests).await?;
+            let (text, mut files) = targets.manifests(rendered, complete.selector.is_some());
+            files.extend(outputs::images(complete, &images)?);
+            write(files)?;
+            print(&text)
         }
         Subcommand::Check => {
-            let manifests = read(complete, Parse::Everything).await?;
+            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
             let Checked { references, binaries } = pipeline.check(&manifests)?;
             pipeline.report.note(format!("references: {references}, binaries: {binaries}"));
             Ok(())
         }
         Subcommand::Apply => {
-            let manifests = read(complete, Parse::Everything).await?;
-            changed(pipeline.apply(&manifests, &complete.apply).await, complete.wait).await
+            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            changed(complete, pipeline.apply(&manifests, &complete.apply).await).await
         }
         Subcommand::Create => {
-            let manifests = read(complete, Parse::Everything).await?;
-            changed(pipeline.create(&manifests, &complete.create).await, complete.wait).await
+            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            changed(complete, pipeline.create(&manifests, &complete.create).await).await
         }
         Subcommand::Delete => {
-            let manifests = read(complete, Parse::Everything).await?;
-            changed(pipeline.delete(&manifests, &complete.delete).await, complete.wait).await
+            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            changed(complete, pipeline.delete(&manifests, &complete.delete).await).await
         }
         Subcommand::Cache(command) => cache::run(&pipeline.cache, command),
         Subcommand::Deps(_)
@@ -177,17 +179,22 @@ fn print(text: &str) -> Result<(), Failure> {
     print::stdout(text.as_bytes()).map_err(Failure::Stdout)
 }
 
+fn write(files: Vec<files::File>) -> Result<(), Failure> {
+    files::write(files).map_err(Failure::Files)
+}
+
 /// Prints what became of the objects, of a run that failed half-way too, then waits if asked to.
 async fn changed(
+    complete: &Complete,
     changed: Result<Changed, pipeline::Error>,
-    wait: Option<Duration>,
 ) -> Result<(), Failure> {
     if let Err(pipeline::Error::Cluster(cluster::Error::Partial { done, .. })) = &changed {
         print_outcomes(done)?;
     }
     let changed = changed?;
     print_outcomes(&changed.outcomes)?;
-    match wait {
+    write(outputs::images(complete, &changed.images)?)?;
+    match complete.wait {
         Some(limit) => Ok(changed.wait(limit).await?),
         None => Ok(()),
     }
@@ -195,63 +202,6 @@ async fn changed(
 
 fn print_outcomes(outcomes: &[Outcome]) -> Result<(), Failure> {
     print(&outcomes.iter().map(|outcome| format!("{outcome}\n")).collect::<String>())
-}
-
-/// Reads what `-f` names and finds what is in it. A selector looks at labels, so it needs objects.
-async fn read(complete: &Complete, depth: Parse) -> Result<Manifests, Failure> {
-    if complete.filenames.is_empty() {
-        return Err(Failure::NoFilename);
-    }
-    let mut inputs = Vec::new();
-    for name in &complete.filenames {
-        inputs.push(if name == "-" {
-            Input::Text(stdin().await?)
-        } else {
-            Input::Path(name.into())
-        });
-    }
-    let sources = manifests::read(&inputs, complete.recursive).map_err(Failure::Manifests)?;
-    let depth = if complete.selector.is_some() { Parse::Everything } else { depth };
-    let manifests =
-        manifests::parse(sources, &complete.rules, depth).map_err(Failure::Manifests)?;
-    match &complete.selector {
-        Some(selector) => manifests.select(selector).map_err(Failure::Manifests),
-        None => Ok(manifests),
-    }
-}
-
-/// Reads standard input on a thread of its own: what waits there may wait for ever, and must keep
-/// neither a signal from being heard nor the process from ending.
-async fn stdin() -> Result<Source, Failure> {
-    let (sender, read) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let stdin = std::io::stdin();
-        if stdin.is_terminal() {
-            print::stderr("note: reading manifests from the terminal; Ctrl-D ends them");
-        }
-        // Nobody takes it any more where a signal came first.
-        let _ = sender.send(manifests::read_from("<stdin>", stdin.lock()));
-    });
-    let read = read.await.map_err(|_| Failure::Stdin)?;
-    read.map_err(|error| Failure::Manifests(error.into()))
-}
-
-/// The names of what was published, a line each; whole or not at all.
-fn write_image_refs(complete: &Complete, published: &[Published]) -> Result<(), Failure> {
-    let Some(path) = &complete.image_refs else { return Ok(()) };
-    let lines: String =
-        published.iter().flat_map(|image| &image.lines).map(|line| format!("{line}\n")).collect();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut temporary = tempfile::Builder::new();
-    // Readable by whoever may read what this user writes, as any result.
-    #[cfg(unix)]
-    temporary.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let written =
-        temporary.tempfile_in(folder.unwrap_or(std::path::Path::new("."))).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, lines.as_bytes())?;
-            Ok(file.persist(path)?)
-        });
-    written.map(|_| ()).map_err(|source| Failure::ImageRefs { path: path.clone(), source })
 }
 
 fn version(verbose: bool) -> String {

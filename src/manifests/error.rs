@@ -51,9 +51,9 @@ pub enum Error {
         /// Whether its subfolders were searched.
         recursive: bool,
     },
-    /// A URL where only paths are read.
-    #[error("`{0}` is a URL, which cannot be read yet")]
-    Url(String),
+    /// A pattern that nothing matches.
+    #[error("no file or folder matches `{}`", .0.display())]
+    NoMatch(PathBuf),
     /// A file made of references.
     #[error("`{0}` has more than a million references in it")]
     TooManyReferences(String),
@@ -118,7 +118,7 @@ impl Error {
             | Self::Encoding { .. }
             | Self::Wide(_)
             | Self::NoManifests { .. }
-            | Self::Url(_)
+            | Self::NoMatch(_)
             | Self::TooManyReferences(_) => None,
             Self::Syntax { spot, .. }
             | Self::Reference { spot, .. }
@@ -148,7 +148,6 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Url(url) => Some(format!("curl -fsSL {url} | ko-rs … -f -")),
             Self::Wide(name) => Some(format!("iconv -f UTF-16 -t UTF-8 {name}")),
             Self::NoManifests { recursive: false, .. } => {
                 Some("-R searches subfolders too".to_owned())
@@ -175,6 +174,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Encoding { .. }
             | Self::NoManifests { .. }
+            | Self::NoMatch(_)
             | Self::TooManyReferences(_)
             | Self::NoImage { .. }
             | Self::Value { .. }

@@ -12,10 +12,19 @@ use crate::reference::CrateReference;
 /// The repositories of images that are made of crates, and the fields that hold images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageMap {
-    crates: BTreeMap<Repository, CrateReference>,
+    crates: BTreeMap<Repository, Mapping>,
     fields: Vec<FieldPath>,
     /// What a document has to contain to name one of the repositories.
     needles: Vec<String>,
+}
+
+/// A repository as the map names it, and the crate that its images are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The repository, as it is written.
+    pub written: String,
+    /// The crate.
+    pub reference: CrateReference,
 }
 
 /// The keys under which a field stands, the innermost last: `image`, `spec.engine.image`. Those
@@ -50,11 +59,16 @@ impl ImageMap {
     /// Makes images of `crates` wherever they stand: under a key `image`, under `reference` of one
     /// (a volume's), and in further `fields`.
     #[must_use]
-    pub fn new(crates: BTreeMap<Repository, CrateReference>, mut fields: Vec<FieldPath>) -> Self {
+    pub fn new(crates: BTreeMap<Repository, Mapping>, mut fields: Vec<FieldPath>) -> Self {
         let own: [&[&str]; 2] = [&["image"], &["image", "reference"]];
         fields.extend(own.map(|keys| FieldPath(keys.iter().map(|&key| key.to_owned()).collect())));
         let needles = crates.keys().map(|repository| needle(repository).to_owned()).collect();
         Self { crates, fields, needles }
+    }
+
+    /// What the map says, repository by repository.
+    pub fn mappings(&self) -> impl Iterator<Item = &Mapping> {
+        self.crates.values()
     }
 
     /// Whether a document may name one of the repositories, unless by escapes.
@@ -74,7 +88,7 @@ impl ImageMap {
     /// The crate that an image is made of. Whatever else its name says, the repository decides.
     fn find(&self, value: &str) -> Option<Mapped> {
         let image: ImageReference = value.trim_end_matches([' ', '\t', '\n']).parse().ok()?;
-        let reference = self.crates.get(&image.repository)?.clone();
+        let reference = self.crates.get(&image.repository)?.reference.clone();
         Some(Mapped { reference, image: value.trim_end().to_owned() })
     }
 }
@@ -193,7 +207,9 @@ mod tests {
 
     fn map(pairs: &[(&str, &str)]) -> ImageMap {
         let crates = pairs.iter().map(|(repository, krate)| {
-            (repository.parse().unwrap(), CrateReference::bare(krate).unwrap())
+            let reference = CrateReference::bare(krate).unwrap();
+            let written = (*repository).to_owned();
+            (repository.parse().unwrap(), Mapping { written, reference })
         });
         ImageMap::new(crates.collect(), vec!["engine.runtimeImage".parse().unwrap()])
     }

@@ -7,7 +7,9 @@ mod base64;
 mod block;
 mod document;
 mod error;
+mod glob;
 mod image_map;
+mod images_file;
 mod join;
 mod lint;
 mod object;
@@ -29,11 +31,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use error::{Error, Errors};
-pub use image_map::{FieldPath, ImageMap, InvalidField};
+pub use image_map::{FieldPath, ImageMap, InvalidField, Mapping};
+pub use images_file::{ImagesFile, InvalidImagesFile, Reader, Replacement, Unwritable};
 pub use join::join;
 pub use lint::{Finding, Level, Levels, Lint};
 pub use object::Object;
-pub use read::{Input, read, read_from};
+pub use read::{Input, LARGEST, Loaded, Place, read, read_from};
 pub use rules::Rules;
 pub use selector::{InvalidSelector, Selector};
 pub use spot::Spot;
@@ -100,6 +103,17 @@ impl Occurrence {
     #[must_use]
     pub fn image(&self) -> Option<&str> {
         self.image.as_deref()
+    }
+
+    /// What stands there, and what is put in its place.
+    #[must_use]
+    pub fn replaced(&self, image: &str, bin: &str) -> Replacement {
+        let written = self.image.clone().unwrap_or_else(|| self.reference.to_string());
+        let name = match &self.image {
+            Some(image) => images_file::without_tag(image).to_owned(),
+            None => written.clone(),
+        };
+        Replacement { written, name, image: image.to_owned(), bin: bin.to_owned() }
     }
 
     /// Where it stands, for an error that points there.

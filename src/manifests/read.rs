@@ -1,70 +1,121 @@
-//! Reading what `-f` names: files, folders, and texts that were read elsewhere.
+//! Reading what `-f` names: files, folders, patterns, and texts that were read elsewhere.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Errors};
+use super::{Error, Errors, glob};
 use crate::source::Source;
 
 /// One thing that `-f` names.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A file, or a folder of files.
+    /// A file, a folder of files, or a pattern of those.
     Path(PathBuf),
     /// A text that was read elsewhere, such as standard input.
     Text(Source),
+    /// A text that was read elsewhere and has a file's name.
+    Named(Source, String),
+}
+
+/// A source, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// What was read.
+    pub source: Source,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// Where a source lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, where it is one.
+    pub path: Option<PathBuf>,
+    /// The file's place below the folder that was named, else its name.
+    pub relative: Option<PathBuf>,
 }
 
 /// The largest file that is read: no manifest is as large as this.
-const FILE_LIMIT: u64 = 256 << 20;
+pub const LARGEST: u64 = 256 << 20;
 
 /// What a file's name ends in to be read as part of a folder.
 const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Reads manifests in the order in which they were given; a folder's files by name, its subfolders
 /// only where `recursive`. Symbolic links to folders are not followed inside a folder.
-pub fn read(inputs: &[Input], recursive: bool) -> Result<Vec<Source>, Errors> {
-    let mut sources = Vec::new();
-    let mut errors = Errors::none();
+pub fn read(inputs: &[Input], recursive: bool) -> Result<Vec<Loaded>, Errors> {
+    let mut reader = Reader { recursive, loaded: Vec::new(), errors: Errors::none() };
     for input in inputs {
         match input {
-            Input::Text(source) => sources.push(source.clone()),
-            Input::Path(path) => read_path(path, recursive, &mut sources, &mut errors),
+            Input::Text(source) => reader.text(source, None),
+            Input::Named(source, name) => reader.text(source, Some(name.into())),
+            Input::Path(path) => reader.named(path),
         }
     }
-    errors.check(sources)
+    reader.errors.check(reader.loaded)
 }
 
-fn read_path(path: &Path, recursive: bool, sources: &mut Vec<Source>, errors: &mut Errors) {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            let mut files = Vec::new();
-            list(path, recursive, &mut files, errors);
-            if files.is_empty() {
-                errors.push(Error::NoManifests { path: path.to_owned(), recursive });
-            }
-            for file in files {
-                match read_file(&file) {
-                    Ok(source) => sources.push(source),
-                    Err(error) => errors.push(error),
+struct Reader {
+    recursive: bool,
+    loaded: Vec<Loaded>,
+    errors: Errors,
+}
+
+impl Reader {
+    fn text(&mut self, source: &Source, relative: Option<PathBuf>) {
+        let place = Place { path: None, relative };
+        self.loaded.push(Loaded { source: source.clone(), place });
+    }
+
+    /// What is named is taken as it is written if it is there, as a pattern else.
+    fn named(&mut self, path: &Path) {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.folder(path, path),
+            Ok(_) => self.file(path, path.parent().unwrap_or(Path::new(""))),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                match glob::expand(path) {
+                    None => self.errors.push(Error::Missing(path.to_owned())),
+                    Some((found, _)) if found.is_empty() => {
+                        self.errors.push(Error::NoMatch(path.to_owned()));
+                    }
+                    Some((found, base)) => {
+                        for path in found {
+                            if path.is_dir() {
+                                self.folder(&path, &base);
+                            } else {
+                                self.file(&path, &base);
+                            }
+                        }
+                    }
                 }
             }
+            Err(source) => self.errors.push(Error::Read { path: path.to_owned(), source }),
         }
-        Ok(_) => match read_file(path) {
-            Ok(source) => sources.push(source),
-            Err(error) => errors.push(error),
-        },
-        Err(_) if is_url(path) => errors.push(Error::Url(path.display().to_string())),
-        Err(source) => errors.push(match source.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
-            _ => Error::Read { path: path.to_owned(), source },
-        }),
     }
-}
 
-fn is_url(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.starts_with("http://") || path.starts_with("https://"))
+    fn folder(&mut self, path: &Path, base: &Path) {
+        let mut files = Vec::new();
+        list(path, self.recursive, &mut files, &mut self.errors);
+        if files.is_empty() {
+            let (path, recursive) = (path.to_owned(), self.recursive);
+            self.errors.push(Error::NoManifests { path, recursive });
+        }
+        for file in files {
+            self.file(&file, base);
+        }
+    }
+
+    fn file(&mut self, path: &Path, base: &Path) {
+        match read_file(path) {
+            Ok(source) => {
+                let relative = path.strip_prefix(base).ok().map(Path::to_owned);
+                let place = Place { path: Some(path.to_owned()), relative };
+                self.loaded.push(Loaded { source, place });
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
 }
 
 /// The files of a folder that are manifests by their names, sorted.
@@ -102,11 +153,11 @@ pub fn read_from(name: impl Into<String>, reader: impl Read) -> Result<Source, E
     let name = name.into();
     let mut bytes = Vec::new();
     reader
-        .take(FILE_LIMIT + 1)
+        .take(LARGEST + 1)
         .read_to_end(&mut bytes)
         .map_err(|source| Error::Read { path: name.clone().into(), source })?;
-    if bytes.len() as u64 > FILE_LIMIT {
-        return Err(Error::TooLarge { name, limit: FILE_LIMIT });
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::TooLarge { name, limit: LARGEST });
     }
     // YAML allows UTF-16 and UTF-32; nothing around Kubernetes writes them but by mistake.
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] = bytes.as_slice() {
@@ -127,8 +178,8 @@ mod tests {
     use super::*;
 
     fn names(inputs: &[Input], recursive: bool) -> Vec<String> {
-        let sources = read(inputs, recursive).unwrap();
-        sources.iter().map(|source| source.text().to_owned()).collect()
+        let loaded = read(inputs, recursive).unwrap();
+        loaded.iter().map(|loaded| loaded.source.text().to_owned()).collect()
     }
 
     #[test]
@@ -147,6 +198,28 @@ mod tests {
         );
         let text = Input::Text(Source::new("<stdin>", "text"));
         assert_eq!(names(&[Input::Path(at("d.txt")), text], false), ["d.txt", "text"]);
+    }
+
+    #[test]
+    fn a_file_s_place_is_seen_from_what_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("k8s/deep")).unwrap();
+        for name in ["k8s/a.yaml", "k8s/deep/b.yaml", "k8s/[x].yaml"] {
+            fs::write(root.join(name), "").unwrap();
+        }
+        let places = |named: &str| -> Vec<String> {
+            let loaded = read(&[Input::Path(root.join(named))], true).unwrap();
+            let shown =
+                |loaded: &Loaded| loaded.place.relative.as_ref().unwrap().display().to_string();
+            loaded.iter().map(shown).collect()
+        };
+        assert_eq!(places("k8s"), ["[x].yaml", "a.yaml", "deep/b.yaml"]);
+        assert_eq!(places("k8s/deep/b.yaml"), ["b.yaml"]);
+        assert_eq!(places("k*/a.yaml"), ["k8s/a.yaml"]);
+        assert_eq!(places("k8s/d*"), ["deep/b.yaml"]);
+        // A file of that name is no pattern.
+        assert_eq!(places("k8s/[x].yaml"), ["[x].yaml"]);
     }
 
     #[cfg(unix)]
@@ -170,7 +243,7 @@ mod tests {
         fs::write(at("wide.yaml"), b"\xff\xfea\0").unwrap();
         let paths = ["gone.yaml", "empty", "latin.yaml", "wide.yaml"].map(at);
         let mut inputs: Vec<Input> = paths.into_iter().map(Input::Path).collect();
-        inputs.push(Input::Path("https://example.org/a.yaml".into()));
+        inputs.push(Input::Path(at("*.nothing")));
         let errors = read(&inputs, false).unwrap_err().to_string();
         let root = folder.path().display().to_string();
         assert_eq!(
@@ -179,7 +252,7 @@ mod tests {
              the folder `/empty` has no .yaml, .yml or .json file in it\n\
              `/latin.yaml` is not UTF-8: line 2 has the byte 0xe9\n\
              `/wide.yaml` is not UTF-8; it looks like UTF-16 or UTF-32\n\
-             `https://example.org/a.yaml` is a URL, which cannot be read yet"
+             no file or folder matches `/*.nothing`"
         );
     }
 }

@@ -1,6 +1,6 @@
 //! A failure of a run: a variant a stage, so that it reads as the pipeline.
 
-use super::{NoDestination, base};
+use super::{NoDestination, SourceError, base};
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
@@ -14,6 +14,9 @@ pub enum Error {
     /// Manifests cannot be read.
     #[error(transparent)]
     Manifests(manifests::Errors),
+    /// Manifests cannot be had from where they are.
+    #[error(transparent)]
+    Source(SourceError),
     /// References point nowhere, or lints that are denied found something; all of it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
     Faulty(Vec<Fault>),
@@ -132,6 +135,7 @@ impl Error {
             | Self::Faulty(_)
             | Self::Strangers(_)
             | Self::NoPlatform { .. } => None,
+            Self::Source(error) => error.hint(),
             Self::Workspace(error) => error.hint(),
             Self::Base(error) => error.hint(),
             Self::Image { source, .. } => source.hint(),

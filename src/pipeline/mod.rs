@@ -10,16 +10,17 @@ mod go;
 mod images;
 mod references;
 mod rules;
+mod sources;
 
 use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::cargo::{self, Binary, Workspace};
 use crate::cluster::{self, ApplyOptions, Cluster, CreateOptions, DeleteOptions, Nodes, Outcome};
-use crate::manifests::{self, Manifests, Rendered};
+use crate::manifests::{self, ImageMap, Manifests, Rendered, Replacement};
 use crate::oci::{ImageFacts, Platform};
 use crate::publish::{self, Published, Publisher};
-use crate::reference::CrateReference;
+use crate::reference::{CrateReference, PREFIX};
 use crate::registry;
 use crate::report::Reporter;
 
@@ -29,6 +30,7 @@ pub use error::{Error, Fault, Stranger, Unresolved};
 pub use references::Checked;
 use references::Referenced;
 pub use rules::{BuildRule, Partial, Platforms, Rules};
+pub use sources::SourceError;
 
 /// All that a run needs to know: complete.
 #[derive(Clone, Debug)]
@@ -77,12 +79,23 @@ pub struct Built {
     pub facts: Vec<ImageFacts>,
 }
 
+/// The images of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    /// What was published, in the order in which it was first asked for.
+    pub published: Vec<Published>,
+    /// What each image stands for, by the names that manifests have for it.
+    pub replacements: Vec<Replacement>,
+}
+
 /// A cluster after a change, and what became of each object.
 #[derive(Debug)]
 pub struct Changed {
     cluster: Cluster,
     /// What became of the objects, in their order.
     pub outcomes: Vec<Outcome>,
+    /// The images in them.
+    pub images: Images,
 }
 
 impl Changed {
@@ -93,8 +106,9 @@ impl Changed {
 }
 
 impl Pipeline {
-    /// Builds and publishes what the command line names, in its order.
-    pub async fn build(&self, wanted: &Wanted) -> Result<Vec<Published>, Error> {
+    /// Builds and publishes what the command line names, in its order; `map` says by which names
+    /// manifests may know the images.
+    pub async fn build(&self, wanted: &Wanted, map: &ImageMap) -> Result<Images, Error> {
         let references = match wanted {
             Wanted::Workspace => Vec::new(),
             Wanted::Crates(crates) => {
@@ -123,17 +137,23 @@ impl Pipeline {
             let mut images = once.iter().zip(&published);
             images.find(|(other, _)| *other == binary).map(|(_, built)| built.published.clone())
         };
-        Ok(binaries.iter().filter_map(image).collect())
+        let published: Vec<Published> = binaries.iter().filter_map(image).collect();
+        let mut replacements = Vec::new();
+        for (at, (binary, image)) in binaries.iter().zip(&published).enumerate() {
+            let typed = references.get(at);
+            for name in names(&workspace, binary, typed, map) {
+                let (image, bin) = (image.reference.clone(), binary.bin.clone());
+                replacements.push(Replacement { written: name.clone(), name, image, bin });
+            }
+        }
+        Ok(Images { published, replacements })
     }
 
     /// Builds and publishes what manifests refer to, and puts the images in its place.
-    pub async fn resolve(
-        &self,
-        manifests: &Manifests,
-    ) -> Result<(Vec<Rendered>, Vec<Published>), Error> {
+    pub async fn resolve(&self, manifests: &Manifests) -> Result<(Vec<Rendered>, Images), Error> {
         let found = self.referenced(manifests, &[Platform::host()]).await?;
-        let rendered = manifests.substitute(&found.images).map_err(Error::Manifests)?;
-        Ok((rendered, found.published))
+        let rendered = manifests.substitute(&found.names).map_err(Error::Manifests)?;
+        Ok((rendered, found.images))
     }
 
     /// Builds and publishes what manifests refer to, then applies them.
@@ -142,9 +162,9 @@ impl Pipeline {
         manifests: &Manifests,
         options: &ApplyOptions,
     ) -> Result<Changed, Error> {
-        let (cluster, objects) = self.ready(manifests).await?;
+        let (cluster, objects, images) = self.ready(manifests).await?;
         let outcomes = cluster.apply(objects, options).await.map_err(Error::Cluster)?;
-        Ok(Changed { cluster, outcomes })
+        Ok(Changed { cluster, outcomes, images })
     }
 
     /// Builds and publishes what manifests refer to, then creates their objects.
@@ -153,9 +173,9 @@ impl Pipeline {
         manifests: &Manifests,
         options: &CreateOptions,
     ) -> Result<Changed, Error> {
-        let (cluster, objects) = self.ready(manifests).await?;
+        let (cluster, objects, images) = self.ready(manifests).await?;
         let outcomes = cluster.create(objects, options).await.map_err(Error::Cluster)?;
-        Ok(Changed { cluster, outcomes })
+        Ok(Changed { cluster, outcomes, images })
     }
 
     /// Deletes the objects of manifests. Builds nothing: an object is known by its name.
@@ -167,14 +187,14 @@ impl Pipeline {
         let cluster = self.connect().await?;
         let objects = manifests.objects_as_written().map_err(Error::Manifests)?;
         let outcomes = cluster.delete(objects, options).await.map_err(Error::Cluster)?;
-        Ok(Changed { cluster, outcomes })
+        Ok(Changed { cluster, outcomes, images: Images::default() })
     }
 
-    /// A cluster, and a set's objects with every image in its place.
+    /// A cluster, a set's objects with every image in its place, and these images.
     async fn ready(
         &self,
         manifests: &Manifests,
-    ) -> Result<(Cluster, Vec<manifests::Object>), Error> {
+    ) -> Result<(Cluster, Vec<manifests::Object>, Images), Error> {
         let cluster = self.connect().await?;
         let platforms = match manifests.references().next() {
             Some(_) if self.rules.platforms_are_set() => {
@@ -184,12 +204,12 @@ impl Pipeline {
             Some(_) => self.node_platforms(&cluster).await?,
             None => vec![Platform::host()],
         };
-        let Referenced { images, .. } = self.referenced(manifests, &platforms).await?;
-        let objects = manifests.objects(&images).map_err(Error::Manifests)?;
+        let Referenced { names, images, .. } = self.referenced(manifests, &platforms).await?;
+        let objects = manifests.objects(&names).map_err(Error::Manifests)?;
         if objects.is_empty() {
             return Err(Error::NoObjects);
         }
-        Ok((cluster, objects))
+        Ok((cluster, objects, images))
     }
 
     async fn connect(&self) -> Result<Cluster, Error> {
@@ -223,4 +243,22 @@ impl Pipeline {
         let settings = self.publish.clone().map_err(Error::NoDestination)?;
         Ok(Publisher::new(settings, client, self.cache.clone(), self.report.clone()))
     }
+}
+
+/// The names by which manifests may know a binary's image: a reference to it, as the command line
+/// writes it where that is one, and the repositories that are mapped to it.
+fn names(
+    workspace: &Workspace,
+    binary: &Binary,
+    typed: Option<&CrateReference>,
+    map: &ImageMap,
+) -> Vec<String> {
+    let is_it = |reference: &CrateReference| {
+        workspace.find(reference).is_ok_and(|found| found.import_path == binary.import_path)
+    };
+    let typed = typed.filter(|typed| is_it(typed)).map(ToString::to_string);
+    let name = typed.unwrap_or_else(|| binary.import_path.to_string());
+    let prefixed = if name.contains("://") { name } else { format!("{PREFIX}{name}") };
+    let mapped = map.mappings().filter(|mapping| is_it(&mapping.reference));
+    std::iter::once(prefixed).chain(mapped.map(|mapping| mapping.written.clone())).collect()
 }

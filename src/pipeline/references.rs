@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Fault, Unresolved};
-use super::{Error, Pipeline, go};
+use super::{Error, Images, Pipeline, go};
 use crate::cargo::{self, Binary, Workspace};
-use crate::manifests::{Finding, Level, Lint, Manifests};
+use crate::manifests::{Finding, Level, Lint, Manifests, Replacement};
 use crate::oci::{ImageFacts, Platform};
-use crate::publish::{self, Published};
+use crate::publish;
 use crate::reference::{CrateReference, ImportPath};
 
 /// The most findings of a lint that are told one by one.
@@ -34,9 +34,9 @@ struct Meant {
 #[derive(Default)]
 pub(super) struct Referenced {
     /// What is put in the place of each.
-    pub(super) images: BTreeMap<CrateReference, String>,
+    pub(super) names: BTreeMap<CrateReference, String>,
     /// All images, in the order in which they first stand there.
-    pub(super) published: Vec<Published>,
+    pub(super) images: Images,
     /// What is known of the image of each, on its first platform.
     pub(super) facts: BTreeMap<CrateReference, ImageFacts>,
 }
@@ -62,14 +62,23 @@ impl Pipeline {
             return Ok(found);
         };
         let built = self.images(&workspace, &binaries, platforms).await?;
+        let pairs = binaries.iter().zip(&built);
         let by_path: BTreeMap<_, _> =
-            binaries.iter().map(|binary| &binary.import_path).zip(&built).collect();
+            pairs.map(|(binary, built)| (&binary.import_path, (binary, built))).collect();
+        let mut replacements: BTreeMap<String, Replacement> = BTreeMap::new();
+        for occurrence in manifests.references() {
+            let path = paths.get(&occurrence.reference);
+            let Some((binary, built)) = path.and_then(|path| by_path.get(path)) else { continue };
+            let replaced = occurrence.replaced(&built.published.reference, &binary.bin);
+            replacements.insert(replaced.written.clone(), replaced);
+        }
         for (reference, path) in paths {
-            let Some(built) = by_path.get(&path) else { continue };
-            found.images.insert(reference.clone(), built.published.reference.clone());
+            let Some((_, built)) = by_path.get(&path) else { continue };
+            found.names.insert(reference.clone(), built.published.reference.clone());
             found.facts.extend(built.facts.first().map(|facts| (reference, facts.clone())));
         }
-        found.published = built.into_iter().map(|built| built.published).collect();
+        let published = built.into_iter().map(|built| built.published).collect();
+        found.images = Images { published, replacements: replacements.into_values().collect() };
         Ok(found)
     }
 

@@ -9,7 +9,7 @@ use super::file::{self, Entry, File};
 use super::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind};
 use super::tree::{Node, Value};
 use crate::image::{BaseName, FileRule};
-use crate::manifests::{ImageMap, Level, Levels, Lint};
+use crate::manifests::{ImageMap, Level, Levels, Lint, Mapping};
 use crate::oci::Repository;
 use crate::pipeline::{BuildRule, Partial, Platforms};
 use crate::reference::{CrateReference, did_you_mean};
@@ -62,7 +62,7 @@ impl Reader<'_> {
 
     /// `images:` and `imageFields:`.
     fn images(&mut self) -> ImageMap {
-        let mut crates: BTreeMap<Repository, CrateReference> = BTreeMap::new();
+        let mut crates: BTreeMap<Repository, Mapping> = BTreeMap::new();
         let none = Node { value: Value::Null, span: 0..0 };
         let node = self.file.values.get("images").unwrap_or(&none);
         let pairs = if let Value::Map(pairs) = &node.value { pairs.as_slice() } else { &[] };
@@ -77,9 +77,9 @@ impl Reader<'_> {
             };
             match CrateReference::bare(&meant) {
                 Err(reason) => self.wrong(value, "`images` maps repositories to crates", reason),
-                Ok(meant) => {
+                Ok(reference) => {
                     let shown = repository.to_string();
-                    if crates.insert(repository, meant).is_some() {
+                    if crates.insert(repository, Mapping { written: name, reference }).is_some() {
                         self.wrong(
                             key,
                             "`images` maps a repository twice",

@@ -8,12 +8,13 @@ use super::builds::Reader;
 use super::env::Environment;
 use super::error::Error;
 use super::file;
+use super::output::Output;
 use super::sources::{Flags, Sources};
 use crate::cache::{ByteSize, Cache};
 use crate::cargo::{self, Unification};
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
-use crate::manifests::{self, Levels, Selector};
+use crate::manifests::{self, ImagesFile, Levels, Selector};
 use crate::pipeline::{Partial, Pipeline, Platforms, Rules};
 use crate::registry::{self, LocationFiles};
 use crate::report::Reporter;
@@ -25,6 +26,8 @@ pub struct Complete {
     pub pipeline: Pipeline,
     /// What `-f` names; `-` is standard input.
     pub filenames: Vec<String>,
+    /// What `-k` names.
+    pub kustomization: Option<String>,
     /// Whether the folders below a folder are read.
     pub recursive: bool,
     /// Which objects are meant.
@@ -41,6 +44,10 @@ pub struct Complete {
     pub wait: Option<Duration>,
     /// The file that gets the names of images.
     pub image_refs: Option<PathBuf>,
+    /// The files that tell other tools of images.
+    pub images_files: Vec<ImagesFile>,
+    /// Where resolved manifests go.
+    pub output: Output,
 }
 
 /// How much the cache may hold where nothing else is set.
@@ -128,7 +135,13 @@ impl Sources {
         };
         let filenames = self.texts("filename").map(|(names, _)| names).unwrap_or_default();
         let wait = if self.switch("wait", false)? { Some(self.timeout()?) } else { None };
-        let shown = shown_filenames(&filenames);
+        let kustomization = self.text("kustomize").map(|(folder, _)| folder);
+        if kustomization.is_some() && !filenames.is_empty() {
+            return Err(Error::Together(
+                "--filename and --kustomize exclude each other".to_owned(),
+            ));
+        }
+        let shown = shown_filenames(&filenames, kustomization.as_deref());
         let mut rules = manifests::Rules::default();
         if let Some((prefixes, origin)) = self.texts("referencePrefixes") {
             if prefixes.iter().any(String::is_empty) {
@@ -148,6 +161,7 @@ impl Sources {
         Ok(Complete {
             pipeline,
             filenames,
+            kustomization,
             recursive: self.switch("recursive", false)?,
             selector: self.parse("selector")?,
             rules,
@@ -166,6 +180,8 @@ impl Sources {
             },
             wait,
             image_refs: self.path("imageRefs"),
+            images_files: self.parse_all("imagesFile")?.unwrap_or_default(),
+            output: self.output()?,
         })
     }
 
@@ -320,18 +336,12 @@ pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// `-f` as it was typed, for people who ask later where a revision came from. A URL's user and
-/// password are nobody's business.
-fn shown_filenames(names: &[String]) -> String {
-    names
-        .iter()
-        .map(|name| {
-            match name.split_once("://").map(|(scheme, rest)| (scheme, rest.split_once('@'))) {
-                Some((scheme, Some((_, rest)))) => format!(" --filename={scheme}://{rest}"),
-                _ => format!(" --filename={name}"),
-            }
-        })
-        .collect()
+/// `-f` and `-k` as they were typed, for people who ask later where a revision came from. What is
+/// secret in a URL is nobody's business.
+fn shown_filenames(names: &[String], kustomization: Option<&str>) -> String {
+    let named = names.iter().map(|name| format!(" --filename={}", registry::shown_url(name)));
+    let built = kustomization.map(|name| format!(" --kustomize={}", registry::shown_url(name)));
+    named.chain(built).collect()
 }
 
 /// A time as Go and kubectl write it: `1h30m`, `90s`, `500ms`; a bare number is seconds.
@@ -376,10 +386,11 @@ mod tests {
 
     #[test]
     fn a_url_s_password_is_not_a_change_s_cause() {
-        let names = ["a.yaml".to_owned(), "https://me:secret@host.example/b.yaml".to_owned()];
+        let names =
+            ["a.yaml".to_owned(), "https://me:secret@host.example/b.yaml?token=x".to_owned()];
         assert_eq!(
-            shown_filenames(&names),
-            " --filename=a.yaml --filename=https://host.example/b.yaml"
+            shown_filenames(&names, Some("k8s")),
+            " --filename=a.yaml --filename=https://host.example/b.yaml --kustomize=k8s"
         );
     }
 }

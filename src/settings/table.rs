@@ -31,6 +31,8 @@ pub enum Scope {
     Manifests,
     /// Those that speak to a registry: the same, and `login`.
     Registries,
+    /// `resolve`.
+    Resolve,
     /// Those that speak to a cluster: `apply`, `create`, `delete`.
     Cluster,
     /// `apply` and `create`.
@@ -86,7 +88,16 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Texts,
         scope: Scope::Manifests,
         value: "PATH",
-        help: "Manifest file, folder, or `-` for standard input; may be repeated",
+        help: "Manifest file, folder, pattern, URL, or `-` for standard input; may be repeated",
+        ..BLANK
+    },
+    Setting {
+        key: "kustomize",
+        flag: Some("kustomize"),
+        short: Some('k'),
+        scope: Scope::Manifests,
+        value: "FOLDER",
+        help: "Kustomization to build, by `kustomize` or `kubectl`; instead of `-f`",
         ..BLANK
     },
     Setting {
@@ -106,6 +117,33 @@ pub const SETTINGS: &[Setting] = &[
         scope: Scope::Manifests,
         value: "SELECTOR",
         help: "Only objects with these labels: `app=link,tier!=db`, `env in (a,b)`, `!draft`",
+        ..BLANK
+    },
+    Setting {
+        key: "outputFile",
+        flag: Some("output-file"),
+        short: Some('o'),
+        scope: Scope::Resolve,
+        default: "-",
+        value: "FILE",
+        help: "Write the manifests into this file",
+        ..BLANK
+    },
+    Setting {
+        key: "outputFolder",
+        flag: Some("output-dir"),
+        scope: Scope::Resolve,
+        value: "FOLDER",
+        help: "Write each manifest into a file of its own below this folder",
+        ..BLANK
+    },
+    Setting {
+        key: "inPlace",
+        flag: Some("in-place"),
+        kind: Kind::Switch,
+        default: "false",
+        scope: Scope::Resolve,
+        help: "Write each manifest into the file that it was read from",
         ..BLANK
     },
     Setting {
@@ -152,6 +190,14 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("image-refs"),
         value: "FILE",
         help: "Also write the names of the images into this file, a line each",
+        ..BLANK
+    },
+    Setting {
+        key: "imagesFile",
+        flag: Some("images-file"),
+        kind: Kind::Texts,
+        value: "TOOL=FILE",
+        help: "Also tell `kustomize`, `helm`, `kbld`, `imgpkg` or `skaffold` of the images by this file; may be repeated",
         ..BLANK
     },
     Setting {

@@ -34,6 +34,7 @@ fn commands(scope: Scope) -> &'static str {
         Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`",
         Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `delete`",
         Scope::Registries => "`build`, `resolve`, `check`, `apply`, `create`, `deps`, `login`",
+        Scope::Resolve => "`resolve`",
         Scope::Cluster => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`",
         Scope::Delete => "`delete`",
@@ -75,6 +76,7 @@ fn rendered() -> String {
     );
     let scopes = [
         Scope::Manifests,
+        Scope::Resolve,
         Scope::Images,
         Scope::Registries,
         Scope::Cluster,

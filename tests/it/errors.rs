@@ -319,7 +319,7 @@ fn manifests_that_cannot_be_read_are_named() {
         &sandbox,
         ["resolve"],
         2,
-        "error: no manifests are named\nhint: name a file, a folder or `-` with -f\n",
+        "error: no manifests are named\nhint: name a file, a folder, a URL or `-` with -f\n",
     );
     // Readable by nobody, not even by root.
     #[cfg(target_os = "linux")]

@@ -8,10 +8,12 @@
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
 //! * `layout`: what is in an image, seen in an OCI layout and in an archive.
+//! * `outputs`: where manifests go, all of them or none.
 //! * `reproducible`: two builds, one digest.
 //! * `resolve`: which bytes of manifests change; a case is a folder of `fixtures/manifests`.
 //! * `rustflags`: rustc gets the flags that it gets from a plain `cargo build`.
 //! * `sbom`: bills of materials as files, and what must never be in them.
+//! * `sources`: where manifests are read from.
 //! * `settings`: a flag goes before a variable before the file, and nothing else counts.
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 
@@ -29,9 +31,11 @@ mod docs;
 mod errors;
 mod interrupt;
 mod layout;
+mod outputs;
 mod reproducible;
 mod resolve;
 mod rustflags;
 mod sbom;
 mod settings;
+mod sources;
 mod yaml_suite;

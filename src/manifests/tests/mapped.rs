@@ -5,7 +5,8 @@ use super::*;
 const IMAGE: &str = "r/a@sha256:0";
 
 fn rules() -> Rules {
-    let crates = [("x/a".parse().unwrap(), CrateReference::bare("a").unwrap())];
+    let reference = CrateReference::bare("a").unwrap();
+    let crates = [("x/a".parse().unwrap(), Mapping { written: "x/a".to_owned(), reference })];
     let fields = ["engine.runtimeImage", "images"].map(|field| field.parse().unwrap());
     Rules { images: ImageMap::new(crates.into(), fields.into()), ..Rules::default() }
 }

@@ -1,0 +1,71 @@
+//! Reading what `-f` and `-k` name.
+
+use std::io::IsTerminal as _;
+
+use super::exit::Failure;
+use super::print;
+use crate::manifests::{self, Input, Manifests, Parse, Place};
+use crate::settings::Complete;
+use crate::source::Source;
+
+/// Reads manifests and finds what is in them, and where each source lies. A selector looks at
+/// labels, so it needs objects.
+pub(super) async fn read(
+    complete: &Complete,
+    depth: Parse,
+) -> Result<(Manifests, Vec<(String, Place)>), Failure> {
+    let inputs = inputs(complete).await?;
+    let loaded = manifests::read(&inputs, complete.recursive).map_err(Failure::Manifests)?;
+    let (sources, places) = loaded
+        .into_iter()
+        .map(|loaded| {
+            let name = loaded.source.name().to_owned();
+            (loaded.source, (name, loaded.place))
+        })
+        .unzip();
+    let depth = if complete.selector.is_some() { Parse::Everything } else { depth };
+    let manifests =
+        manifests::parse(sources, &complete.rules, depth).map_err(Failure::Manifests)?;
+    let manifests = match &complete.selector {
+        Some(selector) => manifests.select(selector).map_err(Failure::Manifests)?,
+        None => manifests,
+    };
+    Ok((manifests, places))
+}
+
+async fn inputs(complete: &Complete) -> Result<Vec<Input>, Failure> {
+    let pipeline = &complete.pipeline;
+    let mut inputs = Vec::new();
+    if let Some(folder) = &complete.kustomization {
+        inputs.push(Input::Text(pipeline.kustomize(folder).await?));
+    }
+    for name in &complete.filenames {
+        inputs.push(if name == "-" {
+            Input::Text(stdin().await?)
+        } else if name.starts_with("http://") || name.starts_with("https://") {
+            match pipeline.fetch(name).await? {
+                (source, Some(name)) => Input::Named(source, name),
+                (source, None) => Input::Text(source),
+            }
+        } else {
+            Input::Path(name.into())
+        });
+    }
+    if inputs.is_empty() { Err(Failure::NoFilename) } else { Ok(inputs) }
+}
+
+/// Reads standard input on a thread of its own: what waits there may wait for ever, and must keep
+/// neither a signal from being heard nor the process from ending.
+async fn stdin() -> Result<Source, Failure> {
+    let (sender, read) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            print::stderr("note: reading manifests from the terminal; Ctrl-D ends them");
+        }
+        // Nobody takes it any more where a signal came first.
+        let _ = sender.send(manifests::read_from("<stdin>", stdin.lock()));
+    });
+    let read = read.await.map_err(|_| Failure::Stdin)?;
+    read.map_err(|error| Failure::Manifests(error.into()))
+}

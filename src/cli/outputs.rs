@@ -1,0 +1,98 @@
+//! Which files a run leaves and what is in them; [`super::files`] writes them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use super::files::File;
+use crate::manifests::{self, Place, Rendered};
+use crate::pipeline::Images;
+use crate::settings::{Complete, Output};
+
+/// Where the manifests of a run go, each or together.
+pub(super) enum Targets {
+    Stdout,
+    File(PathBuf),
+    Each(Vec<Target>),
+}
+
+/// A file that becomes a manifest.
+pub(super) struct Target {
+    path: PathBuf,
+    /// The file that it was read from.
+    like: Option<PathBuf>,
+}
+
+/// Finds out where manifests go before anything is built.
+pub(super) fn targets(
+    complete: &Complete,
+    places: Vec<(String, Place)>,
+) -> Result<Targets, Failure> {
+    let target = |(name, place): (String, Place)| -> Result<Target, Failure> {
+        let Place { path: read, relative } = place;
+        let (path, flag) = match &complete.output {
+            Output::Folder(folder) => (relative.map(|path| folder.join(path)), "--output-dir"),
+            _ => (read.clone(), "--in-place"),
+        };
+        let path = path.ok_or(Failure::NoPlace { name, flag })?;
+        Ok(Target { path, like: read })
+    };
+    match &complete.output {
+        Output::Stdout => Ok(Targets::Stdout),
+        Output::File(path) => Ok(Targets::File(path.clone())),
+        Output::InPlace | Output::Folder(_) => {
+            let targets: Vec<Target> = places.into_iter().map(target).collect::<Result<_, _>>()?;
+            let mut taken: BTreeMap<&Path, &Target> = BTreeMap::new();
+            for one in &targets {
+                match taken.insert(&one.path, one) {
+                    Some(other) if other.like != one.like => {
+                        let from = |target: &Target| target.like.clone().unwrap_or_default();
+                        let (path, from) = (one.path.clone(), [from(other), from(one)]);
+                        return Err(Failure::SamePlace { path, from });
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Targets::Each(targets))
+        }
+    }
+}
+
+impl Targets {
+    /// The text for standard output, and files.
+    pub(super) fn manifests(self, rendered: Vec<Rendered>, selected: bool) -> (String, Vec<File>) {
+        match self {
+            Self::Stdout => (manifests::join(rendered), Vec::new()),
+            Self::File(path) => {
+                let text = manifests::join(rendered);
+                (String::new(), vec![File { path, text, like: None }])
+            }
+            Self::Each(targets) => {
+                let files = targets.into_iter().zip(rendered);
+                // Where a selector chose nothing of a file, there is none.
+                let files = files.filter(|(_, rendered)| !(selected && rendered.text.is_empty()));
+                let file = |(target, rendered): (Target, Rendered)| File {
+                    path: target.path,
+                    text: rendered.text,
+                    like: target.like,
+                };
+                (String::new(), files.map(file).collect())
+            }
+        }
+    }
+}
+
+/// The files that tell of images.
+pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, Failure> {
+    let mut files = Vec::new();
+    if let Some(path) = &complete.image_refs {
+        let lines = images.published.iter().flat_map(|image| &image.lines);
+        let text = lines.map(|line| format!("{line}\n")).collect();
+        files.push(File { path: path.clone(), text, like: None });
+    }
+    for file in &complete.images_files {
+        let text = file.reader.write(&images.replacements).map_err(Failure::ImagesFile)?;
+        files.push(File { path: file.path.clone(), text, like: None });
+    }
+    Ok(files)
+}

@@ -1,0 +1,136 @@
+//! Manifests that are no files: fetched by URL, or made by kustomize.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use super::{Error, Pipeline};
+use crate::cargo;
+use crate::manifests;
+use crate::registry::{self, FetchError};
+use crate::source::Source;
+
+/// How much of what a program says about its failure is shown.
+const COMPLAINT: u64 = 64 << 10;
+
+/// Why a source could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// By URL.
+    #[error(transparent)]
+    Fetch(FetchError),
+    /// There is nobody to make it.
+    #[error("neither `kustomize` nor `kubectl` is on the PATH to build `{0}`")]
+    NoKustomize(String),
+    /// A program could not be run.
+    #[error("could not run `{command}`")]
+    Run {
+        /// As its user would type it.
+        command: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program failed.
+    #[error("`{command}` failed ({status})\n{}", complaint.trim_end())]
+    Failed {
+        /// As its user would type it.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        complaint: String,
+    },
+}
+
+impl SourceError {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::NoKustomize(_) => {
+                Some("install one of them; `-k` leaves kustomizations to it".to_owned())
+            }
+            Self::Run { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
+impl Pipeline {
+    /// Fetches manifests by http or https; the second value is the file's name, if it has one.
+    pub async fn fetch(&self, url: &str) -> Result<(Source, Option<String>), Error> {
+        let fetched = registry::fetch(&self.registry, &self.report, url, manifests::LARGEST).await;
+        let bytes = fetched.map_err(|error| Error::Source(SourceError::Fetch(error)))?;
+        let shown = registry::shown_url(url);
+        let path = shown.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let name = path
+            .and_then(|(_, path)| path.rsplit('/').next())
+            .filter(|name| !matches!(*name, "" | "." | "..") && !name.contains('\\'))
+            .map(str::to_owned);
+        let source = manifests::read_from(shown, bytes.as_ref());
+        Ok((source.map_err(|error| Error::Manifests(error.into()))?, name))
+    }
+
+    /// Builds a kustomization by whichever program is there.
+    pub async fn kustomize(&self, folder: &str) -> Result<Source, Error> {
+        let environment = &self.cargo.environment;
+        let found = [("kustomize", "build"), ("kubectl", "kustomize")]
+            .into_iter()
+            .find_map(|(name, verb)| Some((cargo::on_path(name, environment)?, name, verb)));
+        let (program, name, verb) =
+            found.ok_or_else(|| Error::Source(SourceError::NoKustomize(folder.to_owned())))?;
+        let shown = shell_words::join([name, verb, folder]);
+        let text = run(&program, &[verb, "--", folder], &shown, &self.cargo).await;
+        let text = text.map_err(Error::Source)?;
+        manifests::read_from(format!("<{shown}>"), text.as_slice())
+            .map_err(|error| Error::Manifests(error.into()))
+    }
+}
+
+/// What a program prints, a little more than a manifest may be long at most.
+async fn run(
+    program: &Path,
+    args: &[&str],
+    shown: &str,
+    settings: &cargo::Settings,
+) -> Result<Vec<u8>, SourceError> {
+    let failed = |source| SourceError::Run { command: shown.to_owned(), source };
+    let mut child = tokio::process::Command::new(program)
+        .args(args)
+        .env_clear()
+        .envs(&settings.environment)
+        .current_dir(&settings.directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (text, complaint, status) = tokio::join!(
+        bounded(stdout, manifests::LARGEST + 1),
+        bounded(stderr, COMPLAINT),
+        child.wait()
+    );
+    let (text, status) = (text.map_err(failed)?, status.map_err(failed)?);
+    // Who prints too much is stopped by that, and the size is what is wrong.
+    if status.success() || text.len() as u64 > manifests::LARGEST {
+        return Ok(text);
+    }
+    let complaint = complaint.map_err(failed)?;
+    Err(SourceError::Failed {
+        command: shown.to_owned(),
+        status,
+        complaint: String::from_utf8_lossy(&complaint).into_owned(),
+    })
+}
+
+/// Reads up to a bound; what comes behind it finds no reader.
+async fn bounded(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(limit).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}

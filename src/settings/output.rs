@@ -1,0 +1,40 @@
+//! Where `resolve` leaves manifests.
+
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::sources::Sources;
+
+/// Where manifests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To standard output, joined.
+    Stdout,
+    /// Into one file, joined.
+    File(PathBuf),
+    /// Each into a file of its own, below a folder.
+    Folder(PathBuf),
+    /// Each into the file that it was read from.
+    InPlace,
+}
+
+impl Sources {
+    pub(super) fn output(&self) -> Result<Output, Error> {
+        let together = |what: &str| Err(Error::Together(what.to_owned()));
+        let in_place = self.switch("inPlace", false)?;
+        // What is not selected would be lost.
+        if in_place && self.text("selector").is_some() {
+            return together(
+                "--in-place and --selector exclude each other: what is not selected would be lost",
+            );
+        }
+        match (self.text("outputFile"), self.path("outputFolder"), in_place) {
+            (None, None, false) => Ok(Output::Stdout),
+            (Some((name, _)), None, false) if name == "-" => Ok(Output::Stdout),
+            (Some((name, _)), None, false) => Ok(Output::File(name.into())),
+            (None, Some(folder), false) => Ok(Output::Folder(folder)),
+            (None, None, true) => Ok(Output::InPlace),
+            _ => together("of --output-file, --output-dir and --in-place only one can be given"),
+        }
+    }
+}

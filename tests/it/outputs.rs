@@ -1,0 +1,160 @@
+//! Where resolved manifests go, and that all of them go there or none.
+
+use std::fs;
+
+use crate::support::Sandbox;
+
+const REPO: &str = "registry.example/team";
+
+/// The crate `hello` with manifests, in a folder of its own.
+fn hello() -> Sandbox {
+    Sandbox::with_fixture("crates/hello")
+        .env("KO_DOCKER_REPO", REPO)
+        .file("k8s/a.yaml", "# a\nimage: ko://hello\n")
+        .file("k8s/deep/b.yml", "image: 'ko://hello'")
+        .file("k8s/none.yaml", "a: [ # nobody's business\n")
+}
+
+#[track_caller]
+fn is_resolved(text: &str, before: &str, after: &str) {
+    let image = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    assert!(image.is_some_and(|image| image.starts_with("registry.example/team/hello-")), "{text}");
+}
+
+fn inode(sandbox: &Sandbox, path: &str) -> u64 {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::ino(
+        &fs::metadata(sandbox.directory().join(path)).unwrap(),
+    );
+    #[cfg(not(unix))]
+    fs::metadata(sandbox.directory().join(path)).unwrap().len()
+}
+
+#[test]
+fn one_file_gets_what_standard_output_would() {
+    let sandbox = hello();
+    let stdout = sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s"]).exits(0);
+    let ran = sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s", "-o", "out/all.yaml"]);
+    assert_eq!(ran.exits(0).stdout(), "");
+    assert_eq!(sandbox.read("out/all.yaml"), stdout.stdout());
+    let ran = sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s", "-o", "-"]).exits(0);
+    assert_eq!(ran.stdout(), stdout.stdout());
+}
+
+#[test]
+fn each_file_goes_to_its_place_below_a_folder_and_stays_untouched_there_if_it_is_right() {
+    let sandbox = hello();
+    let args = ["resolve", "--push=false", "-R", "-f", "k8s", "--output-dir", "out"];
+    assert_eq!(sandbox.run(args).exits(0).stdout(), "");
+    is_resolved(&sandbox.read("out/a.yaml"), "# a\nimage: ", "\n");
+    is_resolved(&sandbox.read("out/deep/b.yml"), "image: '", "'");
+    assert_eq!(sandbox.read("out/none.yaml"), "a: [ # nobody's business\n");
+    let inodes =
+        ["out/a.yaml", "out/deep/b.yml", "out/none.yaml"].map(|path| inode(&sandbox, path));
+    sandbox.write("k8s/a.yaml", "# changed\nimage: ko://hello\n");
+    let _ = sandbox.run(args).exits(0);
+    is_resolved(&sandbox.read("out/a.yaml"), "# changed\nimage: ", "\n");
+    assert_ne!(inode(&sandbox, "out/a.yaml"), inodes[0], "it is replaced at once");
+    assert_eq!(inode(&sandbox, "out/deep/b.yml"), inodes[1]);
+    assert_eq!(inode(&sandbox, "out/none.yaml"), inodes[2]);
+    assert_eq!(sandbox.read("k8s/a.yaml"), "# changed\nimage: ko://hello\n");
+}
+
+#[test]
+fn a_selector_leaves_files_out_of_the_folder() {
+    let object = |name: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {name}}}}}}}\n"
+        )
+    };
+    let sandbox = Sandbox::new().file("k8s/a.yaml", &object("a")).file("k8s/b.yaml", &object("b"));
+    let args = ["resolve", "-f", "k8s", "-l", "app=a", "--output-dir", "out"];
+    let _ = sandbox.run(args).exits(0);
+    assert_eq!(sandbox.read("out/a.yaml"), object("a"));
+    assert!(!sandbox.directory().join("out/b.yaml").exists());
+    let ran = sandbox.run(["resolve", "-f", "k8s", "-l", "app=a", "--in-place"]).exits(2);
+    assert_eq!(
+        ran.stderr(),
+        "error: --in-place and --selector exclude each other: what is not selected would be lost\n"
+    );
+}
+
+#[test]
+fn files_are_replaced_in_place_with_their_modes_and_links() {
+    let sandbox = hello();
+    let at = |path: &str| sandbox.directory().join(path);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(at("k8s/a.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("../k8s/a.yaml", at("k8s/link.yaml")).unwrap();
+    }
+    let untouched = inode(&sandbox, "k8s/none.yaml");
+    let ran = sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s", "--in-place"]).exits(0);
+    assert_eq!(ran.stdout(), "");
+    is_resolved(&sandbox.read("k8s/a.yaml"), "# a\nimage: ", "\n");
+    is_resolved(&sandbox.read("k8s/deep/b.yml"), "image: '", "'");
+    assert_eq!(inode(&sandbox, "k8s/none.yaml"), untouched);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert!(fs::symlink_metadata(at("k8s/link.yaml")).unwrap().is_symlink());
+        let mode = fs::metadata(at("k8s/a.yaml")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+}
+
+#[test]
+fn nothing_is_written_where_anything_fails() {
+    let sandbox = hello();
+    let before = [sandbox.read("k8s/a.yaml"), sandbox.read("k8s/deep/b.yml")];
+    let unchanged = |sandbox: &Sandbox| {
+        assert_eq!([sandbox.read("k8s/a.yaml"), sandbox.read("k8s/deep/b.yml")], before);
+        assert!(!sandbox.directory().join("out").exists());
+    };
+    // A reference to nothing in the last file.
+    sandbox.write("k8s/z.yaml", "image: ko://gone\n");
+    let _ = sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s", "--in-place"]).exits(1);
+    let _ =
+        sandbox.run(["resolve", "--push=false", "-R", "-f", "k8s", "--output-dir", "out"]).exits(1);
+    let _ = sandbox.run(["resolve", "--push=false", "-f", "k8s", "-o", "out/x.yaml"]).exits(1);
+    unchanged(&sandbox);
+    fs::remove_file(sandbox.directory().join("k8s/z.yaml")).unwrap();
+    // One of the files cannot be written: a folder stands there.
+    fs::create_dir_all(sandbox.directory().join("images")).unwrap();
+    let ran = sandbox
+        .run(["resolve", "--push=false", "-R", "-f", "k8s", "--in-place", "--image-refs", "images"])
+        .exits(1);
+    assert!(ran.stderr().ends_with("/images` is a folder, not a file\n"), "{}", ran.stderr());
+    unchanged(&sandbox);
+}
+
+#[test]
+fn what_has_no_place_of_its_own_is_refused_before_anything_is_built() {
+    let sandbox = hello().file("other/a.yaml", "image: ko://hello\n");
+    for (args, expected) in [
+        (
+            &["-f", "-", "--in-place"][..],
+            "error: `<stdin>` is no file, which --in-place needs\nhint: write to one file with -o FILE\n",
+        ),
+        (
+            &["-f", "-", "--output-dir", "out"],
+            "error: `<stdin>` is no file, which --output-dir needs\nhint: write to one file with -o FILE\n",
+        ),
+        (
+            &["-f", "k8s", "-f", "other", "--output-dir", "out"],
+            "error: `k8s/a.yaml` and `other/a.yaml` would both become `out/a.yaml`\n",
+        ),
+        (
+            &["-f", "k8s", "-o", "x", "--in-place"],
+            "error: of --output-file, --output-dir and --in-place only one can be given\n",
+        ),
+    ] {
+        let ran = sandbox.run_with_input(["resolve"].iter().chain(args), "image: ko://hello\n");
+        let ran = ran.exits(2);
+        assert_eq!(
+            (ran.stdout(), ran.stderr().replace(sandbox.directory().to_str().unwrap(), "ROOT")),
+            ("", expected.replace("`out/", "`ROOT/out/"))
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Where manifests are read from.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use crate::support::Sandbox;
+
+/// A server that answers by path and remembers what it was asked. It ends with the process.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = Vec::new();
+                let mut piece = [0; 4096];
+                while !request.ends_with(b"\r\n\r\n") {
+                    match stream.read(&mut piece) {
+                        Ok(0) | Err(_) => break,
+                        Ok(read) => request.extend_from_slice(&piece[..read]),
+                    }
+                }
+                let request = String::from_utf8(request).unwrap();
+                let path = request.split(' ').nth(1).unwrap_or("/").to_owned();
+                log.lock().unwrap().push(request);
+                let _ = stream.write_all(answer(&path).as_bytes());
+            }
+        });
+        Self { url, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn redirect(to: &str) -> String {
+    format!(
+        "HTTP/1.1 302 Found\r\nconnection: close\r\ncontent-length: 0\r\nlocation: {to}\r\n\r\n"
+    )
+}
+
+#[test]
+fn manifests_come_from_urls_files_and_standard_input_in_the_order_they_are_named_in() {
+    let server = Server::start(|path| match path {
+        "/a.yaml?token=secret" => redirect("/raw/a.yaml"),
+        "/raw/a.yaml" => ok("a: 1\n"),
+        "/b.yaml" => ok("b: 2\n"),
+        _ => unreachable!(),
+    });
+    let sandbox = Sandbox::new().file("k8s/c.yaml", "c: 3\n").file("k8s/d.json", "{\"d\": 4}\n");
+    let url = &server.url;
+    let (a, b) = (format!("{url}/a.yaml?token=secret"), format!("{url}/b.yaml"));
+    let args = ["resolve", "-f", &b, "-f", "-", "-f", "k8s/*.yaml", "-f", &a, "-f", "k8s/?.json"];
+    let ran = sandbox.run_with_input(args, "e: 5\n").exits(0);
+    assert_eq!(ran.stdout(), "b: 2\n---\ne: 5\n---\nc: 3\n---\na: 1\n---\n{\"d\": 4}\n");
+    assert!(server.asked().iter().all(|request| !request.to_lowercase().contains("authorization")));
+}
+
+#[test]
+fn a_password_in_a_url_is_sent_to_its_own_host_alone_and_shown_nowhere() {
+    let other = Server::start(|_| ok("a: ko://gone:1\n"));
+    let to = format!("{}/moved.yaml", other.url);
+    let server = Server::start(move |path| match path {
+        "/a.yaml?token=secret" => redirect("/b.yaml"),
+        "/b.yaml" => redirect(&to),
+        _ => unreachable!(),
+    });
+    let url = server.url.replace("http://", "http://me:secret@");
+    let ran = Sandbox::new().run(["resolve", "-f", &format!("{url}/a.yaml?token=secret")]).exits(1);
+    let place = format!("error: {}/a.yaml:1:4: ", server.url);
+    assert!(ran.stderr().starts_with(&place), "{}", ran.stderr());
+    assert!(!ran.stderr().contains("secret"), "{}", ran.stderr());
+    let sent = |request: &String| request.contains("authorization: Basic bWU6c2VjcmV0");
+    assert_eq!(server.asked().iter().map(sent).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(other.asked().iter().map(sent).collect::<Vec<_>>(), [false]);
+}
+
+#[test]
+fn what_a_url_does_not_give_is_told_with_the_url() {
+    let server = Server::start(|path| match path {
+        "/gone.yaml" => {
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into()
+        }
+        "/page" => ok("<html>").replace("200 OK\r\n", "200 OK\r\ncontent-type: text/html\r\n"),
+        "/large" => {
+            "HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n".to_owned() + &"a".repeat(999)
+        }
+        loop_ => redirect(loop_),
+    });
+    let host = server.url.trim_start_matches("http://").to_owned();
+    for (path, expected) in [
+        (
+            "gone.yaml",
+            format!(
+                "error: could not fetch `{}/gone.yaml`: `{host}` answered 404 Not Found\n",
+                server.url
+            ),
+        ),
+        (
+            "page",
+            format!(
+                "error: `{}/page` is a web page, not a file\nhint: name the raw file\n",
+                server.url
+            ),
+        ),
+        (
+            "large",
+            format!(
+                "error: could not fetch `{}/large`\ncaused by: `{host}` sent more than the 268435456 bytes that are taken here\n",
+                server.url
+            ),
+        ),
+        (
+            "loop",
+            format!(
+                "error: could not fetch `{}/loop`: it redirects more than 10 times\n",
+                server.url
+            ),
+        ),
+    ] {
+        let ran = Sandbox::new().run(["resolve", "-f", &format!("{}/{path}", server.url)]).exits(1);
+        assert_eq!(ran.stderr(), expected);
+        assert_eq!(ran.stdout(), "");
+    }
+    let ran = Sandbox::new().run(["resolve", "-f", "https://"]).exits(1);
+    assert_eq!(ran.stderr(), "error: `https://` is not a URL of http or https\n");
+}
+
+/// A program that prints how it was called, and what it is to print.
+#[cfg(unix)]
+fn program(sandbox: &Sandbox, path: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    sandbox.write(path, &format!("#!/bin/sh\n{text}\n"));
+    let path = sandbox.directory().join(path);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_kustomization_is_left_to_whichever_program_is_there() {
+    let sandbox = Sandbox::new();
+    let bin = sandbox.directory().join("bin");
+    let sandbox = sandbox.env("PATH", &bin);
+    let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
+    assert_eq!(
+        ran.stderr(),
+        "error: neither `kustomize` nor `kubectl` is on the PATH to build `prod`\n\
+         hint: install one of them; `-k` leaves kustomizations to it\n"
+    );
+    program(&sandbox, "bin/kubectl", "echo \"kubectl: $*\"");
+    assert_eq!(
+        sandbox.run(["resolve", "-k", "prod"]).exits(0).stdout(),
+        "kubectl: kustomize -- prod\n"
+    );
+    program(&sandbox, "bin/kustomize", "echo \"kustomize: $*\"");
+    assert_eq!(
+        sandbox.run(["resolve", "-k", "prod"]).exits(0).stdout(),
+        "kustomize: build -- prod\n"
+    );
+    program(&sandbox, "bin/kustomize", "echo 'no kustomization.yaml' >&2; exit 3");
+    let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
+    assert_eq!(
+        ran.stderr(),
+        "error: `kustomize build prod` failed (exit status: 3)\nno kustomization.yaml\n"
+    );
+    assert_eq!(ran.stdout(), "");
+    let ran = sandbox.run(["resolve", "-k", "prod", "-f", "x"]).exits(2);
+    assert_eq!(ran.stderr(), "error: --filename and --kustomize exclude each other\n");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_an_error() {
+    let ran = Sandbox::new().run(["resolve", "-f", "k8s/*.yaml"]).exits(1);
+    assert_eq!(ran.stderr(), "error: no file or folder matches `k8s/*.yaml`\n");
+}
+
+#[test]
+fn yaml_that_is_not_utf_8_is_refused_with_a_way_out() {
+    let sandbox = Sandbox::new();
+    let text = "image: ko://hello\n";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let wide: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+    for (mark, bytes) in [
+        (&[0xff, 0xfe][..], &little),
+        (&[0xfe, 0xff][..], &big),
+        (&[][..], &little),
+        (&[][..], &big),
+        (&[][..], &wide),
+    ] {
+        std::fs::write(sandbox.directory().join("a.yaml"), [mark, bytes].concat()).unwrap();
+        let ran = sandbox.run(["resolve", "-f", "a.yaml"]).exits(1);
+        assert_eq!(
+            ran.stderr(),
+            "error: `a.yaml` is not UTF-8; it looks like UTF-16 or UTF-32\n\
+             hint: iconv -f UTF-16 -t UTF-8 a.yaml\n"
+        );
+        assert_eq!(ran.stdout(), "");
+    }
+}
