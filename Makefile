@@ -16,6 +16,7 @@ test: servers
 
 # `make test`, and what is too slow for every pull request.
 test-all: test
+	$(SERVERS) peers renderers
 	$(SERVERS) peers
 	$(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored

@@ -158,3 +158,44 @@ fn what_has_no_place_of_its_own_is_refused_before_anything_is_built() {
         );
     }
 }
+
+#[test]
+fn other_tools_are_told_of_the_images() {
+    let sandbox = hello().file(".ko-rs.yaml", "images: {g1g1/hello: hello}\n").file(
+        "k8s/a.yaml",
+        "a: {image: g1g1/hello:1}\nb: {image: ko://hello}\nc: {image: g1g1/hello:2}\n",
+    );
+    let tools = ["kustomize=kustomization.yaml", "skaffold=skaffold.json", "kbld=kbld.yaml"];
+    let flags = tools.map(|tool| format!("--images-file={tool}"));
+    let args = ["resolve", "--push=false", "-f", "k8s/a.yaml"].map(str::to_owned);
+    let ran = sandbox.run(args.iter().chain(&flags)).exits(0);
+    let image = ran.stdout().lines().next().unwrap();
+    let image = image.trim_start_matches("a: {image: ").trim_end_matches('}');
+    let (name, digest) = image.split_once(":latest@").unwrap();
+    let entry =
+        |written: &str| format!("- name: {written}\n  newName: {name}\n  digest: {digest}\n");
+    let expected = format!(
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages:\n{}{}",
+        entry("g1g1/hello"),
+        entry("ko://hello")
+    );
+    assert_eq!(sandbox.read("kustomization.yaml"), expected);
+    let artifact = |written: &str| format!("{{\"imageName\":\"{written}\",\"tag\":\"{image}\"}}");
+    let expected =
+        format!("{{\"builds\":[{},{}]}}\n", artifact("g1g1/hello"), artifact("ko://hello"));
+    assert_eq!(sandbox.read("skaffold.json"), expected);
+    let overrides = sandbox.read("kbld.yaml");
+    for written in ["g1g1/hello:1", "g1g1/hello:2", "ko://hello"] {
+        let entry = format!("- image: {written}\n  newImage: {image}\n  preresolved: true\n");
+        assert!(overrides.contains(&entry), "{overrides}");
+    }
+    // A build without manifests tells of the names that they may have.
+    fs::remove_file(sandbox.directory().join("skaffold.json")).unwrap();
+    let build = ["build", "--push=false", ".", "--images-file=skaffold=skaffold.json"];
+    let _ = sandbox.run(build).exits(0);
+    let expected =
+        format!("{{\"builds\":[{},{}]}}\n", artifact("g1g1/hello"), artifact("ko://hello"));
+    assert_eq!(sandbox.read("skaffold.json"), expected);
+    let ran = sandbox.run(["build", "--push=false", "--images-file=docker=x"]).exits(2);
+    assert!(ran.stderr().contains("`docker=x` is not TOOL=FILE with one of"), "{}", ran.stderr());
+}

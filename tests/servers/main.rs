@@ -9,6 +9,7 @@
 //! * `login`: passwords that are kept, and found again by others.
 //! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
+//! * `other_tools`: kubectl, kustomize, Helm and Go's ko in front of ko-rs and behind it.
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
 //! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
@@ -32,6 +33,7 @@ mod kubectl_reads;
 mod login;
 mod mirrors;
 mod proxies;
+mod other_tools;
 mod publish;
 mod refusals;
 mod sbom;

@@ -55,6 +55,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "crane" | "olareg" => "tests/servers/go/judges",
         "cri-dockerd" => "tests/servers/go/cri-dockerd",
         "ko" => "tests/servers/go/peers, by `tests/servers/install peers`",
+        "helm" | "kustomize" => "tests/servers/go/renderers, by `tests/servers/install renderers`",
         _ if name.starts_with("kube") => "tests/servers/go/kubernetes",
         _ => "a package of the system",
     };
