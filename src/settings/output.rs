@@ -28,11 +28,12 @@ impl Sources {
                 "--in-place and --selector exclude each other: what is not selected would be lost",
             );
         }
-        match (self.text("outputFile"), self.path("outputFolder"), in_place) {
+        let folder = self.text("outputFolder").map(|(folder, _)| folder);
+        match (self.text("outputFile"), folder, in_place) {
             (None, None, false) => Ok(Output::Stdout),
             (Some((name, _)), None, false) if name == "-" => Ok(Output::Stdout),
             (Some((name, _)), None, false) => Ok(Output::File(name.into())),
-            (None, Some(folder), false) => Ok(Output::Folder(folder)),
+            (None, Some(folder), false) => Ok(Output::Folder(folder.into())),
             (None, None, true) => Ok(Output::InPlace),
             _ => together("of --output-file, --output-dir and --in-place only one can be given"),
         }

@@ -3,11 +3,13 @@
 //! * `delinkcious`: a whole system, from its sources to answers over HTTP.
 //! * `kubectl`: the same words, the same objects and no quarrel with kubectl.
 //! * `choices`: which cluster, which namespace, which objects, and trying it out.
+//! * `mapped`: images of the map, applied and deleted.
 //! * `waiting`: rollouts that come to nothing.
 
 mod choices;
 mod delinkcious;
 mod kubectl;
+mod mapped;
 mod waiting;
 
 /// A Deployment of no pods and what lies around it: objects of many kinds without a reference, all
