@@ -175,8 +175,8 @@ impl Client {
         if missing { self.report().detail(text) } else { self.report().note(text) }
     }
 
-    /// Who wants the same blob at the same time waits for the first.
-    fn turn(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
+    /// Who wants the same blob, or adds to the same list, at the same time waits for the first.
+    pub(super) fn turn(&self, digest: Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns().lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Arc::clone(turns.entry(digest).or_default())

@@ -35,6 +35,9 @@ impl Client {
         if self.put_manifest(&image, &manifest.media_type, &bytes).await?.lists_referrers {
             return Ok(());
         }
+        // Whoever adds to a list without having read what another one adds would take that away.
+        let turn = self.turn(*subject);
+        let _turn = turn.lock().await;
         let (step, tag) = (Step::ListReferrer, fallback(subject));
         let fail = |failure| Error { step, repository: repository.clone(), failure };
         let request = request::manifest(Method::GET, &repository.tagged(tag.clone()));

@@ -52,6 +52,26 @@ fn two_programs_of_one_name_are_refused_before_anything_is_compiled() {
     );
 }
 
+/// The bill names musl by a table of versions of Rust; the library itself knows better.
+#[test]
+fn musl_has_the_version_of_the_toolchain_s_own() {
+    let sandbox = Sandbox::with_fixture("crates/hello");
+    let (_, text) = bill(&sandbox, &["."]);
+    let sysroot = sandbox.command("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let library = Path::new(std::str::from_utf8(&sysroot).unwrap().trim())
+        .join("lib/rustlib")
+        .join(target)
+        .join("lib/self-contained/libc.a");
+    let bill: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut packages = bill["packages"].as_array().unwrap().iter();
+    let musl = packages.find(|package| package["name"] == "musl").unwrap();
+    let version = format!("\0{}\0", musl["versionInfo"].as_str().unwrap());
+    let library = fs::read(library).unwrap();
+    let found = library.windows(version.len()).any(|window| window == version.as_bytes());
+    assert!(found, "libc.a has another version than {version:?}");
+}
+
 const SECRET: &str = "hunter2";
 
 #[track_caller]

@@ -140,6 +140,39 @@ fn deps_prints_what_was_published_by_tag_and_by_digest() {
     }
 }
 
+/// A `cargo` that writes down what it is asked, before the real one.
+fn counting_cargo(sandbox: Sandbox) -> (Sandbox, PathBuf) {
+    let (folder, log) = (sandbox.outside("bin"), sandbox.outside("cargo.log"));
+    fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >>'{}'\nPATH=${{PATH#*:}}\nexec cargo \"$@\"\n",
+        log.display()
+    );
+    let cargo = folder.join("cargo");
+    fs::write(&cargo, script).unwrap();
+    fs::set_permissions(&cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the sandbox has the same PATH")]
+    let path = std::env::var("PATH").unwrap();
+    (sandbox.env("PATH", format!("{}:{path}", folder.display())), log)
+}
+
+#[test]
+fn an_image_that_is_there_asks_cargo_nothing_for_its_bill() {
+    let repo = format!("{}/sbom/nothing", registry().host);
+    let (sandbox, log) = counting_cargo(hello().env("KO_DOCKER_REPO", &repo));
+    let asked = || fs::read_to_string(&log).unwrap().matches("--unit-graph").count();
+    let first = sandbox.run(["build"]).exits(0);
+    assert_eq!(asked(), 1, "{}", fs::read_to_string(&log).unwrap());
+    fs::remove_file(&log).unwrap();
+    let second = sandbox.run(["build"]).exits(0);
+    assert_eq!(second.line(), first.line());
+    let log = fs::read_to_string(&log).unwrap();
+    // Files that have only just been written are not remembered: the workspace is asked for again.
+    let asked: Vec<&str> = log.lines().filter(|line| !line.contains("--no-deps")).collect();
+    assert!(matches!(&*asked, [build] if build.starts_with("build ")), "{log}");
+    assert!(!log.contains("--unit-graph"), "{log}");
+}
+
 #[test]
 fn every_image_of_an_index_has_its_own_bill() {
     let repo = format!("{}/sbom/index", registry().host);

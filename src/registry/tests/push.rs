@@ -322,6 +322,33 @@ async fn a_referrer_is_listed_by_us_only_where_the_registry_does_not() {
 }
 
 #[tokio::test]
+async fn referrers_that_are_listed_at_the_same_time_are_all_listed() {
+    let subject = Digest::of(b"image");
+    let list = Mutex::new(None);
+    let fake = Fake::start(move |seen, _| {
+        let mut list = list.lock().unwrap();
+        match seen.method {
+            Method::PUT if seen.path.contains("/sha256-") => *list = Some(seen.body.clone()),
+            Method::PUT => {}
+            _ => return list.clone().map_or_else(|| status(404), |body| with(200, &[], body)),
+        }
+        status(201)
+    })
+    .await;
+    let Setup { client, .. } = setup();
+    let repository = fake.repository("a");
+    let manifests: Vec<Bytes> = (0..5).map(|count| format!("{{\"a\":{count}}}").into()).collect();
+    let pushed = futures_util::future::try_join_all(manifests.iter().map(async |bytes| {
+        let referrer = Descriptor::of(MediaType::ImageManifest, bytes);
+        client.push_referrer(&repository, &subject, &referrer, bytes.clone()).await
+    }));
+    pushed.await.unwrap();
+    let last = fake.seen().into_iter().rfind(|seen| seen.path.contains("/sha256-")).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&last.body).unwrap();
+    assert_eq!(list["manifests"].as_array().unwrap().len(), manifests.len());
+}
+
+#[tokio::test]
 async fn the_upload_of_a_failed_mount_takes_no_other_blob() {
     let fake = Fake::start(|seen, before| match (&seen.method, before) {
         (&Method::POST, before) => with(202, &[("location", &format!("/up/{before}"))], ""),
