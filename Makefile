@@ -16,9 +16,8 @@ test: servers
 
 # `make test`, and what is too slow for every pull request.
 test-all: test
-	$(SERVERS) peers renderers
-	$(SERVERS) peers
-	$(CARGO) test --test it -- --ignored
+	$(SERVERS) peers renderers compilers
+	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
 
 # What reads bytes from outside, against any bytes; needs a nightly toolchain and `cargo install cargo-fuzz`.

@@ -18,6 +18,9 @@ use crate::report::Reporter;
 /// The kind of record that holds facts.
 const KIND: &str = "cargo-workspace";
 
+/// What stands before an example's name where a binary's may stand.
+pub(crate) const EXAMPLES: &str = "examples/";
+
 /// What `cargo metadata --no-deps` says, as far as it is used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Facts {
@@ -43,6 +46,8 @@ pub(crate) struct Package {
     pub(crate) license: Option<String>,
     pub(crate) default_run: Option<String>,
     pub(crate) bins: Vec<String>,
+    /// Examples that are programs, as references name them: `examples/NAME`.
+    pub(crate) examples: Vec<String>,
 }
 
 impl Facts {
@@ -107,6 +112,13 @@ fn metadata(manifest: &Path, folder: &Path, environment: &Environment) -> Result
     MetadataCommand::parse(&text).map_err(|source| Error::Metadata { source })
 }
 
+impl Package {
+    /// All that can be made an image of: binaries, then examples.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &String> {
+        self.bins.iter().chain(&self.examples)
+    }
+}
+
 impl From<&cargo_metadata::Package> for Package {
     fn from(package: &cargo_metadata::Package) -> Self {
         let manifest = package.manifest_path.as_std_path();
@@ -117,6 +129,12 @@ impl From<&cargo_metadata::Package> for Package {
             .map(|target| target.name.clone())
             .collect();
         bins.sort();
+        let programs = package.targets.iter().filter(|target| {
+            target.is_example() && target.crate_types.iter().any(|kind| kind.to_string() == "bin")
+        });
+        let mut examples: Vec<String> =
+            programs.map(|target| format!("{EXAMPLES}{}", target.name)).collect();
+        examples.sort();
         Self {
             id: package.id.repr.clone(),
             name: package.name.to_string(),
@@ -126,6 +144,7 @@ impl From<&cargo_metadata::Package> for Package {
             license: package.license.clone(),
             default_run: package.default_run.clone(),
             bins,
+            examples,
         }
     }
 }
@@ -154,11 +173,13 @@ fn watch_workspace(
     for package in &metadata.packages {
         watched.content(package.manifest_path.as_std_path());
         let folder = package.manifest_path.parent().map(|folder| folder.as_std_path());
-        let Some(source) = folder.map(|folder| folder.join("src")) else { continue };
-        watched.presence(source.join("main.rs"));
-        watched.content(source.join("bin"));
-        for folder in folders(&source.join("bin")) {
-            watched.presence(folder.join("main.rs"));
+        let Some(folder) = folder else { continue };
+        watched.presence(folder.join("src/main.rs"));
+        for programs in [folder.join("src/bin"), folder.join("examples")] {
+            watched.content(&programs);
+            for folder in folders(&programs) {
+                watched.presence(folder.join("main.rs"));
+            }
         }
     }
     let manifest = read(&root.join("Cargo.toml")).unwrap_or_default();

@@ -90,12 +90,12 @@ impl<'a> Names<'a> {
     ) -> Result<Binary, Error> {
         let default = default_bin(package);
         let chosen = match bin {
-            Some(bin) if !package.bins.iter().any(|known| known == bin) => {
+            Some(bin) if !package.programs().any(|known| known == bin) => {
                 return Err(Error::NoSuchBinary {
                     reference: reference.to_owned(),
                     package: package.name.clone(),
                     bins: package.bins.clone(),
-                    suggestion: did_you_mean(bin, package.bins.iter().map(String::as_str)),
+                    suggestion: did_you_mean(bin, package.programs().map(String::as_str)),
                 });
             }
             Some(bin) => bin,
@@ -142,10 +142,10 @@ impl<'a> Names<'a> {
         binaries
     }
 
-    /// All binaries of all packages.
+    /// All binaries and examples of all packages.
     pub(crate) fn every_binary(&self) -> impl Iterator<Item = Binary> {
         let packages = self.facts.packages.iter();
-        packages.flat_map(|package| package.bins.iter().map(|bin| self.named(package, bin)))
+        packages.flat_map(|package| package.programs().map(|bin| self.named(package, bin)))
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::facts::EXAMPLES;
+
 /// A line of Cargo's standard output.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
@@ -93,9 +95,13 @@ impl Heard {
                     self.build_scripts.insert(package_id);
                     return None;
                 }
-                let is_bin = target.kind.iter().any(|kind| kind == "bin");
-                let path = executable.filter(|_| is_bin)?;
-                Some(Executable { package_id, bin: target.name, path })
+                let path = executable?;
+                let bin = match target.kind.first().map(String::as_str) {
+                    Some("bin") => target.name,
+                    Some("example") => format!("{EXAMPLES}{}", target.name),
+                    _ => return None,
+                };
+                Some(Executable { package_id, bin, path })
             }
             Message::BuildScriptExecuted { package_id, linked_libs } => {
                 self.build_scripts.remove(&package_id);
@@ -159,9 +165,11 @@ mod tests {
             executable,
             Executable { package_id: "p".into(), bin: "n".into(), path: "/x/n".into() }
         );
+        let example = heard.line(&artifact("example", r#""/x/n""#)).unwrap();
+        assert_eq!(example.bin, "examples/n");
         for line in [
             artifact("lib", "null"),
-            artifact("example", r#""/x/n""#),
+            artifact("test", r#""/x/n""#),
             artifact("custom-build", "null"),
             "{\"reason\":\"build-finished\",\"success\":false}".to_owned(),
             "hello".to_owned(),

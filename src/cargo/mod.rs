@@ -83,7 +83,7 @@ pub struct Binary {
     pub package: String,
     /// Cargo's own name for exactly this package.
     pub package_id: String,
-    /// The binary's name, which is that of the executable.
+    /// The binary's name; `examples/NAME` for an example.
     pub bin: String,
     /// The canonical name, the same on every machine.
     pub import_path: ImportPath,
@@ -97,6 +97,14 @@ pub struct Binary {
     pub repository: Option<String>,
     /// The package's `license`.
     pub license: Option<String>,
+}
+
+impl Binary {
+    /// The name of the executable.
+    #[must_use]
+    pub fn executable_name(&self) -> &str {
+        self.bin.strip_prefix(facts::EXAMPLES).unwrap_or(&self.bin)
+    }
 }
 
 /// Which features are switched on, as on Cargo's command line.
@@ -260,7 +268,7 @@ impl Workspace {
         self.names().iter().flat_map(Names::binaries).collect()
     }
 
-    /// All binaries, also those that are not the default of their package.
+    /// All binaries, also those that are not the default of their package, and all examples.
     #[must_use]
     pub fn every_binary(&self) -> Vec<Binary> {
         self.names().iter().flat_map(Names::every_binary).collect()

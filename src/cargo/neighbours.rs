@@ -172,7 +172,7 @@ async fn divide(
 fn names_differ(facts: &Facts, run: &Packages, alone: &Packages) -> bool {
     let has = |id: &str, bins: &BTreeSet<String>| {
         let mut packages = facts.packages.iter().filter(|package| package.id == id);
-        packages.any(|package| package.bins.iter().any(|bin| bins.contains(bin)))
+        packages.any(|package| package.programs().any(|bin| bins.contains(bin)))
     };
     let mut pairs = run.iter().flat_map(|one| alone.iter().map(move |other| (one, other)));
     pairs.all(|((one, its), (other, others))| !has(one, others) && !has(other, its))

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::c::{self, Compiler};
 use super::config::CargoConfig;
-use super::facts::{Facts, Package};
+use super::facts::{EXAMPLES, Facts, Package};
 use super::group::{self, Progress};
 use super::linker;
 use super::program::{self, Environment, variable};
@@ -159,7 +159,10 @@ impl Recipe {
             }
         }
         for bin in packages.values().flatten().collect::<BTreeSet<_>>() {
-            command.args(["--bin", bin]);
+            match bin.strip_prefix(EXAMPLES) {
+                Some(example) => command.args(["--example", example]),
+                None => command.args(["--bin", bin]),
+            };
         }
         command
     }
@@ -173,7 +176,7 @@ impl Recipe {
     fn namesakes<'a>(&'a self, packages: &'a Packages) -> impl Iterator<Item = &'a str> {
         let wanted = |bin: &String| packages.values().any(|bins| bins.contains(bin));
         let others = self.members.iter().filter(|member| !packages.contains_key(&member.id));
-        others.filter(move |member| member.bins.iter().any(wanted)).map(|member| &*member.name)
+        others.filter(move |member| member.programs().any(wanted)).map(|member| &*member.name)
     }
 
     /// Features as those of the packages that they are asked for, and of no other.

@@ -152,7 +152,7 @@ impl Pipeline {
         let mut drafts: Vec<ImageDraft> = Vec::new();
         for (artifact, platform) in artifacts.into_iter().zip(&order.platforms) {
             let program = Program {
-                name: artifact.binary.bin.clone(),
+                name: artifact.binary.executable_name().to_owned(),
                 executable: artifact.executable,
                 import_path: artifact.binary.import_path.clone(),
             };

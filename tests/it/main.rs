@@ -8,6 +8,7 @@
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
 //! * `layout`: what is in an image, seen in an OCI layout and in an archive.
+//! * `native`: C and C++ in crates, executables for other machines; takes minutes, `make test-all`.
 //! * `outputs`: where manifests go, all of them or none.
 //! * `reproducible`: two builds, one digest.
 //! * `resolve`: which bytes of manifests change; a case is a folder of `fixtures/manifests`.
@@ -15,6 +16,7 @@
 //! * `sbom`: bills of materials as files, and what must never be in them.
 //! * `sources`: where manifests are read from.
 //! * `settings`: a flag goes before a variable before the file, and nothing else counts.
+//! * `workspaces`: what a real workspace has means what it means to Cargo.
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 
 #[path = "../support/oci.rs"]
@@ -31,11 +33,13 @@ mod docs;
 mod errors;
 mod interrupt;
 mod layout;
+mod native;
 mod outputs;
 mod reproducible;
 mod resolve;
 mod rustflags;
 mod sbom;
 mod settings;
+mod workspaces;
 mod sources;
 mod yaml_suite;

@@ -5,6 +5,9 @@ use crate::cargo::messages::{Heard, Package};
 
 /// What was lacking, each with the crate that brought it where that can be told.
 pub(super) fn lacks(text: &str, heard: &Heard) -> Vec<(Option<Package>, Lack)> {
+    if text.starts_with("ko-rs: there is no ld") {
+        return vec![(None, Lack::Linker)];
+    }
     let mut found: Vec<(Option<Package>, Lack)> = Vec::new();
     for (line, next) in text.lines().zip(text.lines().skip(1).chain([""])) {
         let Some((_, said)) = line.split_once("error: ").or_else(|| line.split_once("warning: "))

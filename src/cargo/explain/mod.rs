@@ -62,11 +62,16 @@ pub enum Lack {
     },
     /// A linker that knows this argument.
     LinkArgument(String),
+    /// A linker for another machine's glibc, or for an older one.
+    Linker,
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = &self.target;
+        if self.lack == Lack::Linker {
+            return write!(f, "there is no linker for `{target}`");
+        }
         match &self.name {
             Some(name) => write!(f, "`{name}`")?,
             None => write!(f, "a crate")?,
@@ -91,6 +96,7 @@ impl fmt::Display for Cause {
             Lack::Musl { symbol } => {
                 write!(f, " was compiled for glibc (it calls `{symbol}`), not for `{target}`")
             }
+            Lack::Linker => Ok(()),
             Lack::LinkArgument(argument) => {
                 write!(f, " is linked with `{argument}`, which `rust-lld` does not know")
             }

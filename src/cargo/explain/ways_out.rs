@@ -71,6 +71,8 @@ pub(super) fn of(cause: &Cause) -> String {
             target.as_str().replace('-', "_"),
             glibc(target)
         ),
+        Lack::Linker if target.glibc().is_some() => format!("install {zig}"),
+        Lack::Linker => format!("install {zig} or `{compiler}gcc`"),
         Lack::LinkArgument(_) => format!(
             "write it as your linker's own argument, or name a C compiler that links: \
              `[target.{}] linker = \"…\"` in `.cargo/config.toml`",
@@ -124,5 +126,6 @@ mod tests {
         insta::assert_snapshot!(hint("cxx v1.0.0", Lack::Cxx, "aarch64-unknown-linux-musl"), @"`cxx v1.0.0`, which `rustls v0.23.0` for `link-service v0.1.0` needs, has C++ in it, and there is no C++ compiler for `aarch64-unknown-linux-musl`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `aarch64-linux-musl-g++`; or set `target: aarch64-unknown-linux-gnu` for this build, with a base image that has glibc");
         insta::assert_snapshot!(hint("pq-sys v0.7.2", Lack::Library("pq".to_owned()), musl), @"`pq-sys v0.7.2`, which `rustls v0.23.0` for `link-service v0.1.0` needs, wants the system's library `pq` for `x86_64-unknown-linux-musl`: have the crate bring it: `cargo add pq-sys --features bundled`; or set `target: x86_64-unknown-linux-gnu` for this build, with a base image that has glibc");
         insta::assert_snapshot!(hint("mine v0.1.0", Lack::Tool("protoc"), musl), @"`mine v0.1.0`, which `rustls v0.23.0` for `link-service v0.1.0` needs, is built with `protoc`, which is not installed: install it (Debian, Ubuntu: `apt install protobuf-compiler`; macOS: `brew install protobuf`)");
+        insta::assert_snapshot!(hint("x", Lack::Linker, "s390x-unknown-linux-gnu"), @"there is no linker for `s390x-unknown-linux-gnu`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `s390x-linux-gnu-gcc`");
     }
 }

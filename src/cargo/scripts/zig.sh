@@ -4,7 +4,9 @@ if command -v zig >/dev/null 2>&1; then
 elif python3 -c 'import ziglang' >/dev/null 2>&1; then
   zig() { python3 -m ziglang "$@"; }
 else
-  echo "ko-rs: there is no $tool for $triple: no compiler for it is installed, and no zig" >&2
+  lack="ko-rs: there is no $tool for $triple: no compiler for it is installed, and no zig"
+  echo "$lack" >&2
+  [ "$tool" != ld ] || echo "$lack" >"$here/failure-$$"
   exit 127
 fi
 case $tool in
