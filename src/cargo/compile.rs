@@ -12,6 +12,7 @@ use super::neighbours;
 use super::program;
 use super::recipe::{Alike, Packages, Recipe};
 use super::{Artifact, Binary, Build, Error, Workspace};
+use crate::oci::Search;
 use crate::oci::file::OpenedFile;
 use crate::report::{Event, Reporter};
 
@@ -94,6 +95,7 @@ async fn run(
             }
             let opened = OpenedFile::open(&path);
             let executable = opened.map_err(|source| Error::Executable { path, source })?;
+            let executable = executable.searched(Search::new(recipe.stray.clone()));
             for index in here {
                 missing.remove(&index);
                 let Build { binary, platform, .. } = &builds[index];

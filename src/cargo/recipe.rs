@@ -10,6 +10,7 @@ use super::config::CargoConfig;
 use super::facts::{EXAMPLES, Facts, Package};
 use super::group::{self, Progress};
 use super::linker;
+use super::paths;
 use super::program::{self, Environment, variable};
 use super::remap::Prefixes;
 use super::rustflags::{self, UserFlags};
@@ -66,6 +67,8 @@ pub(crate) struct Recipe {
     pub(crate) default_features: bool,
     features: Vec<String>,
     members: Vec<Package>,
+    /// Folders of this machine, which no executable should name.
+    pub(crate) stray: Vec<String>,
     target_directory: PathBuf,
     arguments: Vec<String>,
 }
@@ -128,6 +131,7 @@ impl Recipe {
             default_features: *alike.features == Features::default(),
             features: alike.features.list.clone(),
             members: facts.packages.clone(),
+            stray: paths::worth_looking_for(prefixes.folders()),
             arguments: arguments(settings, locked, alike),
             environment,
             target_directory,

@@ -33,6 +33,11 @@ impl Prefixes {
         Self(prefixes)
     }
 
+    /// The folders that are renamed.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(folder, _)| folder.as_path())
+    }
+
     /// As flags for rustc.
     pub(crate) fn rustflags(&self) -> Vec<String> {
         self.flags("--remap-path-prefix")

@@ -16,7 +16,7 @@ use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
 /// A subcommand with what only it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subcommand {
-    Build { crates: Vec<String>, workspace: bool },
+    Build { crates: Vec<String>, workspace: bool, verify: bool },
     Resolve,
     Check,
     Apply,
@@ -134,7 +134,10 @@ pub(super) fn command() -> Command {
                         .action(ArgAction::SetTrue)
                         .conflicts_with_all(["crates", "package"])
                         .help("Build every package of the workspace that has a binary"),
-                ),
+                )
+                .arg(Arg::new("verify").long("verify").action(ArgAction::SetTrue).help(
+                    "Build a second time in another folder, and publish only if that is the same",
+                )),
             "deps" => subcommand
                 .arg(
                     Arg::new("image")
@@ -289,6 +292,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
         "build" => Subcommand::Build {
             crates: texts("package").into_iter().chain(texts("crates")).collect(),
             workspace: matches.get_flag("workspace"),
+            verify: matches.get_flag("verify"),
         },
         "resolve" => Subcommand::Resolve,
         "check" => Subcommand::Check,

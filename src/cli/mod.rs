@@ -128,13 +128,13 @@ async fn execute(
 async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failure> {
     let pipeline = &complete.pipeline;
     match subcommand {
-        Subcommand::Build { crates, workspace } => {
+        Subcommand::Build { crates, workspace, verify } => {
             let wanted = match (workspace, crates.is_empty()) {
                 (true, _) => Wanted::Workspace,
                 (false, true) => Wanted::Crates(vec![".".to_owned()]),
                 (false, false) => Wanted::Crates(crates),
             };
-            let images = pipeline.build(&wanted, &complete.rules.images).await?;
+            let images = pipeline.build(&wanted, &complete.rules.images, verify).await?;
             write(outputs::images(complete, &images)?)?;
             let references = images.published.iter().map(|image| format!("{}\n", image.reference));
             print(&references.collect::<String>())

@@ -303,6 +303,18 @@ impl ImageDraft {
         }
     }
 
+    /// Whether another is alike but for what is in the new layers.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        let base = |draft: &Self| -> Vec<_> {
+            draft.base_layers.iter().map(|(layer, _)| layer.clone()).collect()
+        };
+        self.platform == other.platform
+            && self.format == other.format
+            && self.config == other.config
+            && self.annotations == other.annotations
+            && base(self) == base(other)
+    }
+
     /// What lints and checks ask about the image. Its files are known where the base's are.
     #[must_use]
     pub fn facts(&self) -> &ImageFacts {

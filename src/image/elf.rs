@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use object::elf;
-use object::read::elf::{Dyn, FileHeader, ProgramHeader};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader};
 use object::read::{ReadCache, ReadCacheOps};
 use object::{Endianness, FileKind, ReadRef};
 use serde::{Deserialize, Serialize};
@@ -248,6 +248,45 @@ impl<'data, R: ReadRef<'data>> Versions<R> {
         }
         Some(defined)
     }
+}
+
+/// A part of an executable by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) name: String,
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}
+
+/// The sections that lie in an executable's file.
+pub(super) fn sections(file: &OpenedFile) -> Result<Vec<Section>, NotElf> {
+    let cache = ReadCache::new(Headers { file, position: 0 });
+    let kind = FileKind::parse(&cache).map_err(|_| NotElf::Format)?;
+    let sections = match kind {
+        FileKind::Elf32 => section_table::<elf::FileHeader32<Endianness>, _>(&cache),
+        FileKind::Elf64 => section_table::<elf::FileHeader64<Endianness>, _>(&cache),
+        _ => return Err(NotElf::Format),
+    };
+    sections.map_err(|error| NotElf::Broken(error.to_string()))
+}
+
+fn section_table<'data, H, R>(data: R) -> object::Result<Vec<Section>>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = H::parse(data)?;
+    let endian = header.endian()?;
+    let table = header.sections(endian, data)?;
+    let in_file = |section: &&H::SectionHeader| {
+        !matches!(section.sh_type(endian), elf::SHT_NULL | elf::SHT_NOBITS)
+    };
+    let section = |section: &H::SectionHeader| {
+        let name = String::from_utf8_lossy(table.section_name(endian, section)?).into_owned();
+        let (offset, size) = (section.sh_offset(endian).into(), section.sh_size(endian).into());
+        Ok(Section { name, offset, size })
+    };
+    table.iter().filter(in_file).map(section).collect()
 }
 
 /// Where in the file an address is loaded from.

@@ -8,6 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::Search;
+
 /// What the file system says of a file's content without reading it. Equal stamps mean equal
 /// content, unless the file was written within the clock's grain of being looked at (Git calls such
 /// an entry racy): see [`Stamp::is_older_than`].
@@ -66,6 +68,7 @@ pub struct OpenedFile {
     stamp: Stamp,
     executable: bool,
     racy: bool,
+    search: Option<Search>,
 }
 
 /// How far apart two changes must be for every file system in use to date them differently: the
@@ -172,7 +175,20 @@ impl OpenedFile {
         }
         let (stamp, executable) = (Stamp::of(&metadata), is_executable(&metadata));
         let racy = is_racy(&stamp, now);
-        Ok(Self { path: path.to_owned(), file: Arc::new(file), stamp, executable, racy })
+        let file = Arc::new(file);
+        Ok(Self { path: path.to_owned(), file, stamp, executable, racy, search: None })
+    }
+
+    /// The file, in which something is looked for when it is packed.
+    #[must_use]
+    pub fn searched(self, search: Search) -> Self {
+        Self { search: Some(search), ..self }
+    }
+
+    /// What is looked for in the file.
+    #[must_use]
+    pub fn search(&self) -> Option<&Search> {
+        self.search.as_ref()
     }
 
     /// Where the file was when it was opened.

@@ -288,6 +288,11 @@ impl TarReader {
             let left = part.size() - self.done;
             let count = usize::try_from(left).map_or(room, |left| left.min(room));
             part.read_at(&mut buffer[filled..filled + count], self.done)?;
+            if let Part::File(file) = part
+                && let Some(search) = file.search()
+            {
+                search.see(self.done, &buffer[filled..filled + count]);
+            }
             filled += count;
             self.done += count as u64;
             if self.done == part.size() {

@@ -1,6 +1,6 @@
 //! A failure of a run: a variant a stage, so that it reads as the pipeline.
 
-use super::{NoDestination, SourceError, base};
+use super::{Mismatch, NoDestination, SourceError, base};
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
@@ -62,6 +62,24 @@ pub enum Error {
         /// Why.
         source: publish::Error,
     },
+    /// Sources could not be copied, to build them a second time.
+    #[error(transparent)]
+    Copy(cargo::CopyError),
+    /// The copy could not be built.
+    #[error("it was built here, and could not be built a second time in another folder")]
+    Second {
+        /// Why.
+        source: Box<Error>,
+    },
+    /// Two builds could not be compared.
+    #[error("could not compare two builds")]
+    Compare {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two builds differ.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+    Mismatch(Vec<Mismatch>),
     /// Nothing would be done, as after a selector that matches nothing.
     #[error("there are no objects to apply")]
     NoObjects,
@@ -141,6 +159,13 @@ impl Error {
             Self::Image { source, .. } => source.hint(),
             Self::Publish { source, .. } | Self::Destinations { source } => source.hint(),
             Self::Cluster(error) => error.hint(),
+            Self::Copy(error) => error.hint(),
+            Self::Second { .. } => Some(
+                "what Git ignores is not copied; a file that a build needs should be committed"
+                    .to_owned(),
+            ),
+            Self::Compare { .. } => None,
+            Self::Mismatch(mismatches) => mismatches.first().map(Mismatch::hint),
         }
     }
 

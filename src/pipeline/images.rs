@@ -30,11 +30,7 @@ impl Pipeline {
         let paths = binaries.iter().map(|binary| &binary.import_path);
         publisher.check_names(paths.clone()).map_err(|source| Error::Destinations { source })?;
         self.rules.check(workspace)?;
-        let mut orders: Vec<Order> = Vec::with_capacity(binaries.len());
-        for binary in binaries {
-            let platforms = self.platforms(&client, binary, platforms).await?;
-            orders.push(self.rules.order(binary, platforms).map_err(Error::Workspace)?);
-        }
+        let orders = self.orders(&client, binaries, platforms).await?;
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
         let programs = binaries.iter().map(|binary| (&binary.import_path, binary.bin.as_str()));
@@ -69,11 +65,15 @@ impl Pipeline {
                     let facts = drafts.iter().map(|draft| draft.facts().clone()).collect();
                     let path = &order.binary.import_path;
                     let compiled = Compiled { workspace, builds: &order.builds };
-                    let published = publisher.publish(path, drafts, compiled).await;
+                    let published = publisher.publish(path, drafts.clone(), compiled).await;
                     let published = published.map_err(|source| {
                         let binary = order.binary.import_path.to_string();
                         Error::Publish { binary, source }
                     })?;
+                    for draft in &drafts {
+                        let binary = order.binary.import_path.to_string();
+                        self.warn_of_stray_paths(workspace, &binary, draft);
+                    }
                     Ok::<_, Error>((at, Built { published, facts }))
                 })
                 .buffer_unordered(self.jobs.max(1))
@@ -138,6 +138,42 @@ impl Pipeline {
             let _ = artifacts.send((index, artifact));
         };
         workspace.compile(&builds, &self.report, &mut on_artifact).await.map_err(Error::Workspace)
+    }
+
+    /// How each binary is built.
+    pub(super) async fn orders(
+        &self,
+        client: &Client,
+        binaries: &[Binary],
+        platforms: &[Platform],
+    ) -> Result<Vec<Order>, Error> {
+        let mut orders = Vec::with_capacity(binaries.len());
+        for binary in binaries {
+            let platforms = self.platforms(client, binary, platforms).await?;
+            orders.push(self.rules.order(binary, platforms).map_err(Error::Workspace)?);
+        }
+        Ok(orders)
+    }
+
+    /// Compiles binaries and lays each on its base, for nobody but who compares them.
+    pub(super) async fn unpublished(
+        &self,
+        client: &Client,
+        workspace: &Workspace,
+        orders: &[Order],
+    ) -> Result<Vec<Vec<ImageDraft>>, Error> {
+        let bases = bases(client, orders).await?;
+        let (artifacts, mut compiled) = mpsc::unbounded_channel();
+        self.compile(workspace, orders, artifacts).await?;
+        let mut waiting: Vec<Vec<Option<Artifact>>> =
+            orders.iter().map(|order| vec![None; order.platforms.len()]).collect();
+        let mut drafts = vec![Vec::new(); orders.len()];
+        while let Ok((index, artifact)) = compiled.try_recv() {
+            if let Some((at, artifacts)) = collect(orders, &mut waiting, index, artifact) {
+                drafts[at] = self.drafts(client, &orders[at], artifacts, &bases).await?;
+            }
+        }
+        Ok(drafts)
     }
 
     /// A binary's images, one a platform.

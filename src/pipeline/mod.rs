@@ -11,6 +11,8 @@ mod images;
 mod references;
 mod rules;
 mod sources;
+mod stray;
+mod verify;
 
 use std::time::Duration;
 
@@ -31,6 +33,7 @@ pub use references::Checked;
 use references::Referenced;
 pub use rules::{BuildRule, Partial, Platforms, Rules};
 pub use sources::SourceError;
+pub use verify::Mismatch;
 
 /// All that a run needs to know: complete.
 #[derive(Clone, Debug)]
@@ -107,8 +110,14 @@ impl Changed {
 
 impl Pipeline {
     /// Builds and publishes what the command line names, in its order; `map` says by which names
-    /// manifests may know the images.
-    pub async fn build(&self, wanted: &Wanted, map: &ImageMap) -> Result<Images, Error> {
+    /// manifests may know the images. `verified`, it is built in two places before, and published only
+    /// if that is the same.
+    pub async fn build(
+        &self,
+        wanted: &Wanted,
+        map: &ImageMap,
+        verified: bool,
+    ) -> Result<Images, Error> {
         let references = match wanted {
             Wanted::Workspace => Vec::new(),
             Wanted::Crates(crates) => {
@@ -131,6 +140,9 @@ impl Pipeline {
             if !once.contains(binary) {
                 once.push(binary.clone());
             }
+        }
+        if verified {
+            self.verify(&workspace, &once, &[Platform::host()]).await?;
         }
         let published = self.images(&workspace, &once, &[Platform::host()]).await?;
         let image = |binary: &Binary| {

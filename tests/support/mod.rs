@@ -129,6 +129,11 @@ impl Sandbox {
         file
     }
 
+    /// A variable's value.
+    pub(crate) fn variable(&self, name: &str) -> &OsStr {
+        &self.environment[OsStr::new(name)]
+    }
+
     /// Writes a file below the working directory.
     pub(crate) fn file(self, path: &str, text: &str) -> Self {
         self.write(path, text);

@@ -1,0 +1,220 @@
+//! Builds a second time somewhere else and compares, before anything is published.
+
+use std::fmt;
+use std::path::Path;
+
+use super::rules::Order;
+use super::{Error, Pipeline};
+use crate::cargo::{Binary, Elsewhere, Workspace};
+use crate::image::{self, Difference, ImageDraft, What};
+use crate::oci::Platform;
+use crate::reference::CrateReference;
+use crate::registry::Client;
+
+/// How many differences of one image are shown.
+const MOST: usize = 8;
+
+/// An image that is another when it is built elsewhere.
+#[derive(Debug)]
+pub struct Mismatch {
+    binary: String,
+    platform: Platform,
+    differences: Vec<Difference>,
+    cause: Cause,
+}
+
+/// Where a difference most likely comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cause {
+    /// A build script's folder is in it; the crate.
+    OutDir(String),
+    /// The folder of the sources is in it.
+    Sources,
+    /// Numbers differ and nothing else.
+    Clock,
+    /// Names of symbols differ.
+    Symbols,
+    /// A file that is not copied.
+    Ignored,
+    /// What is said about the image.
+    Configuration,
+    /// None of these.
+    Unknown,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the image of `{}` for {} is another when it is built elsewhere",
+            self.binary, self.platform
+        )?;
+        for difference in self.differences.iter().take(MOST) {
+            write!(f, "\n{difference}")?;
+        }
+        match self.differences.len().checked_sub(MOST) {
+            Some(more) if more > 0 => write!(f, "\nand {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Mismatch {
+    /// The likely cause, and the way out.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let cause = match &self.cause {
+            Cause::OutDir(package) => format!(
+                "the build script of `{package}` puts the name of its folder (OUT_DIR) into the program"
+            ),
+            Cause::Sources => "the folder of the sources is in the program: `env!(\"CARGO_MANIFEST_DIR\")`, or a build script or macro that writes it".to_owned(),
+            Cause::Clock => "a build script or macro takes the time: have it take SOURCE_DATE_EPOCH, which ko-rs sets".to_owned(),
+            Cause::Symbols => "names of symbols hold a path: of a path dependency outside the workspace, or of a flag for rustc".to_owned(),
+            Cause::Ignored => "what Git ignores is not in the second build: commit it, or have a build script make it".to_owned(),
+            Cause::Configuration => "a label, variable or annotation is taken from where or when it is built".to_owned(),
+            Cause::Unknown => "a build script or macro writes something else each time: random numbers, or the order of a hash map or of a folder's files".to_owned(),
+        };
+        format!("{cause}; docs/reproducible.md has the ways out")
+    }
+}
+
+impl Pipeline {
+    /// Builds binaries here and elsewhere, and compares. What is found to differ is an error.
+    pub(super) async fn verify(
+        &self,
+        workspace: &Workspace,
+        binaries: &[Binary],
+        platforms: &[Platform],
+    ) -> Result<(), Error> {
+        let client = Client::new(self.registry.clone(), self.cache.clone(), self.report.clone());
+        let orders = self.orders(&client, binaries, platforms).await?;
+        let first = self.unpublished(&client, workspace, &orders).await?;
+        let copy = workspace.copy_elsewhere(&self.registry.temporary).await.map_err(Error::Copy)?;
+        self.report.note(format!("building a second time in {}", copy.folder().display()));
+        let second = self.elsewhere(&client, &copy, &orders).await;
+        let second = second.map_err(|source| Error::Second { source: Box::new(source) })?;
+        let mut mismatches = Vec::new();
+        for ((order, first), second) in orders.iter().zip(&first).zip(&second) {
+            for (first, second) in first.iter().zip(second) {
+                let found = image::differences(first, second);
+                let differences = found.map_err(|source| Error::Compare { source })?;
+                if differences.is_empty() {
+                    continue;
+                }
+                let cause = cause(&differences, &order.binary, copy.folder());
+                let (binary, platform) =
+                    (order.binary.import_path.to_string(), first.platform().clone());
+                mismatches.push(Mismatch { binary, platform, differences, cause });
+            }
+        }
+        if !mismatches.is_empty() {
+            return Err(Error::Mismatch(mismatches));
+        }
+        let names: Vec<String> =
+            binaries.iter().map(|binary| format!("`{}`", binary.import_path)).collect();
+        self.report.note(format!("built in two folders, the same: {}", names.join(", ")));
+        Ok(())
+    }
+
+    async fn elsewhere(
+        &self,
+        client: &Client,
+        copy: &Elsewhere,
+        orders: &[Order],
+    ) -> Result<Vec<Vec<ImageDraft>>, Error> {
+        let reference = |binary: &Binary| {
+            CrateReference::bare(&format!("{}#{}", binary.package, binary.bin)).map_err(|source| {
+                Error::Workspace(crate::cargo::Error::InvalidReference { source })
+            })
+        };
+        let references: Vec<CrateReference> =
+            orders.iter().map(|order| reference(&order.binary)).collect::<Result<_, _>>()?;
+        let cargo = copy.settings(&self.cargo);
+        let workspace = Workspace::open(&cargo, &self.cache, &self.report, &references);
+        let workspace = workspace.map_err(Error::Workspace)?;
+        let mut moved = Vec::new();
+        for (order, reference) in orders.iter().zip(&references) {
+            let binary = workspace.find(reference).map_err(Error::Workspace)?;
+            moved.push(order.elsewhere(copy, &binary));
+        }
+        self.unpublished(client, &workspace, &moved).await
+    }
+}
+
+impl Order {
+    /// The same order for a copy of its sources.
+    fn elsewhere(&self, copy: &Elsewhere, binary: &Binary) -> Self {
+        let mut order = self.clone();
+        order.binary = binary.clone();
+        for build in &mut order.builds {
+            build.binary = binary.clone();
+        }
+        let recipe = &mut order.recipe;
+        recipe.data = recipe.data.as_deref().map(|data| copy.of(data)).filter(|data| data.is_dir());
+        recipe.repository_root = recipe.repository_root.as_deref().map(|root| copy.of(root));
+        for file in &mut recipe.files {
+            file.from = copy.of(&file.from);
+        }
+        order
+    }
+}
+
+/// The cause that says most: of files, before that of what is said about them.
+fn cause(differences: &[Difference], binary: &Binary, copy: &Path) -> Cause {
+    let folders = [binary.workspace.as_path(), copy].map(|folder: &Path| folder.to_string_lossy());
+    let of = |what: &What| match what {
+        What::Only(_) => Some(Cause::Ignored),
+        What::Configuration | What::Header | What::Section(_) => None,
+        What::Content { section, first, second, .. } => {
+            let names = |folder: &str| first.contains(folder) || second.contains(folder);
+            if let Some(package) = out_dir(second).or_else(|| out_dir(first)) {
+                Some(Cause::OutDir(package))
+            } else if folders.iter().any(|folder| names(folder)) {
+                Some(Cause::Sources)
+            } else if section.as_deref().is_some_and(|name| name.starts_with(".strtab")) {
+                Some(Cause::Symbols)
+            } else {
+                let same = without_digits(first) == without_digits(second);
+                (same && first.len() > 3).then_some(Cause::Clock)
+            }
+        }
+    };
+    let configuration = || {
+        let only = differences.iter().all(|difference| difference.what == What::Configuration);
+        if only { Cause::Configuration } else { Cause::Unknown }
+    };
+    differences.iter().find_map(|difference| of(&difference.what)).unwrap_or_else(configuration)
+}
+
+/// The crate whose build script's folder a text names: `…/build/NAME-HASH/out…`.
+fn out_dir(text: &str) -> Option<String> {
+    let (_, after) = text.split_once("/build/")?;
+    let (name, rest) = after.split_once('/')?;
+    let (name, hash) = name.rsplit_once('-')?;
+    let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hash && rest.starts_with("out")).then(|| name.to_owned())
+}
+
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_script_s_folder_names_its_crate() {
+        let text = "/work/target/ko-rs/x86_64/release/build/ring-0123456789abcdef/out/x.o";
+        assert_eq!(out_dir(text), Some("ring".to_owned()));
+        for text in ["/work/build/ring/out", "/build/a-b/out", "/build/ring-0123456789abcdef/in"] {
+            assert_eq!(out_dir(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_differ_in_digits_alone() {
+        assert_eq!(without_digits("built at 12:30:01"), without_digits("built at 12:31:59"));
+        assert_ne!(without_digits("seed ab12"), without_digits("seed cd12"));
+    }
+}
