@@ -281,6 +281,30 @@ fn several_platforms_are_one_index_whose_images_are_named_too() {
 }
 
 #[test]
+fn all_platforms_are_those_that_the_base_has_and_rustc_can_compile_for() {
+    let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", REPO);
+    let base = sandbox.outside("base");
+    let path = format!("--oci-layout-path={}", base.display());
+    let _ = sandbox.run(["build", "--push=false", "--base-image=scratch", &path]).exits(0);
+    // Another entry, for what rustc has no target for.
+    let index = base.join("index.json");
+    let mut entries: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+    let mut other = entries["manifests"][0].clone();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    other["digest"] = json!(digest);
+    other["platform"] = json!({"os": "linux", "architecture": "mips64le"});
+    entries["manifests"][0]["platform"] = json!({"os": "linux", "architecture": architecture()});
+    entries["manifests"].as_array_mut().unwrap().push(other);
+    fs::write(&index, entries.to_string()).unwrap();
+    let base = format!("--base-image=oci:{}", base.display());
+    let (ran, images) = build(&sandbox, &["--platform=all", &base]);
+    let image = only(images);
+    assert_eq!(image.config["architecture"], json!(architecture()));
+    let left = "is also there for linux/mips64le, which `hello` cannot be compiled for";
+    assert!(ran.stderr().contains(left), "{}", ran.stderr());
+}
+
+#[test]
 fn what_is_named_twice_is_in_an_archive_once() {
     let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", REPO);
     let path = sandbox.outside("images.tar");

@@ -93,6 +93,24 @@ fn crates_that_bring_c_are_compiled_for_other_machines_by_zig() {
     }
 }
 
+#[test]
+#[ignore = "needs zig"]
+fn what_zig_compiles_is_the_same_from_any_folder() {
+    let digest = |folder: &str| {
+        let sandbox = Sandbox::new().env("KO_DOCKER_REPO", "registry.example/team");
+        folder_of(&sandbox, "zig");
+        let place = sandbox.outside(folder);
+        let mut copy = sandbox.command("cp");
+        copy.arg("-r").arg(fixture("crates/with-c")).arg(&place);
+        assert!(copy.status().unwrap().success());
+        let sandbox = sandbox.env("CARGO_TARGET_DIR", place.join("target"));
+        let folder = place.to_str().unwrap();
+        let args = ["-C", folder, "build", "--push=false", "--platform=linux/arm64", "."];
+        sandbox.run(args).exits(0).line().to_owned()
+    };
+    assert_eq!(digest("here"), digest("over there"));
+}
+
 /// What a build that fails for want of something says last.
 #[track_caller]
 fn hint(ran: &Ran) -> &str {
