@@ -44,6 +44,7 @@ pub use error::Error;
 pub use explain::{Cause, Lack};
 use facts::Facts;
 use find::Names;
+pub(crate) use find::is_path;
 pub use paths::StrayPath;
 pub use program::Environment;
 pub(crate) use program::on_path;

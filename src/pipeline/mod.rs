@@ -268,7 +268,8 @@ fn names(
     let is_it = |reference: &CrateReference| {
         workspace.find(reference).is_ok_and(|found| found.import_path == binary.import_path)
     };
-    let typed = typed.filter(|typed| is_it(typed)).map(ToString::to_string);
+    let is_name = |typed: &&CrateReference| !cargo::is_path(typed.place()) && is_it(typed);
+    let typed = typed.filter(is_name).map(ToString::to_string);
     let name = typed.unwrap_or_else(|| binary.import_path.to_string());
     let prefixed = if name.contains("://") { name } else { format!("{PREFIX}{name}") };
     let mapped = map.mappings().filter(|mapping| is_it(&mapping.reference));
