@@ -85,6 +85,28 @@ impl ImageMap {
         })
     }
 
+    /// The repository of the map that an image's is nearly: the same name elsewhere, or another
+    /// name by a slip of the keyboard.
+    pub(super) fn like(&self, value: &str) -> Option<String> {
+        if self.crates.is_empty() {
+            return None;
+        }
+        let image: ImageReference = value.trim().parse().ok()?;
+        let parts = |repository: &Repository| {
+            let text = repository.to_string();
+            let (folder, name) = text.rsplit_once('/').unwrap_or(("", &text));
+            (folder.to_owned(), name.to_owned())
+        };
+        let (folder, name) = parts(&image.repository);
+        let is_like = |(mapped, _): &(&Repository, &Mapping)| {
+            let (other_folder, other_name) = parts(mapped);
+            let distance = strsim::damerau_levenshtein(&name, &other_name);
+            **mapped != image.repository
+                && (distance == 0 || (folder == other_folder && distance <= 1 && name.len() > 3))
+        };
+        self.crates.iter().find(is_like).map(|(_, mapping)| mapping.written.clone())
+    }
+
     /// The crate that an image is made of. Whatever else its name says, the repository decides.
     fn find(&self, value: &str) -> Option<Mapped> {
         let image: ImageReference = value.trim_end_matches([' ', '\t', '\n']).parse().ok()?;

@@ -6,11 +6,14 @@
 mod containers;
 mod embedded;
 mod entries;
+mod images;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Manifests, Spot};
+use crate::oci::ImageFacts;
+use crate::reference::CrateReference;
 
 pub(super) use notes::Notes;
 
@@ -28,6 +31,14 @@ pub enum Lint {
     LatestTag,
     /// Two entries of a list that the API server tells apart by a key they share.
     DuplicateEntry,
+    /// A user that the image lacks, or that may not run it.
+    ImageUser,
+    /// A `command:` that is not in the image.
+    MissingCommand,
+    /// A port that the image does not say it serves.
+    UnexposedPort,
+    /// A repository that looks like one of the image map and is none.
+    UnmappedRepository,
 }
 
 /// What a lint's findings are.
@@ -44,8 +55,16 @@ pub enum Level {
 
 impl Lint {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 4] =
-        [Self::AlwaysPulled, Self::DuplicateEntry, Self::EmbeddedReference, Self::LatestTag];
+    pub const ALL: [Self; 8] = [
+        Self::AlwaysPulled,
+        Self::DuplicateEntry,
+        Self::EmbeddedReference,
+        Self::ImageUser,
+        Self::LatestTag,
+        Self::MissingCommand,
+        Self::UnexposedPort,
+        Self::UnmappedRepository,
+    ];
 
     /// Its name in settings.
     #[must_use]
@@ -54,7 +73,11 @@ impl Lint {
             Self::AlwaysPulled => "always-pulled",
             Self::DuplicateEntry => "duplicate-entry",
             Self::EmbeddedReference => "embedded-reference",
+            Self::ImageUser => "image-user",
             Self::LatestTag => "latest-tag",
+            Self::MissingCommand => "missing-command",
+            Self::UnexposedPort => "unexposed-port",
+            Self::UnmappedRepository => "unmapped-repository",
         }
     }
 
@@ -71,8 +94,18 @@ impl Lint {
             Self::EmbeddedReference => {
                 "A reference inside longer text, or in a comment where its value should be"
             }
+            Self::ImageUser => {
+                "A user that the image lacks, or `runAsNonRoot` for one that runs as root or by a name"
+            }
             Self::LatestTag => {
                 "An image without a tag, or with `latest`, in a set that pins others by digest"
+            }
+            Self::MissingCommand => "A `command:` whose program is not in the image",
+            Self::UnexposedPort => {
+                "A `containerPort` that is none of those the image says it serves"
+            }
+            Self::UnmappedRepository => {
+                "An image whose repository is nearly one of `images:`, and so is not replaced"
             }
         }
     }
@@ -86,6 +119,12 @@ impl Lint {
             Self::EmbeddedReference => {
                 "a reference has to be the whole value; in anything else it stays as it is"
             }
+            Self::ImageUser => "set `image.user` of the build to a number, or `runAsUser` here",
+            Self::MissingCommand => {
+                "leave out `command`: the image starts its program, and `args` are given to it"
+            }
+            Self::UnexposedPort => "add it to `image.ports` of the build, or correct it here",
+            Self::UnmappedRepository => "add it to `images:` in .ko-rs.yaml, if it is meant",
             Self::LatestTag => "write a tag that stays, or a digest: `NAME@sha256:…`",
         }
     }
@@ -156,18 +195,50 @@ impl Manifests {
             let mut found = file.notes.findings(&file.source);
             let mut pulled = Vec::new();
             let mut latest = Vec::new();
+            let mut unmapped = Vec::new();
             for container in file.notes.containers() {
                 let is_reference = references.contains(&container.image.start);
                 pulled.extend(container.always_pulled(&file.source, loaded && is_reference));
                 latest.extend(container.latest(&file.source, is_pinned && !is_reference));
-                if pulled.len().max(latest.len()) >= KEPT {
+                unmapped.extend(container.unmapped(&file.source));
+                if pulled.len().max(latest.len()).max(unmapped.len()) >= KEPT {
                     break;
                 }
             }
             found.extend(pulled);
             found.extend(latest);
+            found.extend(unmapped);
             found.sort_by_key(|finding| finding.spot.span().start);
             findings.extend(found);
+        }
+        findings
+    }
+
+    /// Whether lints ask what files are in images.
+    #[must_use]
+    pub fn asks_inside(&self) -> bool {
+        let mut containers = self.files.iter().flat_map(|file| file.notes.containers());
+        containers.any(|container| container.run.as_ref().is_some_and(|run| run.command.is_some()))
+    }
+
+    /// What the lints find once it is known what the images of references are.
+    #[must_use]
+    pub fn lint_images(&self, facts: &BTreeMap<CrateReference, ImageFacts>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for file in &self.files {
+            let facts: BTreeMap<usize, &ImageFacts> = file
+                .occurrences
+                .iter()
+                .filter_map(|found| Some((found.spot.span().start, facts.get(&found.reference)?)))
+                .collect();
+            let first = findings.len();
+            for container in file.notes.containers() {
+                if let Some(facts) = facts.get(&container.image.start)
+                    && findings.len() < first + KEPT
+                {
+                    findings.extend(images::findings(container, facts, &file.source));
+                }
+            }
         }
         findings
     }

@@ -61,7 +61,9 @@ impl Pipeline {
         let Some(Meant { workspace, binaries, paths }) = self.meant(manifests)? else {
             return Ok(found);
         };
-        let built = self.images(&workspace, &binaries, platforms).await?;
+        let mut looking = self.clone();
+        looking.rules.look_inside |= manifests.asks_inside() && self.asks_about_commands();
+        let built = looking.images(&workspace, &binaries, platforms).await?;
         let pairs = binaries.iter().zip(&built);
         let by_path: BTreeMap<_, _> =
             pairs.map(|(binary, built)| (&binary.import_path, (binary, built))).collect();
@@ -79,7 +81,8 @@ impl Pipeline {
         }
         let published = built.into_iter().map(|built| built.published).collect();
         found.images = Images { published, replacements: replacements.into_values().collect() };
-        Ok(found)
+        let denied = self.tell(manifests.lint_images(&found.facts));
+        if denied.is_empty() { Ok(found) } else { Err(Error::Faulty(denied)) }
     }
 
     /// What a set's references mean; nothing where it has none.
@@ -121,6 +124,10 @@ impl Pipeline {
         } else {
             Err(Error::Faulty(faults))
         }
+    }
+
+    fn asks_about_commands(&self) -> bool {
+        self.lints.of(Lint::MissingCommand) != Level::Off
     }
 
     /// Whether images go where nothing can be pulled from.

@@ -125,3 +125,27 @@ fn a_lint_or_a_level_that_is_not_there_is_answered_with_those_that_are() {
       |                                       ^^ this is `no`
     ");
 }
+
+#[test]
+fn a_command_that_is_not_in_the_image_is_found_once_the_image_is_built() {
+    let manifest = |command: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: ko://hello\n    command: [{command}]\n"
+        )
+    };
+    let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", "registry.example");
+    let resolve = ["resolve", "--push=false", "-q", "-f", "-"];
+    let ran = sandbox.run_with_input(resolve, &manifest("/bin/sh")).exits(0);
+    insta::assert_snapshot!(ran.stderr(), @"
+    warning: `/bin/sh` is not in the image [missing-command]
+     --> <stdin>:6:15
+      |
+    6 |     command: [/bin/sh]
+      |               ^^^^^^^ not there
+    hint: leave out `command`: the image starts its program, and `args` are given to it
+    ");
+    for there in ["/ko-app/hello", "hello"] {
+        let ran = sandbox.run_with_input(resolve, &manifest(there)).exits(0);
+        assert_eq!(ran.stderr(), "", "{there}");
+    }
+}

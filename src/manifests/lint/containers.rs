@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, Lint};
-use crate::manifests::Spot;
 use crate::manifests::outline::Node;
+use crate::manifests::{Rules, Spot};
 use crate::source::Source;
 
 /// The keys of lists of containers: Kubernetes's own, then Tekton's.
@@ -31,6 +31,21 @@ pub(super) struct Container {
     pin: Pin,
     /// The value of `imagePullPolicy`, where it is `Always`.
     always: Option<Range<usize>>,
+    /// A mapped repository that the image's looks like.
+    like: Option<Box<str>>,
+    /// How it is run, where its image is a reference.
+    pub(super) run: Option<Box<Run>>,
+}
+
+/// What a manifest says of how an image is run, with the places.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Run {
+    /// The first word of `command`.
+    pub(super) command: Option<(String, Range<usize>)>,
+    /// The ports: `8080/tcp`.
+    pub(super) ports: Vec<(String, Range<usize>)>,
+    /// `runAsNonRoot: true`, of the container or its pod, without a `runAsUser`.
+    pub(super) non_root: Option<Range<usize>>,
 }
 
 /// Whether a key's value is a list of containers.
@@ -38,19 +53,48 @@ pub(super) fn is_list(key: &str) -> bool {
     LISTS.contains(&key)
 }
 
-/// The container that a mapping with an image is. Places are moved by `offset`.
-pub(super) fn read(node: Node<'_, '_>, offset: usize) -> Option<Container> {
-    let mut container = None;
-    let mut always = None;
-    for (key, value) in node.pairs() {
-        let span = offset + value.span().start..offset + value.span().end;
-        match (key.text(), value.text()) {
-            (Some("image"), Some(image)) => container = Some((span, pin(image))),
-            (Some("imagePullPolicy"), Some("Always")) => always = Some(span),
-            _ => {}
-        }
+/// The container that a mapping with an image is, in a pod that is another mapping. Places are
+/// moved by `offset`.
+pub(super) fn read(
+    node: Node<'_, '_>,
+    pod: Option<Node<'_, '_>>,
+    offset: usize,
+    is_reference: bool,
+    rules: &Rules,
+) -> Option<Container> {
+    let place = |node: Node<'_, '_>| offset + node.span().start..offset + node.span().end;
+    let image = node.get("image")?;
+    let name = image.text()?;
+    let policy = node.get("imagePullPolicy");
+    Some(Container {
+        image: place(image),
+        pin: pin(name),
+        always: policy.filter(|policy| policy.text() == Some("Always")).map(place),
+        like: if is_reference { None } else { rules.images.like(name).map(String::into_boxed_str) },
+        run: is_reference.then(|| Box::new(run(node, pod, place))),
+    })
+}
+
+fn run(
+    node: Node<'_, '_>,
+    pod: Option<Node<'_, '_>>,
+    place: impl Fn(Node<'_, '_>) -> Range<usize>,
+) -> Run {
+    let command = node.get("command").and_then(|command| command.items().next());
+    let port = |port: Node<'_, '_>| {
+        let number = port.get("containerPort")?;
+        let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
+        Some((format!("{}/{protocol}", number.text()?), place(number)))
+    };
+    // What the container says goes before what its pod says.
+    let contexts = [Some(node), pod].map(|node| node?.get("securityContext"));
+    let said = |key: &str| contexts.iter().flatten().find_map(|context| context.get(key));
+    let non_root = said("runAsNonRoot").filter(|value| value.text() == Some("true"));
+    Run {
+        command: command.and_then(|word| Some((word.text()?.to_owned(), place(word)))),
+        ports: node.get("ports").into_iter().flat_map(Node::items).filter_map(port).collect(),
+        non_root: non_root.filter(|_| said("runAsUser").is_none()).map(&place),
     }
-    container.map(|(image, pin)| Container { image, pin, always })
 }
 
 /// How an image's name pins it: a port is no tag.
@@ -78,6 +122,17 @@ impl Container {
             spot: Spot::new(source, policy),
             label: "looks into a registry at every start",
             other: Some((Spot::new(source, self.image.clone()), "is in none")),
+        })
+    }
+
+    pub(super) fn unmapped(&self, source: &Arc<Source>) -> Option<Finding> {
+        let like = self.like.as_deref()?;
+        Some(Finding {
+            lint: Lint::UnmappedRepository,
+            message: format!("this image is not replaced, though `images:` has `{like}`"),
+            spot: Spot::new(source, self.image.clone()),
+            label: "another repository",
+            other: None,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What lints keep of a source while it is parsed: places, no trees.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,22 +37,22 @@ impl Notes {
             let start = offset + value.span().start;
             references.binary_search_by_key(&start, |found| found.spot.span().start).is_ok()
         };
-        let mut listed = BTreeSet::new();
+        let mut listed: BTreeMap<usize, Node<'_, '_>> = BTreeMap::new();
         for node in outline.nodes().filter(|node| node.is_mapping()) {
-            let mut is_container = false;
+            let pod = listed.remove(&node.number());
+            let mut image = None;
             for (key, value) in node.pairs() {
                 match key.text() {
-                    Some("image") => {
-                        is_container = listed.contains(&node.number()) || is_reference(value);
-                    }
+                    Some("image") => image = Some(is_reference(value)),
                     Some(key) if containers::is_list(key) => {
-                        listed.extend(value.items().map(|item| item.number()));
+                        listed.extend(value.items().map(|item| (item.number(), node)));
                     }
                     _ => {}
                 }
             }
-            if is_container {
-                self.containers.extend(containers::read(node, offset));
+            if let Some(is_reference) = image.filter(|is_reference| *is_reference || pod.is_some())
+            {
+                self.containers.extend(containers::read(node, pod, offset, is_reference, rules));
             }
             if self.clashes.len() < KEPT {
                 entries::read(node, offset, &mut self.clashes);

@@ -1,4 +1,8 @@
-use crate::manifests::{Parse, Rules, parse};
+use std::collections::BTreeMap;
+
+use crate::manifests::{ImageMap, Mapping, Parse, Rules, parse};
+use crate::oci::{ImageConfig, ImageFacts};
+use crate::reference::CrateReference;
 use crate::source::Source;
 
 /// What is found in a text, without hints.
@@ -176,4 +180,125 @@ fn what_is_not_selected_is_not_linted() {
     let chosen = manifests.select(&"app=b".parse().unwrap()).unwrap();
     assert!(chosen.lint(false)[0].text().contains("`b` is there twice"));
     assert_eq!(chosen.lint(false).len(), 1);
+}
+
+/// What is found in a text once the image of `ko://a` is known.
+fn found_in_image(text: &str, facts: ImageFacts) -> String {
+    let source = vec![Source::new("a.yaml", text)];
+    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap();
+    assert_eq!(manifests.asks_inside(), text.contains("command"));
+    let facts = BTreeMap::from([(CrateReference::bare("a").unwrap(), facts)]);
+    let findings = manifests.lint_images(&facts);
+    findings.iter().map(|finding| finding.text()).collect::<Vec<_>>().join("\n")
+}
+
+fn facts(config: &str, inside: bool) -> ImageFacts {
+    let mut facts = ImageFacts::of(&ImageConfig::parse(config.as_bytes()).unwrap());
+    facts.inside = inside.then(Default::default);
+    facts
+}
+
+#[test]
+fn what_an_image_lacks_is_found_where_somebody_looked() {
+    let text = "\
+containers:
+- image: ko://a
+  command: [/bin/sh, -c]
+  ports: [{containerPort: 80}, {containerPort: 81}, {containerPort: 80, protocol: UDP}]
+- {image: other, command: [/bin/sh], ports: [{containerPort: 1}]}
+";
+    let config = r#"{"config": {"ExposedPorts": {"80/tcp": {}, "9000": {}}}}"#;
+    insta::assert_snapshot!(found_in_image(text, facts(config, true)), @"
+    `/bin/sh` is not in the image [missing-command]
+     --> a.yaml:3:13
+      |
+    3 |   command: [/bin/sh, -c]
+      |             ^^^^^^^ not there
+    the image does not serve 81/tcp, but 80/tcp, 9000 [unexposed-port]
+     --> a.yaml:4:48
+      |
+    4 |   ports: [{containerPort: 80}, {containerPort: 81}, {containerPort: 80, protocol: UDP}]
+      |                                                ^^ not served
+    the image does not serve 80/udp, but 80/tcp, 9000 [unexposed-port]
+     --> a.yaml:4:69
+      |
+    4 |   ports: [{containerPort: 80}, {containerPort: 81}, {containerPort: 80, protocol: UDP}]
+      |                                                                     ^^ not served
+    ");
+    assert_eq!(found_in_image(text, facts("{}", false)), "", "nobody looked, no port is named");
+    let variable = "containers: [{image: ko://a, command: [$(SHELL)]}]\n";
+    assert_eq!(found_in_image(variable, facts("{}", true)), "");
+}
+
+#[test]
+fn users_that_a_node_would_refuse_are_found() {
+    let pod = |context: &str, container: &str| {
+        format!(
+            "securityContext: {context}\ncontainers:\n- image: ko://a\n  securityContext: {container}\n"
+        )
+    };
+    let user = |name: &str| format!(r#"{{"config": {{"User": "{name}"}}}}"#);
+    let strict = pod("{runAsNonRoot: true}", "{}");
+    insta::assert_snapshot!(found_in_image(&strict, facts("{}", false)), @"
+    this container must not be root, and its image runs as root [image-user]
+     --> a.yaml:1:33
+      |
+    1 | securityContext: {runAsNonRoot: true}
+      |                                 ^^^^ refused by the node
+    ");
+    insta::assert_snapshot!(found_in_image(&strict, facts(&user("app"), false)), @"
+    this container must not be root, and its image runs by a user's name, which nodes do not look up [image-user]
+     --> a.yaml:1:33
+      |
+    1 | securityContext: {runAsNonRoot: true}
+      |                                 ^^^^ refused by the node
+    ");
+    insta::assert_snapshot!(found_in_image(&pod("{}", "{}"), facts(&user("app"), true)), @"
+    the image runs as `app`, and has no such user [image-user]
+     --> a.yaml:3:10
+      |
+    3 | - image: ko://a
+      |          ^^^^^^ cannot start
+    ");
+    for (text, config) in [
+        (pod("{runAsNonRoot: true}", "{runAsNonRoot: false}"), "{}".to_owned()),
+        (pod("{runAsNonRoot: true, runAsUser: 5}", "{}"), "{}".to_owned()),
+        (pod("{runAsNonRoot: true}", "{runAsUser: 5}"), "{}".to_owned()),
+        (strict, user("65532:65532")),
+        (pod("{}", "{}"), user("app")),
+    ] {
+        assert_eq!(found_in_image(&text, facts(&config, false)), "", "{text}");
+    }
+}
+
+#[test]
+fn a_repository_that_is_nearly_mapped_is_found() {
+    let mapped = "g1g1/delinkcious-link".parse().unwrap();
+    let reference = CrateReference::bare("link-service").unwrap();
+    let mapping = Mapping { written: "g1g1/delinkcious-link".to_owned(), reference };
+    let images = ImageMap::new(BTreeMap::from([(mapped, mapping)]), Vec::new());
+    let rules = Rules { images, ..Rules::default() };
+    let text = "\
+containers:
+- image: g1g1/delinkcious-link:1
+- image: ghcr.io/g1g1/delinkcious-link:1
+- image: g1g1/delinkcious-lnk:1
+- image: g1g1/delinkcious-user:1
+- image: g1g1/delinkcious-link-service:1
+";
+    let source = vec![Source::new("a.yaml", text)];
+    let manifests = parse(source, &rules, Parse::OnlyReferences).unwrap();
+    let findings: Vec<String> = manifests.lint(false).iter().map(|found| found.text()).collect();
+    insta::assert_snapshot!(findings.join("\n"), @"
+    this image is not replaced, though `images:` has `g1g1/delinkcious-link` [unmapped-repository]
+     --> a.yaml:3:10
+      |
+    3 | - image: ghcr.io/g1g1/delinkcious-link:1
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ another repository
+    this image is not replaced, though `images:` has `g1g1/delinkcious-link` [unmapped-repository]
+     --> a.yaml:4:10
+      |
+    4 | - image: g1g1/delinkcious-lnk:1
+      |          ^^^^^^^^^^^^^^^^^^^^^^ another repository
+    ");
 }

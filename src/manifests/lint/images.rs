@@ -1,0 +1,75 @@
+//! What a manifest says of a container, beside what is known of its image.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::containers::{Container, Run};
+use super::{Finding, Lint};
+use crate::manifests::Spot;
+use crate::oci::ImageFacts;
+use crate::source::Source;
+
+/// What does not fit.
+pub(super) fn findings(
+    container: &Container,
+    facts: &ImageFacts,
+    source: &Arc<Source>,
+) -> Vec<Finding> {
+    let Some(run) = container.run.as_deref() else { return Vec::new() };
+    let finding = |lint, message, span: &Range<usize>, label| Finding {
+        lint,
+        message,
+        spot: Spot::new(source, span.clone()),
+        label,
+        other: None,
+    };
+    let mut findings = Vec::new();
+    if let Some((command, span)) = missing_command(run, facts) {
+        let message = format!("`{command}` is not in the image");
+        findings.push(finding(Lint::MissingCommand, message, span, "not there"));
+    }
+    for (port, span) in unexposed(run, facts) {
+        let served: Vec<&str> = facts.exposed_ports.iter().map(String::as_str).collect();
+        let message = format!("the image does not serve {port}, but {}", served.join(", "));
+        findings.push(finding(Lint::UnexposedPort, message, span, "not served"));
+    }
+    let user = facts.user.split(':').next().unwrap_or_default();
+    let is_number = user.parse::<u32>().is_ok();
+    if !user.is_empty() && facts.inside.is_some() && facts.uid().is_none() {
+        let message = format!("the image runs as `{user}`, and has no such user");
+        findings.push(finding(Lint::ImageUser, message, &container.image, "cannot start"));
+    } else if let Some(span) = &run.non_root {
+        let reason = match (facts.uid(), is_number) {
+            (Some(0), _) => Some("as root"),
+            (_, false) => Some("by a user's name, which nodes do not look up"),
+            (_, true) => None,
+        };
+        if let Some(reason) = reason {
+            let message = format!("this container must not be root, and its image runs {reason}");
+            findings.push(finding(Lint::ImageUser, message, span, "refused by the node"));
+        }
+    }
+    findings
+}
+
+/// The command, where somebody looked and it is not there. One with a variable in it is not known.
+fn missing_command<'a>(run: &'a Run, facts: &ImageFacts) -> Option<&'a (String, Range<usize>)> {
+    let known = run.command.as_ref().filter(|(command, _)| !command.contains("$("));
+    known.filter(|(command, _)| facts.has_command(command) == Some(false))
+}
+
+/// The ports that an image which names its ports does not name.
+fn unexposed<'a>(
+    run: &'a Run,
+    facts: &ImageFacts,
+) -> impl Iterator<Item = &'a (String, Range<usize>)> {
+    let served = |exposed: &String, port: &str| {
+        let (number, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
+        // A range cannot be told from here.
+        number.contains('-') || port == format!("{number}/{protocol}")
+    };
+    run.ports.iter().filter(move |(port, _)| {
+        !facts.exposed_ports.is_empty()
+            && !facts.exposed_ports.iter().any(|exposed| served(exposed, port))
+    })
+}
