@@ -74,10 +74,10 @@ impl Sink<'_> {
                 return Ok(sealed);
             }
         }
-        match self.push_with(drafts, self.hints()).await {
+        match self.push_with(drafts, Some(self.hints())).await {
             Err(Error::Registry(error)) if error.is_missing_blob() => {
                 self.cache.remove_record(PRESENT, &key(&self.repository));
-                self.push_with(drafts, Hints::new()).await
+                self.push_with(drafts, None).await
             }
             outcome => outcome,
         }
@@ -134,19 +134,27 @@ impl Sink<'_> {
         Ok(true)
     }
 
-    async fn push_with(&self, drafts: &[ImageDraft], mut hints: Hints) -> Result<Sealed, Error> {
+    /// Pushes what is neither known to be there nor said to be; without hints all of it, as the
+    /// registry said of something that it is there and then did not have it.
+    async fn push_with(
+        &self,
+        drafts: &[ImageDraft],
+        hints: Option<Hints>,
+    ) -> Result<Sealed, Error> {
+        let full = hints.is_none();
+        let mut hints = hints.unwrap_or_default();
         let mut base: Vec<&(Layer, BlobSource)> =
             drafts.iter().flat_map(ImageDraft::base_layers).collect();
         base.sort_by_key(|(layer, _)| layer.descriptor.digest);
         base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
         base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
         let base_layers = stream::iter(base.iter())
-            .map(async |(layer, blob)| self.base_layer(&layer.descriptor, blob).await)
+            .map(async |(layer, blob)| self.base_layer(&layer.descriptor, blob, full).await)
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<()>>();
         let sources = drafts.iter().flat_map(ImageDraft::sources);
         let layers = stream::iter(sources)
-            .map(async |source| self.layer(source).await)
+            .map(async |source| self.layer(source, full).await)
             .buffered(AT_ONCE)
             .try_collect::<Vec<Packed>>();
         let (base_layers, layers, prepared) = join3(base_layers, layers, self.prepare()).await;
@@ -244,14 +252,23 @@ impl Sink<'_> {
         found.ok().flatten().map(|found| found.digest)
     }
 
+    async fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        self.client.has_blob(&self.repository, digest).await.map_err(Error::Registry)
+    }
+
     /// A layer of the base: mounted from its own repository on the same registry, else copied.
-    async fn base_layer(&self, descriptor: &Descriptor, blob: &BlobSource) -> Result<(), Error> {
-        let there = self.client.has_blob(&self.repository, &descriptor.digest).await;
-        if there.map_err(Error::Registry)? {
+    async fn base_layer(
+        &self,
+        descriptor: &Descriptor,
+        blob: &BlobSource,
+        full: bool,
+    ) -> Result<(), Error> {
+        if !full && self.has_blob(&descriptor.digest).await? {
             return Ok(());
         }
         if let BlobSource::Registry(from) = blob
             && from.registry() == self.repository.registry()
+            && !full
         {
             let mounted = self.client.mount_blob(&self.repository, from, &descriptor.digest).await;
             if matches!(mounted.map_err(Error::Registry)?, Mounted::Yes) {
@@ -265,10 +282,9 @@ impl Sink<'_> {
 
     /// A new layer, by the shortest way that is open: known to be there, sent from the cache, or
     /// packed, digested, kept and sent at once.
-    async fn layer(&self, source: &LayerSource) -> Result<Packed, Error> {
+    async fn layer(&self, source: &LayerSource, full: bool) -> Result<Packed, Error> {
         if let Some(packed) = self.store.known(source) {
-            let there = self.client.has_blob(&self.repository, &packed.digest).await;
-            if there.map_err(Error::Registry)? {
+            if !full && self.has_blob(&packed.digest).await? {
                 return Ok(packed);
             }
             if let Some(path) = self.store.kept(&packed) {

@@ -123,7 +123,10 @@ fn receive(pieces: mpsc::Receiver<Bytes>, moved: Moved, progress: Progress) -> r
     let pieces = stream::unfold(pieces, move |mut pieces| {
         let (moved, progress) = (moved.clone(), progress.clone());
         async move {
-            let piece = pieces.recv().await?;
+            let Some(piece) = pieces.recv().await else {
+                moved.end();
+                return None;
+            };
             let new = piece.len() as u64;
             moved.add(new);
             progress.note(progress.done.add(new), new);

@@ -43,6 +43,8 @@ pub struct Settings {
     pub certificates: Certificates,
     /// The proxies to go through.
     pub proxies: Proxies,
+    /// For how long in all a request is made again, and how long a silent host is waited for.
+    pub patience: Duration,
     /// What the client calls itself: `ko-rs/VERSION`.
     pub user_agent: String,
     /// Where pulled blobs lie while the client lives, if there is no cache.
@@ -103,7 +105,8 @@ impl Client {
     /// A client. Nothing is read or connected to before the first request.
     #[must_use]
     pub fn new(settings: Settings, cache: Cache, report: Reporter) -> Self {
-        Self::with(settings, cache, report, Patience::default(), Silence::default())
+        let (patience, silence) = (Patience::of(settings.patience), Silence::of(settings.patience));
+        Self::with(settings, cache, report, patience, silence)
     }
 
     pub(super) fn with(
@@ -121,6 +124,7 @@ impl Client {
             proxies,
             user_agent,
             temporary,
+            ..
         } = settings;
         let clients = Clients::new(user_agent, insecure, certificates, proxies);
         Self(Arc::new(Inner {
@@ -289,11 +293,18 @@ impl Client {
                 (second, _) => (reply, scheme) = (second, other),
             }
         }
-        if reply.is_ok() {
-            let mut known = self.0.schemes.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(registry.clone(), scheme);
+        let mut known = self.0.schemes.lock().unwrap_or_else(PoisonError::into_inner);
+        match reply {
+            Ok(reply) => {
+                known.insert(registry.clone(), scheme);
+                Ok(reply)
+            }
+            // It did before: something between here and there is broken, and that may pass.
+            Err(Failure::NoHttp { host, source }) if known.contains_key(registry) => {
+                Err(Failure::Interrupted { host, source })
+            }
+            Err(failure) => Err(failure),
         }
-        reply
     }
 
     /// Whether what came of a request looks as if the host spoke the other of http and https.
@@ -310,7 +321,7 @@ impl Client {
                 String::from_utf8_lossy(start).contains("HTTPS")
             }
             Ok(_) => false,
-            Err(Failure::Interrupted { .. }) => true,
+            Err(Failure::Interrupted { .. } | Failure::NoHttp { .. }) => true,
             Err(Failure::Untrusted { .. } | Failure::Unreachable { .. }) => scheme == "https",
             Err(_) => false,
         }

@@ -131,6 +131,14 @@ pub enum Failure {
         /// What is wrong with the certificate or the handshake.
         source: Distrust,
     },
+    /// What came is no HTTP.
+    #[error("`{host}` does not speak HTTP")]
+    NoHttp {
+        /// The host and port.
+        host: String,
+        /// What is wrong with what came.
+        source: Transport,
+    },
     /// A connection broke in the middle.
     #[error("the connection to `{host}` broke")]
     Interrupted {
@@ -140,7 +148,7 @@ pub enum Failure {
         source: Transport,
     },
     /// Nothing moved for too long.
-    #[error("`{host}` was silent for {} seconds", .after.as_secs())]
+    #[error("`{host}` was silent for {:.0?}", .after)]
     Silent {
         /// The host and port.
         host: String,
@@ -264,7 +272,8 @@ impl Failure {
                 matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
             }
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::Silent { .. } => true,
-            Self::WrongBytes { .. }
+            Self::NoHttp { .. }
+            | Self::WrongBytes { .. }
             | Self::MissingBlob { .. }
             | Self::Untrusted { .. }
             | Self::Protocol { .. }

@@ -114,9 +114,10 @@ pub async fn fetch(
         settings.certificates.clone(),
         settings.proxies.clone(),
     );
-    let sender = Sender { clients, silence: Silence::default(), answered: Mutex::default() };
+    let sender =
+        Sender { clients, silence: Silence::of(settings.patience), answered: Mutex::default() };
     let fetching = Fetching { sender, shown, first: parsed, limit };
-    let patience = Patience::default();
+    let patience = Patience::of(settings.patience);
     let (mut tried, mut waited) = (0, Duration::ZERO);
     loop {
         let started = Instant::now();

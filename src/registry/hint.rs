@@ -47,6 +47,9 @@ pub(super) fn of(error: &Error) -> Option<String> {
         } else {
             format!("check the name `{host}`, the network, and HTTPS_PROXY if there is a proxy")
         }),
+        Failure::NoHttp { host, .. } => {
+            Some(format!("is what listens at `{host}` a registry, and is the port right?"))
+        }
         Failure::Untrusted { host, source } => Some(source.hint(host)),
         // HTTP/2 keeps of a TLS error only its words.
         Failure::Interrupted { host, source } if source.0.contains("received fatal alert") => {

@@ -49,5 +49,6 @@ pub use locations::{Error as LocationsError, LocationFiles, Locations};
 pub use login::{Account, Error as LoginError, InvalidAccount, Keeper, LoggedIn, LoggedOut};
 pub use pull::RawManifest;
 pub use push::{BlobBody, Mounted, Streamed};
+pub use retry::PATIENCE;
 pub use service::makes_no_repository;
 pub use transport::{Certificates, Error as TransportError, Proxies};

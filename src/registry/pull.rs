@@ -107,6 +107,24 @@ impl Client {
         .await
     }
 
+    /// Whether a name leads to a manifest of this digest, asked once.
+    pub(super) async fn leads_to(
+        &self,
+        image: &ImageReference,
+        digest: &Digest,
+    ) -> Result<bool, Failure> {
+        let request = request::manifest(Method::GET, image);
+        let reply = self.once(&image.repository, &request, &Body::Empty).await?;
+        match reply.response.status() {
+            StatusCode::OK => {
+                let body = self.sender().body(&reply.host, reply.response, LARGEST_MANIFEST);
+                Ok(Digest::of(&body.await?) == *digest)
+            }
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(self.refused(&image.repository, reply).await),
+        }
+    }
+
     /// Whether a repository has a blob.
     pub async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Error> {
         let request = request::blob(Method::HEAD, repository, digest, 0);

@@ -73,7 +73,7 @@ impl Client {
     }
 
     /// Takes over a blob that another repository of the same registry has. That it is not allowed
-    /// to is no error: the blob has to be sent.
+    /// to, or that the registry answers something odd, is no error: the blob has to be sent.
     pub async fn mount_blob(
         &self,
         to: &Repository,
@@ -90,10 +90,10 @@ impl Client {
                     }
                     Ok(Mounted::No)
                 }
-                status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
-                    Ok(Mounted::No)
-                }
-                _ => Err(self.refused(to, reply).await),
+                _ => match self.refused(to, reply).await {
+                    failure if failure.is_passing() => Err(failure),
+                    _ => Ok(Mounted::No),
+                },
             })
             .await;
         match mounted {
@@ -255,9 +255,17 @@ impl Client {
         let request = request::put_manifest(image, media_type);
         self.retrying(Step::PushManifest, repository, async || {
             let reply = self.once(repository, &request, &Body::Bytes(bytes)).await?;
-            if matches!(reply.response.status().as_u16(), 200..=204) {
-                agrees(&reply, &Digest::of(bytes))?;
+            let (status, host) = (reply.response.status(), reply.host.clone());
+            if matches!(status.as_u16(), 200..=204) {
+                let digest = Digest::of(bytes);
+                agrees(&reply, &digest)?;
                 let lists_referrers = reply.response.headers().contains_key("oci-subject");
+                drop(reply);
+                // Whatever stands before a registry may say that all is well.
+                if status != StatusCode::CREATED && !self.leads_to(image, &digest).await? {
+                    let what = format!("it answered {status} and does not have the manifest");
+                    return Err(Failure::protocol(&host, what));
+                }
                 return Ok(Put { lists_referrers });
             }
             match self.refused(repository, reply).await {

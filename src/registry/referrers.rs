@@ -8,13 +8,16 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::client::Client;
+use super::client::{Client, Reply};
 use super::error::{Error, Failure, Step};
-use super::request;
+use super::request::{self, Request};
 use crate::oci::{Descriptor, Digest, MediaType, Repository, Tag};
 
 /// The largest list that is taken: it is a manifest.
 const LARGEST: u64 = 4 << 20;
+
+/// How many pages of a list are read.
+const PAGES: usize = 64;
 
 #[derive(Deserialize)]
 struct List {
@@ -70,27 +73,46 @@ impl Client {
         let tag = repository.tagged(fallback(subject));
         let places =
             [request::referrers(repository, subject), request::manifest(Method::GET, &tag)];
-        for request in places {
-            let found = self
-                .ask(step, repository, &request, async |reply| match reply.response.status() {
-                    StatusCode::OK => {
-                        let (host, sender) = (reply.host, self.sender());
-                        let body = sender.body(&host, reply.response, LARGEST).await?;
-                        // A web page in place of an unknown endpoint is no list.
-                        Ok(serde_json::from_slice::<List>(&body).ok())
-                    }
-                    StatusCode::NOT_FOUND
-                    | StatusCode::BAD_REQUEST
-                    | StatusCode::METHOD_NOT_ALLOWED
-                    | StatusCode::NOT_IMPLEMENTED => Ok(None),
-                    _ => Err(self.refused(repository, reply).await),
-                })
-                .await?;
-            if let Some(list) = found {
-                return Ok(list.manifests);
+        for first in places {
+            let mut found = Vec::new();
+            let mut next = Some(first);
+            let mut pages = 0;
+            while let Some(request) = next.take().filter(|_| pages < PAGES) {
+                let page = self
+                    .ask(step, repository, &request, async |reply| {
+                        self.page(repository, reply).await
+                    })
+                    .await?;
+                let Some((list, after)) = page else { break };
+                found.extend(list.manifests);
+                (next, pages) = (after, pages + 1);
+            }
+            if pages > 0 {
+                return Ok(found);
             }
         }
         Ok(Vec::new())
+    }
+
+    /// A page of a list, and where the next one is; none if there is no list.
+    async fn page(
+        &self,
+        repository: &Repository,
+        reply: Reply,
+    ) -> Result<Option<(List, Option<Request>)>, Failure> {
+        match reply.response.status() {
+            StatusCode::OK => {
+                let next = request::next_page(repository, &reply.url, reply.response.headers())?;
+                let body = self.sender().body(&reply.host, reply.response, LARGEST).await?;
+                // A web page in place of an unknown endpoint is no list.
+                Ok(serde_json::from_slice::<List>(&body).ok().map(|list| (list, next)))
+            }
+            StatusCode::NOT_FOUND
+            | StatusCode::BAD_REQUEST
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_IMPLEMENTED => Ok(None),
+            _ => Err(self.refused(repository, reply).await),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LINK, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 
@@ -128,6 +128,25 @@ pub(super) fn referrers(repository: &Repository, subject: &Digest) -> Request {
     let path = format!("/v2/{}/referrers/{subject}", repository.path());
     Request::new(Method::GET, path, Access::pull(repository))
         .with(ACCEPT, header(MediaType::ImageIndex.as_ref()))
+}
+
+/// GET of the next page of a list, if `Link: <…>; rel="next"` says that there is one.
+pub(super) fn next_page(
+    repository: &Repository,
+    said_at: &Url,
+    headers: &HeaderMap,
+) -> Result<Option<Request>, Failure> {
+    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+    let next = links.flat_map(|text| text.split(',')).find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let mut parameters = parameters.split(';').map(|parameter| parameter.trim().to_lowercase());
+        parameters.any(|one| one == "rel=next" || one == "rel=\"next\"").then_some(target)
+    });
+    let Some(target) = next else { return Ok(None) };
+    let url = location(said_at, Some(&header(target)))?;
+    let target = Target::Location(url);
+    let request = Request::new(Method::GET, String::new(), Access::pull(repository));
+    Ok(Some(Request { target, ..request }))
 }
 
 /// GET or HEAD of a blob, without the first `from` bytes.

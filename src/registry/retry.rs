@@ -14,11 +14,14 @@ pub(super) struct Patience {
     pub(super) total: Duration,
 }
 
-impl Default for Patience {
+/// For how long a request is made again, if nothing else was said.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Patience {
     /// A host that refuses connections is given up after some three seconds; one that says how
-    /// long it wants to be left alone, or never answers, gets up to a minute.
-    fn default() -> Self {
-        Self { tries: 5, first: Duration::from_millis(250), total: Duration::from_secs(60) }
+    /// long it wants to be left alone, or never answers, gets up to `total`.
+    pub(super) fn of(total: Duration) -> Self {
+        Self { tries: 5, first: Duration::from_millis(250), total }
     }
 }
 
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end() {
-        let patience = Patience::default();
+        let patience = Patience::of(PATIENCE);
         let mut waited = Duration::ZERO;
         let mut tries = 1;
         while let Some(wait) = patience.wait(tries, waited, None, 0.5) {
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_was_asked_for_is_kept_unless_it_is_too_long() {
-        let patience = Patience::default();
+        let patience = Patience::of(PATIENCE);
         let asked = |seconds| Some(Duration::from_secs(seconds));
         assert!(patience.wait(1, Duration::ZERO, asked(7), 1.0).unwrap() >= Duration::from_secs(7));
         assert_eq!(patience.wait(1, Duration::ZERO, asked(61), 0.0), None);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::error::Error as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,10 @@ pub(super) struct Silence {
     pub(super) storing: Duration,
 }
 
-impl Default for Silence {
-    fn default() -> Self {
-        Self {
-            answering: Duration::from_secs(30),
-            taking: Duration::from_secs(60),
-            storing: Duration::from_secs(300),
-        }
+impl Silence {
+    /// A host may be silent for some part of the time that a request is given in all.
+    pub(super) fn of(patience: Duration) -> Self {
+        Self { answering: patience / 2, taking: patience, storing: patience.saturating_mul(5) }
     }
 }
 
@@ -43,11 +40,13 @@ impl Default for Silence {
 pub(super) struct Moved {
     done: Arc<AtomicU64>,
     total: Option<u64>,
+    /// Whether a body of unknown length has been taken to its end.
+    ended: Arc<AtomicBool>,
 }
 
 impl Moved {
     pub(super) fn of(total: Option<u64>) -> Self {
-        Self { done: Arc::default(), total }
+        Self { total, ..Self::default() }
     }
 
     pub(super) fn add(&self, bytes: u64) -> u64 {
@@ -56,6 +55,18 @@ impl Moved {
 
     pub(super) fn get(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the whole body has been taken.
+    fn is_whole(&self) -> bool {
+        match self.total {
+            Some(total) => self.get() >= total,
+            None => self.ended.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -122,9 +133,8 @@ impl Sender {
         loop {
             let limit = match moved {
                 None => self.silence.answering,
-                Some(Moved { total: None, .. }) => self.silence.storing,
-                Some(Moved { total: Some(total), .. }) if seen < *total => self.silence.taking,
-                Some(_) => self.silence.storing,
+                Some(moved) if moved.is_whole() => self.silence.storing,
+                Some(_) => self.silence.taking,
             };
             let left = limit.saturating_sub(since.elapsed());
             if left.is_zero() {
@@ -205,6 +215,10 @@ impl Sender {
     }
 }
 
+/// What the HTTP layer says of something that is no HTTP, or speaks before it was asked, as SSH
+/// does. It has no other name for it.
+const NO_HTTP: [&str; 2] = ["invalid HTTP ", "unexpected message from connection"];
+
 /// Tells an untrusted certificate from a refused connection from one that broke.
 fn failure(host: &str, error: &reqwest::Error) -> Failure {
     let host = host.to_owned();
@@ -216,7 +230,9 @@ fn failure(host: &str, error: &reqwest::Error) -> Failure {
         cause = inner.source();
     }
     let source = Transport(describe(error));
-    if error.is_connect() {
+    if NO_HTTP.iter().any(|words| source.0.contains(words)) {
+        Failure::NoHttp { host, source }
+    } else if error.is_connect() {
         Failure::Unreachable { host, source }
     } else {
         Failure::Interrupted { host, source }

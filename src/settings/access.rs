@@ -68,6 +68,7 @@ impl Sources {
                 https: either("HTTPS_PROXY", "https_proxy"),
                 except: either("NO_PROXY", "no_proxy"),
             },
+            patience: self.time("registryTimeout")?.unwrap_or(registry::PATIENCE),
             user_agent: concat!("ko-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             temporary: environment.temporary_folder(),
         })

@@ -311,12 +311,16 @@ impl Sources {
     }
 
     fn timeout(&self) -> Result<Duration, Error> {
-        let Some((text, origin)) = self.text("timeout") else {
-            return Ok(Duration::from_secs(300));
-        };
-        duration(&text).ok_or_else(|| {
+        Ok(self.time("timeout")?.unwrap_or(Duration::from_secs(300)))
+    }
+
+    /// A time, if one was given.
+    pub(super) fn time(&self, key: &str) -> Result<Option<Duration>, Error> {
+        let Some((text, origin)) = self.text(key) else { return Ok(None) };
+        let time = duration(&text).ok_or_else(|| {
             origin.error(format!("`{text}` is not a time: write `90s`, `5m` or `1h30m`"))
-        })
+        })?;
+        Ok(Some(time))
     }
 
     fn dry_run(&self) -> Result<DryRun, Error> {

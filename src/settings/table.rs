@@ -255,6 +255,16 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "registryTimeout",
+        flag: Some("registry-timeout"),
+        scope: Scope::Registries,
+        variable: Some("KO_RS_REGISTRY_TIMEOUT"),
+        default: "1m",
+        value: "TIME",
+        help: "For how long in all a registry that fails or is silent is asked again",
+        ..BLANK
+    },
+    Setting {
         key: "platform",
         in_file: false,
         flag: Some("platform"),

@@ -171,6 +171,7 @@ fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
             "--layer-compression-level=2",
             "--sbom=none",
             "--jobs=2",
+            "--registry-timeout=1m",
             "--manifest-path=Cargo.toml",
             &layout,
         ];

@@ -14,6 +14,7 @@ async fn log_in(fake: &Fake, password: &str) -> (Result<LoggedIn, LoginError>, S
         locations: LocationFiles::default(),
         certificates: Certificates::default(),
         proxies: Proxies::default(),
+        patience: PATIENCE,
         user_agent: "ko-rs/test".to_owned(),
         temporary: folder.path().to_owned(),
     };

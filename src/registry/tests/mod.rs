@@ -5,6 +5,7 @@ mod auth;
 mod login;
 mod pull;
 mod push;
+mod quirks;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -148,13 +149,14 @@ fn setup_waiting(silence: Duration, change: impl FnOnce(&mut Settings, &std::pat
         locations: LocationFiles::default(),
         certificates: Certificates::default(),
         proxies: Proxies::default(),
+        patience: PATIENCE,
         user_agent: "ko-rs/test".to_owned(),
         temporary: folder.path().to_owned(),
     };
     change(&mut settings, folder.path());
     let (report, events) = Reporter::channel();
     let cache = Cache::at(folder.path().join("cache"));
-    let patience = Patience { first: Duration::from_millis(1), ..Patience::default() };
+    let patience = Patience { first: Duration::from_millis(1), ..Patience::of(PATIENCE) };
     let silence = Silence { answering: silence, taking: silence, storing: silence };
     let client = Client::with(settings, cache.clone(), report, patience, silence);
     Setup { client, events, cache, folder }
