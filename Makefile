@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS := tests/servers/install
 
-.PHONY: demo test test-all fuzz servers ci lint deny cross bench base clean
+.PHONY: demo test test-all faults fuzz servers ci lint deny cross bench base clean
 
 # The main job with nothing else around: builds the example's services onto the embedded base.
 demo:
@@ -19,6 +19,10 @@ test-all: test
 	$(SERVERS) peers renderers compilers
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
+
+# Every way in which a registry can fail, at every step, printed as a table; minutes.
+faults: servers
+	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers each_failure_at_each -- --ignored --nocapture
 
 # What reads bytes from outside, against any bytes; needs a nightly toolchain and `cargo install cargo-fuzz`.
 FUZZ_SECONDS ?= 300

@@ -6,6 +6,8 @@
 //! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
 //! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
+//! * `faults`: every way in which a registry can fail, at every step; the outcome is the right image or a
+//!   clear error, and no secret leaves.
 //! * `login`: passwords that are kept, and found again by others.
 //! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
@@ -13,29 +15,43 @@
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
 //! * `refusals`: registries and engines that refuse, break off, lie or are gone, and Ctrl-C.
+//! * `registries`: tokens that expire, scopes, referrers and their pages, on registries that want them.
 //! * `sbom`: bills of materials, judged by validators, published and printed.
 //! * `smoke`: the servers themselves work, ko-rs aside.
 
+#[path = "../support/fault.rs"]
+mod fault;
+#[path = "../support/faulty.rs"]
+mod faulty;
 #[path = "../support/judges.rs"]
 mod judges;
+#[expect(dead_code, reason = "`tests/it` uses the rest")]
+#[path = "../support/oci.rs"]
+mod oci;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/tokens.rs"]
+mod tokens;
+#[path = "../support/wire.rs"]
+mod wire;
 
 mod apply;
 mod certificates;
 mod cluster_api;
 mod cluster_refusals;
 mod kubectl_reads;
+mod faults;
 mod login;
 mod mirrors;
 mod proxies;
 mod other_tools;
 mod publish;
 mod refusals;
+mod registries;
 mod sbom;
 mod scene;
 mod smoke;

@@ -43,7 +43,7 @@ fn large_hello() -> Sandbox {
 }
 
 /// Waits until a run ends; one that hangs is killed, which is not what any test expects.
-fn end(child: Child) -> Ran {
+pub(crate) fn end(child: Child) -> Ran {
     let process = Pid::from_child(&child);
     let (ended, ends) = channel::<()>();
     let watch = std::thread::spawn(move || {

@@ -269,7 +269,13 @@ impl Ran {
         line
     }
 
-    fn stdout_lossy(&self) -> String {
+    /// The exit code, if it was not killed.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// Standard output, whatever it is.
+    pub(crate) fn stdout_lossy(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }

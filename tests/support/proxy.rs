@@ -38,6 +38,8 @@ pub(crate) enum Act {
     Answer(u16, &'static str),
     /// The same before its body has come, which nobody reads then.
     AnswerAtOnce(u16, &'static str),
+    /// It is passed on after a while.
+    Delay(Duration),
     /// So many bytes of its body are passed on, and then nothing more happens.
     Stall(u64),
     /// So many bytes of its body are passed on, and then the connection is closed.
@@ -162,6 +164,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
             return answer(status, text);
         }
         Act::AnswerAtOnce(status, text) => return answer(status, text),
+        Act::Delay(time) => {
+            tokio::time::sleep(time).await;
+            (u64::MAX, false)
+        }
         Act::Stall(0) => {
             let _ = stalled.send(());
             std::future::pending().await

@@ -23,12 +23,19 @@ mod registry;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use engine::DockerEngine;
-pub(crate) use registry::{Registry, RegistryOptions};
+pub(crate) use registry::{Olareg, Registry, RegistryOptions};
 
 /// The registry that all tests of this process share. Give each test a repository of its own.
 pub(crate) fn registry() -> &'static Registry {
     static SHARED: OnceLock<Registry> = OnceLock::new();
     SHARED.get_or_init(|| Registry::start_private(&RegistryOptions::default()))
+}
+
+/// The registry with a referrers API that all tests of this process share. Give each test a
+/// repository of its own.
+pub(crate) fn olareg() -> &'static Olareg {
+    static SHARED: OnceLock<Olareg> = OnceLock::new();
+    SHARED.get_or_init(Olareg::start)
 }
 
 /// The Docker Engine that all tests of this process share. Give each test image names of its own.
@@ -52,7 +59,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "htpasswd" => "apache2-utils",
         "musl-gcc" => "musl-tools",
         "python-with-validators" => "tests/servers/validators",
-        "crane" | "olareg" => "tests/servers/go/judges",
+        "crane" | "olareg" | "oras" => "tests/servers/go/judges",
         "cri-dockerd" => "tests/servers/go/cri-dockerd",
         "ko" => "tests/servers/go/peers, by `tests/servers/install peers`",
         "helm" | "kustomize" => "tests/servers/go/renderers, by `tests/servers/install renderers`",

@@ -98,8 +98,9 @@ impl Drop for Instance {
 }
 
 /// Which programs each script of `start` runs, so that one that is missing is named.
-const NEEDED: [(&str, &[&str]); 10] = [
+const NEEDED: [(&str, &[&str]); 11] = [
     ("docker-registry", &["registry"]),
+    ("olareg", &["olareg"]),
     ("dockerd", &["docker-engine", "cluster"]),
     ("docker", &["docker-engine", "cluster"]),
     ("runc", &["docker-engine", "cluster"]),

@@ -1,4 +1,4 @@
-//! A registry: Debian's docker-registry.
+//! Registries: Debian's docker-registry, and olareg, which has the referrers API.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,6 +26,10 @@ pub(crate) struct Registry {
 pub(crate) struct RegistryOptions {
     /// User name and password for Basic authentication.
     pub(crate) user: Option<(String, String)>,
+    /// The same of further users.
+    pub(crate) others: Vec<(String, String)>,
+    /// Where its tokens come from, and the certificate that they are signed by.
+    pub(crate) tokens: Option<(String, PathBuf)>,
     /// Whether it speaks TLS, with a certificate of an authority of its own.
     pub(crate) tls: bool,
     /// The certificate and key that it shows, in place of its own.
@@ -38,8 +42,12 @@ impl Registry {
     /// Starts an empty registry for one test alone.
     pub(crate) fn start_private(options: &RegistryOptions) -> Self {
         let mut arguments = Vec::new();
-        if let Some((name, password)) = &options.user {
+        for (name, password) in options.user.iter().chain(&options.others) {
             arguments.extend(["--user", name, "--password", password]);
+        }
+        if let Some((realm, certificate)) = &options.tokens {
+            let certificate = certificate.to_str().expect("the path is text");
+            arguments.extend(["--token-realm", realm, "--token-certificate", certificate]);
         }
         if options.tls {
             arguments.push("--tls");
@@ -94,6 +102,11 @@ impl Registry {
         }
     }
 
+    /// Where it stores what it was sent.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.folder.join("storage/docker/registry/v2")
+    }
+
     /// Ends it at once; connections are refused from then on.
     pub(crate) fn stop(&self) {
         self.instance.command("stop");
@@ -120,5 +133,21 @@ impl Registry {
         push.env("PATH", search_path()).args(["--push", &image]);
         expect_success(&push.output().expect("tests/servers/glibc-base runs"));
         image
+    }
+}
+
+/// An olareg on loopback. Dropping it stops it and removes what it stored.
+#[derive(Debug)]
+pub(crate) struct Olareg {
+    /// `localhost:PORT`, as image references have it.
+    pub(crate) host: String,
+    _instance: Instance,
+}
+
+impl Olareg {
+    /// Starts an empty one.
+    pub(super) fn start() -> Self {
+        let (instance, facts) = Instance::start("olareg", &[]);
+        Self { host: text(&facts, "host"), _instance: instance }
     }
 }
