@@ -2,6 +2,7 @@
 //! compiles, and what is compiled is published while Cargo goes on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::future::{join_all, try_join};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
@@ -15,6 +16,10 @@ use crate::image::{self, ImageDraft, Program};
 use crate::oci::Platform;
 use crate::publish::Compiled;
 use crate::registry::{self, Client};
+
+/// How long a build takes at most that does not ask for access where it has pushed before: what it
+/// changed is little, and the push itself will say.
+const SHORT: Duration = Duration::from_secs(2);
 
 impl Pipeline {
     /// Publishes one image for each binary, in their order.
@@ -38,12 +43,18 @@ impl Pipeline {
         let bases = bases(&client, &orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
         let compile = self.compile(workspace, &orders, artifacts);
+        // One answer is as good as all, but for registries that want each repository made.
+        let asked: Vec<_> = paths
+            .enumerate()
+            .take_while(|(position, path)| *position == 0 || publisher.must_find_repository(path))
+            .map(|(_, path)| path)
+            .collect();
+        let known = asked.iter().all(|path| publisher.has_pushed(path));
         let access = async {
-            for (position, path) in paths.enumerate() {
-                // One answer is as good as all, but for registries that want each repository made.
-                if position > 0 && !publisher.must_find_repository(path) {
-                    break;
-                }
+            if known {
+                tokio::time::sleep(SHORT).await;
+            }
+            for path in asked {
                 let checked = publisher.check_access(path).await;
                 checked.map_err(|source| Error::Publish { binary: path.to_string(), source })?;
             }
@@ -51,10 +62,15 @@ impl Pipeline {
         };
         let publish = async {
             // Whoever may not push reads that, and not what else it leads to.
-            access.await?;
+            let first = tokio::select! {
+                biased;
+                first = compiled.recv(), if known => first,
+                checked = access => checked.map(|()| None)?,
+            };
             let mut waiting: Vec<Vec<Option<Artifact>>> =
                 orders.iter().map(|order| vec![None; order.platforms.len()]).collect();
-            let complete = futures_util::stream::poll_fn(|context| compiled.poll_recv(context))
+            let complete = futures_util::stream::iter(first)
+                .chain(futures_util::stream::poll_fn(|context| compiled.poll_recv(context)))
                 .filter_map(|(index, artifact)| {
                     std::future::ready(collect(&orders, &mut waiting, index, artifact))
                 });

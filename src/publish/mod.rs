@@ -236,7 +236,7 @@ impl Publisher {
     }
 
     /// Asks whether engines are there, and the registry whether it may be pushed to, if images go to
-    /// one and this never did; beside compiling, so that nobody waits for a build that can go nowhere.
+    /// one; beside compiling, so that nobody waits for a build that can go nowhere.
     pub async fn check_access(&self, import_path: &ImportPath) -> Result<(), Error> {
         for destination in &self.settings.destinations {
             if let Destination::Daemon(daemon) = destination {
@@ -248,9 +248,6 @@ impl Publisher {
             return Ok(());
         }
         let repository = self.repository(import_path)?;
-        if registry::pushed_before(&self.cache, &repository) {
-            return Ok(());
-        }
         self.client.may_push(&repository).await.map_err(Error::Registry)
     }
 
@@ -258,6 +255,14 @@ impl Publisher {
     #[must_use]
     pub fn must_find_repository(&self, import_path: &ImportPath) -> bool {
         self.repository(import_path).is_ok_and(|name| crate::registry::makes_no_repository(&name))
+    }
+
+    /// Whether this machine has pushed the images of a binary before, so that it most likely still
+    /// may, and a build that changes nothing need not ask.
+    #[must_use]
+    pub fn has_pushed(&self, import_path: &ImportPath) -> bool {
+        let repository = self.repository(import_path);
+        repository.is_ok_and(|repository| registry::pushed_before(&self.cache, &repository))
     }
 
     fn repository(&self, import_path: &ImportPath) -> Result<crate::oci::Repository, Error> {

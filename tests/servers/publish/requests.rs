@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{NAME, edit, files, hello};
 use crate::judges::{copy, exists, inspect, is_complete};
@@ -56,6 +57,23 @@ fn takes(repo: &str, sbom: &str, requests: usize) {
     let image = inspect(&format!("{name}:latest"));
     assert!(second.line().ends_with(&image.digest));
     is_complete(&format!("{name}@{}", image.digest));
+}
+
+#[test]
+fn a_long_build_is_told_early_that_it_may_no_longer_push() {
+    let proxy = Proxy::to_host(&registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/requests/lost", proxy.host));
+    let _ = sandbox.run(["build", "."]).exits(0);
+    proxy.rule(|line| match line.starts_with("POST") {
+        true => Act::Answer(403, r#"{"errors":[{"code":"DENIED"}]}"#),
+        false => Act::Pass,
+    });
+    let sleep = "fn main() { std::thread::sleep(std::time::Duration::from_secs(30)); }";
+    sandbox.write("build.rs", sleep);
+    let started = Instant::now();
+    let ran = sandbox.run(["build", "."]).exits(1);
+    assert!(started.elapsed() < Duration::from_secs(30), "it waited for the build");
+    assert!(ran.stderr().contains("could not get push access to"), "{}", ran.stderr());
 }
 
 #[test]
