@@ -1,6 +1,9 @@
 """The races of `make bench`: see README.md."""
 
 import os
+import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -128,6 +131,47 @@ def changed():
     return Race("A changed executable of 150 MB, to a local registry", contestants, ratios, 5)
 
 
+def copy():
+    """A base of 150 MB in three layers from one registry to another that has nothing of it."""
+    base = large.base(work, f"{registry}/bench/base150:1")
+    other, storage = os.environ["BENCH_OTHER"], Path(os.environ["BENCH_OTHER_STORAGE"])
+    tls = "--src-tls-verify=false --dest-tls-verify=false"
+    program = fixtures / "crates/hello"
+    image = f"{other}/bench/docker:1"
+
+    def empty():
+        shutil.rmtree(storage, ignore_errors=True)
+        shutil.rmtree(work / "copy-cache", ignore_errors=True)
+
+    def without_image():
+        empty()
+        gone = f"docker rmi --force {base} {image}"
+        subprocess.run(shlex.split(gone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    docker = f"docker pull --quiet {base} && docker tag {base} {image} && docker push --quiet {image}"
+    contestants = [
+        Contestant("docker pull, tag, push", f"sh -c '{docker}'", work, before=without_image),
+        Contestant(
+            "ko-rs, its base copied",
+            f"{ko_rs} build . --base-image {base}",
+            program,
+            {"KOCACHE": str(work / "copy-cache"), "KO_DOCKER_REPO": f"{other}/bench"},
+            empty,
+        ),
+        Contestant("cargo", cargo, program),
+        Contestant("crane", f"crane copy --insecure {base} {other}/bench/crane:1", work, before=empty),
+        Contestant(
+            "skopeo",
+            f"skopeo --insecure-policy copy --quiet {tls} docker://{base} docker://{other}/bench/skopeo:1",
+            work,
+            before=empty,
+        ),
+    ]
+    korsing = "ko-rs, its base copied - cargo"
+    ratios = [Ratio(korsing, name) for name in ("docker pull, tag, push", "crane", "skopeo")]
+    return Race("A base of 150 MB, from one local registry to another", contestants, ratios, 5)
+
+
 def start_up():
     contestants = [
         Contestant("true", "/bin/true", work),
@@ -160,6 +204,7 @@ races = [
     ("small-workspace", small_workspace),
     ("ko", against_ko),
     ("changed", changed),
+    ("copy", copy),
     ("size", Sizes),
 ]
 chosen = [make for name, make in races if not words or any(word in name for word in words)]

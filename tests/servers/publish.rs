@@ -4,11 +4,13 @@
 //! * `bases`: bases pulled from a registry, and the services that need one.
 //! * `cache`: nothing is read or compressed twice, and ko's cache is ko's.
 //! * `layers`: compressed layers.
+//! * `memory`: large layers and bases in little memory.
 //! * `platforms`: images for several platforms.
 
 mod bases;
 mod cache;
 mod layers;
+mod memory;
 mod platforms;
 mod requests;
 
