@@ -156,6 +156,7 @@ fn judge(
 }
 
 /// Looks at some cells, and then at all that was left behind.
+#[expect(clippy::print_stdout, reason = "the table is what it is run for")]
 fn matrix(chosen: impl Fn(usize, usize) -> bool) {
     let scene = Scene::start();
     bomb();

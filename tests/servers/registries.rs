@@ -88,7 +88,7 @@ fn an_image_behind_tls_and_a_password_is_taken_by_crane_and_oras() {
         expect_success(&judge.output().unwrap());
     };
     with("crane", &["validate", "--remote", ran.line()]);
-    with("oras", &["manifest", "fetch", ran.line()]);
+    with("oras", &["manifest", "fetch", "--plain-http=false", ran.line()]);
 }
 
 /// A run whose error is asserted by its end.

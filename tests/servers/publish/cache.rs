@@ -30,7 +30,8 @@ fn large(compressible: bool) -> Sandbox {
     }
     file.flush().unwrap();
     // What Cargo reads is counted too, so that is to be little.
-    sandbox.run(["build", "--push=false", "--repo=warm.example/up", "--no-cache"]).exits(0);
+    let warm = ["build", "--push=false", "--repo=warm.example/up", "--no-cache"];
+    let _ = sandbox.run(warm).exits(0);
     sandbox
 }
 
@@ -76,7 +77,8 @@ fn a_new_layer_is_read_once_for_all_destinations() {
     assert_eq!(second.line(), first.line());
     // The code is another and the data the same.
     edit(&sandbox, "Hello again");
-    sandbox.run(["build", "--push=false", "--repo=warm.example/up", "--no-cache"]).exits(0);
+    let warm = ["build", "--push=false", "--repo=warm.example/up", "--no-cache"];
+    let _ = sandbox.run(warm).exits(0);
     let (read, _, third) = moved(sandbox.start(arguments));
     is_times(0, read);
     assert_ne!(third.line(), first.line());
@@ -161,7 +163,7 @@ fn ko_and_ko_rs_take_turns_on_one_kocache() {
         assert_eq!(ko(), first_ko);
     }
     let kept = kos();
-    sandbox.run(["cache", "clean"]).exits(0);
+    let _ = sandbox.run(["cache", "clean"]).exits(0);
     assert_eq!(kos(), kept, "ko's files are not ours to remove");
     assert_eq!((ko(), ko_rs()), (first_ko, first));
 }

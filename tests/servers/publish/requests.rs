@@ -216,8 +216,8 @@ fn a_cache_that_vanished_or_was_torn_changes_nothing() {
         file.set_len(length).unwrap();
     };
     let gone = |file: &Path| fs::remove_file(file).unwrap();
-    let damages: [(&str, &dyn Fn(&Path)); 3] =
-        [("half", &half), ("zeros", &zeros), ("gone", &gone)];
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage; 3] = [("half", &half), ("zeros", &zeros), ("gone", &gone)];
     // Each time, another repository and layout that have nothing.
     for (name, damage) in damages {
         for part in ["blobs", ""] {
