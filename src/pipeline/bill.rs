@@ -11,7 +11,7 @@ use crate::registry::{self, Client};
 /// The largest document that is fetched.
 const LARGEST: u64 = 256 << 20;
 
-/// What go containers' own tools call SPDX in JSON, ko among them.
+/// What ko calls SPDX in JSON.
 const KO_SPDX: &str = "text/spdx+json";
 
 /// Which bill of materials is asked for.
@@ -195,5 +195,7 @@ mod tests {
         assert!(!take(&name, Some(&other)) && !take(&name, None));
         assert!(!take("application/vnd.example.signature", Some(&image)));
         assert!(document(b"<html>", &kinds, None).is_none());
+        // What ko leaves under a tag names no subject.
+        assert!(document(&manifest(KO_SPDX, None), &[KO_SPDX.into()], None).is_some());
     }
 }

@@ -256,13 +256,30 @@ fn a_registry_that_sends_another_document_is_not_believed() {
 }
 
 #[test]
-fn an_index_carries_the_annotations_that_all_its_images_share() {
-    let repo = format!("{}/sbom/annotations", registry().host);
-    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
-    let annotation = "--image-annotation=org.example.team=links";
-    let ran = sandbox.run(["build", "--platform=linux/amd64,linux/arm64", annotation]).exits(0);
-    let image = inspect(&format!("docker://{repo}/{NAME}:latest"));
-    assert!(ran.line().ends_with(&image.digest));
-    let annotations = image.manifest["annotations"].as_object().unwrap();
-    assert_eq!(annotations["org.example.team"], "links");
+fn an_index_carries_the_annotations_that_all_its_images_share_and_the_index_of_its_base() {
+    let host = &registry().host;
+    let build = |repo: &str, arguments: &[&str]| {
+        let sandbox = hello().env("KO_DOCKER_REPO", repo);
+        let both = ["build", "--platform=linux/amd64,linux/arm64"];
+        let ran = sandbox.run(both.iter().chain(arguments)).exits(0);
+        let image = inspect(&format!("docker://{repo}/{NAME}:latest"));
+        assert!(ran.line().ends_with(&image.digest));
+        image
+    };
+    let base = build(&format!("{host}/sbom/index-base"), &[]);
+    assert_eq!(base.manifest["annotations"], Value::Null, "each image has another base");
+    let name = format!("{host}/sbom/index-base/{NAME}:latest");
+    let team = "--image-annotation=org.example.team=links";
+    let image = build(&format!("{host}/sbom/annotations"), &["--base-image", &name, team]);
+    let expected = serde_json::json!({
+        "org.example.team": "links",
+        "org.opencontainers.image.base.digest": base.digest,
+        "org.opencontainers.image.base.name": name,
+    });
+    assert_eq!(image.manifest["annotations"], expected);
+    // Each image names its own base.
+    let child = image.manifest["manifests"][0]["digest"].as_str().unwrap();
+    let child = inspect(&format!("docker://{host}/sbom/annotations/{NAME}@{child}"));
+    let own = &child.manifest["annotations"]["org.opencontainers.image.base.digest"];
+    assert_eq!(*own, base.manifest["manifests"][0]["digest"]);
 }
