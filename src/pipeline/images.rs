@@ -38,7 +38,8 @@ impl Pipeline {
         let orders = self.orders(&client, binaries, platforms).await?;
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
-        let programs = binaries.iter().map(|binary| (&binary.import_path, binary.bin.as_str()));
+        let programs =
+            binaries.iter().map(|binary| (&binary.import_path, binary.executable_name()));
         publisher.check_sboms(programs).map_err(|source| Error::Destinations { source })?;
         let bases = bases(&client, &orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
