@@ -172,6 +172,37 @@ def copy():
     return Race("A base of 150 MB, from one local registry to another", contestants, ratios, 5)
 
 
+def compressors():
+    """A changed executable of 150 MB into a compressed file, by all CPUs: ko-rs tars, compresses and
+    digests it into its cache, pigz and zstd compress it alone."""
+    program = large.Program(work, musl, ko_rs)
+    executable = program.executable
+
+    def korses():
+        for compression in ("gzip", "zstd"):
+            line = f"{ko_rs} build . --push=false --layer-compression={compression}"
+            yield Contestant(f"ko-rs {compression}", line, program.rust, cache, program.change_rust)
+
+    def other(name, command):
+        line = f"sh -c '{command} -c {executable} >compressed'"
+        return Contestant(name, line, work, before=program.change_rust)
+
+    contestants = [
+        other("pigz -2", "pigz -2 -b 512"),
+        other("pigz -6", "pigz -6 -b 512"),
+        other("zstd -1", "zstd -q -1 -T0"),
+        other("zstd -3", "zstd -q -3 -T0"),
+        *korses(),
+        Contestant("cargo", cargo, program.rust, before=program.change_rust),
+    ]
+    ratios = [
+        Ratio("ko-rs gzip - cargo", "pigz -2"),
+        Ratio("ko-rs gzip - cargo", "pigz -6"),
+        Ratio("ko-rs zstd - cargo", "zstd -3"),
+    ]
+    return Race("A changed executable of 150 MB, compressed", contestants, ratios, 5)
+
+
 def start_up():
     contestants = [
         Contestant("true", "/bin/true", work),
@@ -205,6 +236,7 @@ races = [
     ("ko", against_ko),
     ("changed", changed),
     ("copy", copy),
+    ("compressors", compressors),
     ("size", Sizes),
 ]
 chosen = [make for name, make in races if not words or any(word in name for word in words)]
