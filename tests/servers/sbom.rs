@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::judges::{copy, exists, inspect};
 use crate::proxy::{Act, Proxy};
 use crate::publish::{NAME, edit, files, hello};
-use crate::servers::{expect_success, registry, tool};
+use crate::servers::{expect_success, olareg, registry, tool};
 use crate::support::{Sandbox, repository};
 
 /// Asserts that validators accept all bills of materials in a folder, and returns those.
@@ -137,6 +137,34 @@ fn deps_prints_what_was_published_by_tag_and_by_digest() {
             ran.line()
         );
         assert!(none.stderr().starts_with(&expected), "{}", none.stderr());
+    }
+}
+
+#[test]
+fn oras_discovers_the_bill_and_pulls_it_with_and_without_the_referrers_api() {
+    for host in [&olareg().host, &registry().host] {
+        let repo = format!("{host}/sbom/oras");
+        let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+        let folder = sandbox.outside("bills");
+        let ran = sandbox.run(["build", "--sbom-dir", folder.to_str().unwrap()]).exits(0);
+        let oras = |arguments: &[&str]| {
+            let mut oras = sandbox.command(tool("oras"));
+            let output = oras.args(arguments).arg("--plain-http").output().unwrap();
+            expect_success(&output);
+            output.stdout
+        };
+        let discovered = oras(&["discover", "--format=json", ran.line()]);
+        let discovered: Value = serde_json::from_slice(&discovered).unwrap();
+        let list = ["referrers", "manifests"].iter().find_map(|key| discovered[*key].as_array());
+        let [bill] = list.unwrap().as_slice() else { panic!("{discovered}") };
+        assert_eq!(bill["artifactType"], "application/spdx+json");
+        let pulled = sandbox.outside("pulled");
+        let reference = bill["reference"].as_str().unwrap();
+        oras(&["pull", "--output", pulled.to_str().unwrap(), reference]);
+        let name = files(&folder)[0].file_name().unwrap().to_owned();
+        let written = fs::read_to_string(folder.join(&name)).unwrap();
+        assert_eq!(fs::read_to_string(pulled.join(&name)).unwrap(), written);
+        assert_eq!(bill_of(&sandbox, &[ran.line()]), written);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{NAME, edit, files, hello};
 use crate::judges::{copy, exists, inspect, is_complete};
 use crate::proxy::{Act, Proxy, Seen};
-use crate::servers::{Registry, RegistryOptions, registry};
+use crate::servers::{Registry, RegistryOptions, olareg, registry};
 use crate::support::Ran;
 
 /// The lines of requests, for a comparison that says what was sent.
@@ -33,17 +33,22 @@ fn a_build_that_changes_nothing_asks_once_and_sends_nothing() {
 
 #[test]
 fn a_changed_image_takes_six_requests_and_sends_no_layer_of_the_base() {
-    takes("requests/changed", "--sbom=none", 6);
+    takes(&registry().host, "requests/changed", "--sbom=none", 6);
 }
 
 #[test]
 fn a_changed_image_takes_eleven_requests_with_a_bill_that_we_list() {
-    takes("requests/changed-with-bill", "--sbom=spdx", 11);
+    takes(&registry().host, "requests/changed-with-bill", "--sbom=spdx", 11);
+}
+
+#[test]
+fn a_changed_image_takes_nine_requests_with_a_bill_that_the_registry_lists() {
+    takes(&olareg().host, "requests/changed-with-bill", "--sbom=spdx", 9);
 }
 
 #[track_caller]
-fn takes(repo: &str, sbom: &str, requests: usize) {
-    let proxy = Proxy::to_host(&registry().host);
+fn takes(host: &str, repo: &str, sbom: &str, requests: usize) {
+    let proxy = Proxy::to_host(host);
     let sandbox = hello().env("KO_DOCKER_REPO", format!("{}/{repo}", proxy.host));
     let first = sandbox.run(["build", sbom]).exits(0);
     let all = proxy.take_seen();
@@ -53,7 +58,7 @@ fn takes(repo: &str, sbom: &str, requests: usize) {
     let seen = proxy.take_seen();
     assert!(seen.len() <= requests, "{:#?}", lines(&seen));
     assert!(bytes(&seen) + 300_000 < bytes(&all), "{} of {}", bytes(&seen), bytes(&all));
-    let name = format!("docker://{}/{repo}/{NAME}", registry().host);
+    let name = format!("docker://{host}/{repo}/{NAME}");
     let image = inspect(&format!("{name}:latest"));
     assert!(second.line().ends_with(&image.digest));
     is_complete(&format!("{name}@{}", image.digest));
