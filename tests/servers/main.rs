@@ -32,6 +32,7 @@ mod oci;
 mod proxy;
 #[path = "../support/servers.rs"]
 mod servers;
+#[expect(dead_code, reason = "`tests/it` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tokens.rs"]

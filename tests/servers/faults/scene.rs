@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::MANY;
 use super::judge::{Content, Stored};
 use super::secrets::{IDENTITIES, Secrets, USERS};
 use super::step::{BASE, Proof, Step};
@@ -163,7 +164,8 @@ impl Cell<'_> {
         let path = format!("{}:{}", self.folder.display(), path.to_str().unwrap());
         command
             .args(arguments)
-            .args(["-v", "--sbom=none", "--registry-timeout=2s"])
+            .args(["-v", "--sbom=none"])
+            .arg(format!("--registry-timeout={}s", 2 + 6 * (self.number / MANY)))
             .env("PATH", path)
             .env("DOCKER_CONFIG", &self.folder)
             .env("KOCACHE", self.cache())
