@@ -19,6 +19,7 @@ test-all: test
 	$(SERVERS) peers renderers compilers
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
+	./.ci/emulated
 
 # Every way in which a registry can fail, at every step, printed as a table; minutes.
 faults: servers
