@@ -10,11 +10,12 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::BaseImage;
 use super::blob::Blob;
 use super::elf::ElfFacts;
-use super::layer_facts::{LayerError, LayerFacts};
+use super::layer_facts::{LARGEST_TEXT, LayerError, LayerFacts, kept};
 use super::packages::Package;
 use super::unpack::unpack;
 use crate::cache::Cache;
 use crate::oci::facts::{FileTree, Inside, Node, User};
+use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{BlobSource, Digest, Layer};
 use crate::registry::{self, Client};
@@ -144,13 +145,19 @@ impl Contents {
                 Content::Link(target) => Node::Link(target.clone()),
                 Content::Bytes(_) | Content::File(_) | Content::Seen(_) => Node::File,
             };
-            let library = match &entry.content {
-                Content::Seen(file) if path.contains(".so") => file.open().ok().flatten(),
-                _ => None,
-            };
             contents.libraries.remove(&path);
-            if let Some(Ok(facts)) = library.map(|file| ElfFacts::read(&file)) {
-                contents.libraries.insert(path.clone(), facts);
+            contents.texts.remove(&path);
+            // One that cannot be read is said when it is packed.
+            if let Content::Seen(file) = &entry.content
+                && let Ok(Some(file)) = file.open()
+            {
+                if path.contains(".so")
+                    && let Ok(facts) = ElfFacts::read(&file)
+                {
+                    contents.libraries.insert(path.clone(), facts);
+                }
+                let text = text_of(&file).and_then(|text| kept(&path, &text));
+                contents.texts.extend(text.map(|text| (path.clone(), text)));
             }
             contents.files.put(&path, node);
         }
@@ -207,6 +214,15 @@ impl Contents {
     pub fn inside(&self) -> Inside {
         Inside { files: self.files.clone(), users: self.users() }
     }
+}
+
+/// The content of a small file.
+fn text_of(file: &OpenedFile) -> Option<Vec<u8>> {
+    let size = usize::try_from(file.size()).ok()?;
+    let mut text = vec![0; (file.size() <= LARGEST_TEXT).then_some(size)?];
+    let count = file.read_at(&mut text, 0).ok()?;
+    text.truncate(count);
+    Some(text)
 }
 
 async fn read(

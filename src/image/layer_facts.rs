@@ -24,7 +24,7 @@ const MOST_NAMES: usize = 64 << 20;
 /// A longer library is known to be there, and not looked into.
 const LARGEST_LIBRARY: u64 = 64 << 20;
 /// A longer file is none of those that are kept.
-const LARGEST_TEXT: u64 = 1 << 20;
+pub(super) const LARGEST_TEXT: u64 = 1 << 20;
 /// A longer database of packages is none.
 const LARGEST_DATABASE: u64 = 64 << 20;
 
@@ -78,6 +78,15 @@ pub enum LayerError {
         /// What is there.
         found: crate::oci::Digest,
     },
+}
+
+/// What is kept of a file's text, if it is one of those.
+pub(super) fn kept(path: &str, text: &[u8]) -> Option<String> {
+    match path {
+        ld_cache::PATH => Some(ld_cache::paths(text).join("\n")),
+        path if is_kept(path) => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    }
 }
 
 /// Whether a file is kept whole.
@@ -145,14 +154,9 @@ impl LayerFacts {
                 let found = packages::read(kind, &String::from_utf8_lossy(&text));
                 self.packages.insert(path.to_owned(), found);
             }
-        } else if path == ld_cache::PATH {
-            if let Some(cache) = tar.content(LARGEST_TEXT)? {
-                self.texts.insert(path.to_owned(), ld_cache::paths(&cache).join("\n"));
-            }
-        } else if is_kept(path) {
+        } else if path == ld_cache::PATH || is_kept(path) {
             if let Some(text) = tar.content(LARGEST_TEXT)? {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                self.texts.insert(path.to_owned(), text);
+                self.texts.extend(kept(path, &text).map(|text| (path.to_owned(), text)));
             }
         } else if (name.contains(".so") || name.starts_with("ld-"))
             && let Some(library) = tar.content(LARGEST_LIBRARY)?

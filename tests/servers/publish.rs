@@ -5,12 +5,14 @@
 //! * `cache`: nothing is read or compressed twice, and ko's cache is ko's.
 //! * `layers`: compressed layers.
 //! * `memory`: large layers and bases in little memory.
+//! * `link_check`: what is refused does not run, what is taken does.
 //! * `platforms`: images for several platforms.
 
 mod bases;
 mod cache;
 mod layers;
 mod memory;
+mod link_check;
 mod platforms;
 mod requests;
 

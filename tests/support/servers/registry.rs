@@ -128,9 +128,20 @@ impl Registry {
     /// returns its reference. It has this machine's architecture, OCI media types and one layer.
     #[track_caller]
     pub(crate) fn push_glibc_base(&self, name: &str) -> String {
+        self.push_base(name, &["--push"])
+    }
+
+    /// The same with Debian 11's glibc, which is older than what executables are linked with here.
+    #[track_caller]
+    pub(crate) fn push_older_glibc_base(&self, name: &str) -> String {
+        self.push_base(name, &["--older", "--push"])
+    }
+
+    #[track_caller]
+    fn push_base(&self, name: &str, options: &[&str]) -> String {
         let image = format!("{}/{name}", self.host);
         let mut push = Command::new(scripts().join("glibc-base"));
-        push.env("PATH", search_path()).args(["--push", &image]);
+        push.env("PATH", search_path()).args(options).arg(&image);
         expect_success(&push.output().expect("tests/servers/glibc-base runs"));
         image
     }
