@@ -283,14 +283,8 @@ impl BaseImage {
         let (format, manifest) = image_manifest(descriptor, manifest)?;
         verify("configuration", &manifest.config, config)?;
         let config = ImageConfig::parse(config)?;
-        let mut found = config.platform()?;
-        if found.variant.is_none() {
-            found.variant = descriptor.platform.as_ref().and_then(|stated| stated.variant.clone());
-        }
-        if fit(platform, &found).is_none() {
-            let (wanted, offered) = (platform.clone(), vec![found]);
-            return Err(BaseError::Platform { wanted, offered });
-        }
+        let stated = descriptor.platform.as_ref().and_then(|stated| stated.variant.clone());
+        let found = fitting(platform, &config, stated)?;
         let diff_ids = config.diff_ids()?;
         if diff_ids.len() != manifest.layers.len() {
             let (layers, diff_ids) = (manifest.layers.len(), diff_ids.len());
@@ -305,11 +299,40 @@ impl BaseImage {
         Ok(Self { platform: found, format, config, layers, name: None, digest, index: None })
     }
 
+    /// Puts a base together from its configuration and the layers that it names, which lie here.
+    pub(super) fn from_config(
+        platform: &Platform,
+        format: Format,
+        config: &Bytes,
+        layers: Vec<(Layer, BlobSource)>,
+    ) -> Result<Self, BaseError> {
+        bounded("configuration", config)?;
+        let config = ImageConfig::parse(config)?;
+        let platform = fitting(platform, &config, None)?;
+        Ok(Self { platform, format, config, layers, name: None, digest: None, index: None })
+    }
+
     /// The same base, which others can pull by that name.
     #[must_use]
     pub fn named(self, name: ImageReference) -> Self {
         Self { name: Some(name), ..self }
     }
+}
+
+/// What a configuration's image runs on, if that is what is wanted. The variant may be `stated`
+/// elsewhere.
+fn fitting(
+    platform: &Platform,
+    config: &ImageConfig,
+    stated: Option<String>,
+) -> Result<Platform, BaseError> {
+    let mut found = config.platform()?;
+    found.variant = found.variant.or(stated);
+    if fit(platform, &found).is_none() {
+        let (wanted, offered) = (platform.clone(), vec![found]);
+        return Err(BaseError::Platform { wanted, offered });
+    }
+    Ok(found)
 }
 
 fn bounded(what: &'static str, bytes: &[u8]) -> Result<(), BaseError> {

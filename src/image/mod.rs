@@ -13,6 +13,7 @@ mod difference;
 mod draft;
 mod elf;
 mod embedded;
+mod engine;
 mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -36,6 +37,7 @@ pub use difference::{Difference, What, differences};
 pub use draft::{BASE_DIGEST, Error, ImageDraft, Program, Recipe, asks, draft};
 pub use elf::{ElfFacts, NotElf};
 pub use embedded::{embedded, embedded_date, scratch};
+pub use engine::{EngineError, from_engine};
 pub use files::FileRule;
 pub use folder::DataError;
 pub use layer_facts::LayerError;

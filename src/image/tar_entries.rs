@@ -103,6 +103,16 @@ impl<R: Read> TarEntries<R> {
         Ok(Some(content))
     }
 
+    /// Writes the content of the entry that was read last.
+    pub(super) fn copy(&mut self, to: &mut impl io::Write) -> io::Result<()> {
+        let count = io::copy(&mut (&mut self.input).take(self.content), to)?;
+        if count < self.content {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.content = 0;
+        Ok(())
+    }
+
     /// The stream, wherever the end of the tar left it.
     pub(super) fn into_inner(self) -> R {
         self.input

@@ -7,9 +7,11 @@ use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
 use crate::cargo::TargetTriple;
+use crate::daemon::{self, Address, Daemon};
 use crate::image::{self, BaseError, BaseImage, BaseName, Contents};
 use crate::oci::{BlobSource, Format, ImageReference, Platform};
 use crate::registry::{self, Client};
+use crate::report::Reporter;
 
 /// Why a base image is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +56,22 @@ pub enum Error {
         /// Why.
         source: Box<image::ContentsError>,
     },
+    /// There is no engine to ask.
+    #[error("could not read the base image `{name}`")]
+    NoEngine {
+        /// The base.
+        name: BaseName,
+        /// Why.
+        source: daemon::Error,
+    },
     /// An engine's image.
-    #[error("`{0}` cannot be the base image: images of the Docker Engine are not read yet")]
-    Daemon(BaseName),
+    #[error("`{name}` cannot be the base image")]
+    Engine {
+        /// The base.
+        name: BaseName,
+        /// Why.
+        source: Box<image::EngineError>,
+    },
 }
 
 impl Error {
@@ -64,12 +79,16 @@ impl Error {
     fn offered(&self) -> Option<&[Platform]> {
         let source = match self {
             Self::Unusable { source, .. } => source,
+            Self::Engine { source, .. } => match &**source {
+                image::EngineError::Base(source) => source,
+                _ => return None,
+            },
             Self::Layout { source: image::LayoutError::Base { source, .. }, .. } => source,
             Self::Layout { .. }
             | Self::Registry { .. }
             | Self::Read { .. }
             | Self::Contents { .. }
-            | Self::Daemon(_) => return None,
+            | Self::NoEngine { .. } => return None,
         };
         match source {
             BaseError::Platform { offered, .. } => Some(offered),
@@ -84,30 +103,41 @@ impl Error {
             Self::Registry { source, .. } => source.hint(),
             Self::Unusable { source, .. } => source.hint(),
             Self::Contents { source, .. } => source.hint(),
-            Self::Daemon(name) => Some(format!(
-                "write it into a layout: `skopeo copy docker-daemon:{name}:latest oci:FOLDER`, and set the base to `oci:FOLDER`"
-            )),
+            Self::NoEngine { source, .. } => source.hint(),
+            Self::Engine { source, .. } => source.hint(),
             Self::Read { .. } | Self::Layout { .. } => None,
         }
     }
 }
 
 /// Every platform that a base is there for.
-pub(super) async fn platforms(client: &Client, name: &BaseName) -> Result<Vec<Platform>, Error> {
+pub(super) async fn platforms(
+    places: &Places<'_>,
+    name: &BaseName,
+) -> Result<Vec<Platform>, Error> {
     if matches!(name, BaseName::Static | BaseName::Scratch) {
         return Ok(TargetTriple::static_platforms().collect());
     }
     // Asked for what nothing is made for, a base says what it is made for.
     let none = Platform { os: "none".to_owned(), ..Platform::linux("none") };
-    match find(client, name, &none).await {
+    match find(places, name, &none).await {
         Ok(base) => Ok(vec![base.platform]),
         Err(error) => error.offered().map(<[Platform]>::to_vec).ok_or(error),
     }
 }
 
+/// Where bases are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    pub(super) client: &'a Client,
+    pub(super) cache: &'a Cache,
+    pub(super) engine: &'a daemon::Settings,
+    pub(super) report: &'a Reporter,
+}
+
 /// Finds a base for one platform.
 pub(super) async fn find(
-    client: &Client,
+    places: &Places<'_>,
     name: &BaseName,
     platform: &Platform,
 ) -> Result<BaseImage, Error> {
@@ -116,8 +146,17 @@ pub(super) async fn find(
         BaseName::Scratch => Ok(image::scratch(platform)),
         BaseName::Layout(folder) => image::from_layout(folder, platform)
             .map_err(|source| Error::Layout { name: name.clone(), source }),
-        BaseName::Daemon(_) => Err(Error::Daemon(name.clone())),
-        BaseName::Registry(image) => pull(client, name, image, platform).await,
+        BaseName::Daemon(image) => {
+            let daemon = Address::choose(places.engine)
+                .and_then(|address| Daemon::new(address, places.report.clone()))
+                .map_err(|source| Error::NoEngine { name: name.clone(), source })?;
+            let base = image::from_engine(&daemon, image, platform, places.cache).await;
+            base.map_err(|source| {
+                let source = Box::new(source);
+                Error::Engine { name: name.clone(), source }
+            })
+        }
+        BaseName::Registry(image) => pull(places.client, name, image, platform).await,
     }
 }
 

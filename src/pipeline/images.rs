@@ -41,7 +41,7 @@ impl Pipeline {
         let programs =
             binaries.iter().map(|binary| (&binary.import_path, binary.executable_name()));
         publisher.check_sboms(programs).map_err(|source| Error::Destinations { source })?;
-        let bases = bases(&client, &orders).await?;
+        let bases = bases(&self.places(&client), &orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel::<(usize, Artifact)>();
         let compile = self.compile(workspace, &orders, artifacts);
         // One answer is as good as all, but for registries that want each repository made.
@@ -112,7 +112,7 @@ impl Pipeline {
     /// The platforms that a binary is built for; `otherwise` where nothing says.
     async fn platforms(
         &self,
-        client: &Client,
+        places: &base::Places<'_>,
         binary: &Binary,
         otherwise: &[Platform],
     ) -> Result<Vec<Platform>, Error> {
@@ -121,7 +121,7 @@ impl Pipeline {
             Some(Platforms::These(platforms)) => Ok(platforms),
             None => Ok(otherwise.to_vec()),
             Some(Platforms::All) => {
-                let offered = base::platforms(client, &name).await.map_err(Error::Base)?;
+                let offered = base::platforms(places, &name).await.map_err(Error::Base)?;
                 let possible = self.rules.possible(binary, offered.clone());
                 let left: Vec<String> = offered
                     .iter()
@@ -157,6 +157,12 @@ impl Pipeline {
         workspace.compile(&builds, &self.report, &mut on_artifact).await.map_err(Error::Workspace)
     }
 
+    /// Where bases are looked for.
+    fn places<'a>(&'a self, client: &'a Client) -> base::Places<'a> {
+        let (cache, engine, report) = (&self.cache, &self.engine, &self.report);
+        base::Places { client, cache, engine, report }
+    }
+
     /// How each binary is built.
     pub(super) async fn orders(
         &self,
@@ -166,7 +172,7 @@ impl Pipeline {
     ) -> Result<Vec<Order>, Error> {
         let mut orders = Vec::with_capacity(binaries.len());
         for binary in binaries {
-            let platforms = self.platforms(client, binary, platforms).await?;
+            let platforms = self.platforms(&self.places(client), binary, platforms).await?;
             orders.push(self.rules.order(binary, platforms).map_err(Error::Workspace)?);
         }
         Ok(orders)
@@ -179,7 +185,7 @@ impl Pipeline {
         workspace: &Workspace,
         orders: &[Order],
     ) -> Result<Vec<Vec<ImageDraft>>, Error> {
-        let bases = bases(client, orders).await?;
+        let bases = bases(&self.places(client), orders).await?;
         let (artifacts, mut compiled) = mpsc::unbounded_channel();
         self.compile(workspace, orders, artifacts).await?;
         let mut waiting: Vec<Vec<Option<Artifact>>> =
@@ -245,13 +251,13 @@ fn collect(
 
 /// Every base that is asked for, before anything is compiled: a platform that a base lacks should
 /// not cost a build.
-async fn bases(client: &Client, orders: &[Order]) -> Result<Bases, Error> {
+async fn bases(places: &base::Places<'_>, orders: &[Order]) -> Result<Bases, Error> {
     let wanted: BTreeSet<_> = orders
         .iter()
         .flat_map(|order| order.platforms.iter().map(|p| (order.base.clone(), p.clone())))
         .collect();
     let found = wanted.into_iter().map(|(name, platform)| async move {
-        let base = base::find(client, &name, &platform).await.map_err(Error::Base)?;
+        let base = base::find(places, &name, &platform).await.map_err(Error::Base)?;
         Ok(((name, platform), Base::new(base)))
     });
     join_all(found).await.into_iter().collect()

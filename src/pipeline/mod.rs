@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::cache::Cache;
 use crate::cargo::{self, Binary, Workspace};
 use crate::cluster::{self, ApplyOptions, Cluster, CreateOptions, DeleteOptions, Nodes, Outcome};
+use crate::daemon;
 use crate::manifests::{self, ImageMap, Manifests, Rendered, Replacement};
 use crate::oci::{ImageFacts, Platform};
 use crate::publish::{self, Published, Publisher};
@@ -46,6 +47,8 @@ pub struct Pipeline {
     pub publish: Result<publish::Settings, NoDestination>,
     /// How registries are spoken to.
     pub registry: registry::Settings,
+    /// Where the Docker Engine is, for bases that it has.
+    pub engine: daemon::Settings,
     /// How a cluster is found.
     pub cluster: cluster::Settings,
     /// What earlier runs left.

@@ -127,6 +127,7 @@ impl Sources {
             rules: self.rules()?,
             publish,
             registry: self.registry()?,
+            engine: self.daemon(),
             cluster: self.cluster()?,
             cache,
             lints: self.lints()?,

@@ -150,7 +150,7 @@ impl Sources {
         }
     }
 
-    fn daemon(&self) -> daemon::Settings {
+    pub(super) fn daemon(&self) -> daemon::Settings {
         let environment = &self.environment;
         let home = environment.home();
         let runtime = environment.path("XDG_RUNTIME_DIR");
