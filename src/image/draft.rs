@@ -13,6 +13,7 @@ use super::folder::DataError;
 use super::link_check::{LinkError, check, check_machine};
 use super::sbom::Materials;
 use crate::cargo::Dependencies;
+use crate::oci::capabilities::{CapabilityClause, FileCapabilities};
 use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{
@@ -49,6 +50,8 @@ pub struct Recipe {
     pub annotations: BTreeMap<String, String>,
     /// Ports that are said to be served: `8080`, `53/udp`.
     pub ports: Vec<String>,
+    /// What the executable may do when it is run, clause by clause.
+    pub capabilities: Vec<CapabilityClause>,
     /// When the image was made, in seconds since 1970.
     pub created: i64,
     /// When the data was changed, in seconds since 1970.
@@ -230,7 +233,8 @@ fn sources(
         Error::Executable { path, source }
     })?;
     let content = Content::File(executable);
-    let executable = Entry { path, content, mode: 0o555, uid: 0, gid: 0 };
+    let capabilities = FileCapabilities::of(&recipe.capabilities);
+    let executable = Entry { path, content, mode: 0o555, uid: 0, gid: 0, capabilities };
     add("executable", vec![folder_entry("ko-app"), executable], 0, comment);
     Ok((sources, history))
 }

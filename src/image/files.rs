@@ -135,7 +135,14 @@ pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
 
 /// A folder as the root user has it.
 pub(super) fn folder_entry(path: &str) -> Entry {
-    Entry { path: path.to_owned(), content: Content::Folder, mode: 0o755, uid: 0, gid: 0 }
+    Entry {
+        path: path.to_owned(),
+        content: Content::Folder,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+        capabilities: None,
+    }
 }
 
 #[cfg(test)]

@@ -184,7 +184,8 @@ impl<'a> Gathering<'a> {
             return Err(DataError::TooMany(outermost.to_owned()));
         }
         let folder = matches!(content, Content::Folder);
-        let entry = Entry { path: to.to_owned(), content, mode, uid: 0, gid: 0 };
+        let entry =
+            Entry { path: to.to_owned(), content, mode, uid: 0, gid: 0, capabilities: None };
         match self.entries.get(to) {
             // Two folders are one.
             Some((Entry { content: Content::Folder, .. }, _)) if folder => Ok(()),

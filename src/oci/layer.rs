@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::file::{OpenedFile, SeenFile};
-use super::{Descriptor, Digest, Repository};
+use super::{Descriptor, Digest, FileCapabilities, Repository};
 
 /// A finished layer: its blob, and the digest of the tar inside the blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub struct Entry {
     pub uid: u64,
     /// The group's number.
     pub gid: u64,
+    /// What it may do when it is run.
+    pub capabilities: Option<FileCapabilities>,
 }
 
 /// What lies at a path of a layer.

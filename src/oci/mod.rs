@@ -12,6 +12,7 @@ pub mod name;
 mod search;
 pub mod file;
 pub mod manifest;
+pub mod capabilities;
 pub mod layer;
 mod buffer;
 mod tar;
@@ -21,6 +22,7 @@ pub mod pack;
 pub mod image;
 pub mod facts;
 
+pub use capabilities::{CapabilityClause, FileCapabilities};
 pub use descriptor::{Descriptor, MediaType};
 pub use digest::{Digest, Digester};
 pub use facts::ImageFacts;

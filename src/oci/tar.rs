@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use tar::{EntryType, Header};
 
+use super::capabilities::PAX_KEY;
 use super::file::{OpenedFile, SeenFile, Stamp};
 use super::layer::{Content, Entry, LayerSource};
 use super::{Digest, Digester};
@@ -106,6 +107,10 @@ impl LayerSource {
         let uid = number("uid", entry.uid, LARGEST_OWNER);
         let gid = number("gid", entry.gid, LARGEST_OWNER);
         let modified = number("mtime", self.modified, LARGEST_SIZE);
+
+        if let Some(capabilities) = entry.capabilities {
+            extended.push((PAX_KEY, capabilities.attribute()));
+        }
 
         header.set_entry_type(kind);
         header.set_size(size);

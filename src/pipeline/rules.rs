@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::error::{Error, Stranger};
 use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification, Workspace};
 use crate::image::{BaseName, FileRule, Recipe};
-use crate::oci::Platform;
 use crate::oci::platform::InvalidPlatform;
+use crate::oci::{CapabilityClause, Platform};
 use crate::reference::did_you_mean;
 
 /// What may be said about a build; what is not said is decided by the next source.
@@ -41,6 +41,8 @@ pub struct Partial {
     pub labels: BTreeMap<String, String>,
     /// Annotations; of several sources all count.
     pub annotations: BTreeMap<String, String>,
+    /// What the executable may do when it is run.
+    pub capabilities: Option<Vec<CapabilityClause>>,
     /// Ports; of several sources all count.
     pub ports: Vec<String>,
     /// Files; of several sources all count.
@@ -281,6 +283,7 @@ impl Rules {
             working_directory: first(layers, |p| p.working_directory.clone()),
             labels: merged(|p| &p.labels),
             annotations: merged(|p| &p.annotations),
+            capabilities: first(layers, |p| p.capabilities.clone()).unwrap_or_default(),
             ports: layers.iter().rev().flat_map(|p| p.ports.clone()).collect(),
             files: layers.iter().rev().flat_map(|p| p.files.clone()).collect(),
             created: self.created,

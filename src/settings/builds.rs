@@ -240,6 +240,7 @@ impl Reader<'_> {
         partial.image_environment = pairs("env");
         partial.labels = pairs("labels");
         partial.annotations = pairs("annotations");
+        partial.capabilities = self.parse_all(&entry, "capabilities");
     }
 
     /// The entries of `builds`.

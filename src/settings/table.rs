@@ -767,6 +767,11 @@ pub const IMAGE_KEYS: &[(&str, Kind, &str)] = &[
     ("labels", Kind::Map, "Labels"),
     ("annotations", Kind::Map, "Annotations of the image manifest"),
     ("ports", Kind::List, "Exposed ports: `8080/tcp`"),
+    (
+        "capabilities",
+        Kind::List,
+        "Linux capabilities of the executable: `net_bind_service`, `net_raw=ep`",
+    ),
 ];
 
 /// The keys of an entry of `files`.

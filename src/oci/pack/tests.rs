@@ -29,7 +29,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 fn file(path: &str, bytes: impl Into<Bytes>) -> Entry {
     let content = Content::Bytes(bytes.into());
-    Entry { path: path.to_owned(), content, mode: 0o555, uid: 0, gid: 0 }
+    Entry { path: path.to_owned(), content, mode: 0o555, uid: 0, gid: 0, capabilities: None }
 }
 
 fn source(entries: Vec<Entry>) -> LayerSource {

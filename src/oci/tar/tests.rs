@@ -4,7 +4,7 @@ use std::process::Command;
 use super::*;
 
 fn entry(path: &str, content: Content) -> Entry {
-    Entry { path: path.to_owned(), content, mode: 0o644, uid: 0, gid: 0 }
+    Entry { path: path.to_owned(), content, mode: 0o644, uid: 0, gid: 0, capabilities: None }
 }
 
 fn bytes(source: &LayerSource) -> Vec<u8> {
@@ -175,4 +175,22 @@ proptest::proptest! {
         }
         assert_eq!(read, 3);
     }
+}
+
+#[test]
+fn capabilities_are_an_attribute_that_others_read() {
+    let content = Content::Bytes(Bytes::from_static(b"x"));
+    let clause = "net_bind_service=ep".parse().unwrap();
+    let capabilities = crate::oci::FileCapabilities::of(&[clause]);
+    let entry = Entry { capabilities, ..entry("ko-app/x", content) };
+    let source = LayerSource { purpose: "executable", entries: vec![entry], modified: 0 };
+    let mut bytes = vec![0; usize::try_from(source.tar_size()).unwrap()];
+    TarReader::new(source).fill(&mut bytes).unwrap();
+    let mut archive = tar::Archive::new(&*bytes);
+    let mut read = archive.entries().unwrap().next().unwrap().unwrap();
+    let extensions = read.pax_extensions().unwrap().unwrap();
+    let extension = extensions.map(Result::unwrap).next().unwrap();
+    assert_eq!(extension.key_bytes(), b"SCHILY.xattr.security.capability");
+    assert_eq!(extension.value_bytes()[..5], [1, 0, 0, 2, 0]);
+    assert_eq!(extension.value_bytes().len(), 20);
 }

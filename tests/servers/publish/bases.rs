@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use super::{NAME, hello};
-use crate::judges::{HELLO, copy, exists, inspect, is_complete, run};
+use crate::judges::{HELLO, copy, copy_into, exists, inspect, is_complete, run};
 use crate::proxy::{Proxy, Seen};
 use crate::servers::{DockerEngine, docker_engine, expect_success, registry, tool};
 use crate::support::Sandbox;
@@ -239,5 +239,46 @@ impl Drop for Service<'_> {
     fn drop(&mut self) {
         let _ = self.engine.docker(["kill", &self.name]);
         let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_base_that_an_engine_has_is_exported_once_and_runs() {
+    let engine = docker_engine();
+    let glibc = registry().push_glibc_base("bases/engine:1");
+    let name = "ko.local/publish-base:1";
+    copy_into(engine, &format!("docker://{glibc}"), name);
+    let repo = format!("{}/bases/from-engine", registry().host);
+    let host = format!("unix://{}", engine.socket.display());
+    let sandbox = dynamic_hello(name).env("KO_DOCKER_REPO", &repo).env("DOCKER_HOST", host);
+    let first = sandbox.run(["build", "."]).exits(0);
+    is_complete(&format!("docker://{}", first.line()));
+    expect_success(&engine.docker(["pull", "--quiet", first.line()]));
+    assert_eq!(run(engine, first.line()), HELLO);
+    let second = sandbox.run(["build", "."]).exits(0);
+    assert_eq!(second.line(), first.line());
+
+    let gone = dynamic_hello("ko.local/publish-none").env("KO_DOCKER_REPO", &repo);
+    let host = format!("unix://{}", engine.socket.display());
+    let ran = gone.env("DOCKER_HOST", host).run(["build", "."]).exits(1);
+    let said =
+        "error: `ko.local/publish-none` cannot be the base image\ncaused by: the Docker Engine at ";
+    assert!(ran.stderr().starts_with(said), "{}", ran.stderr());
+}
+
+#[test]
+fn a_capability_of_the_executable_is_there_when_a_mere_user_runs_it() {
+    const STATUS: &str = "fn main() {\n    let status = std::fs::read_to_string(\"/proc/self/status\");\n    print!(\"{}\", status.unwrap());\n}\n";
+    let repo = format!("{}/bases/capabilities", registry().host);
+    let sandbox = hello().file("src/main.rs", STATUS).env("KO_DOCKER_REPO", repo);
+    for (capabilities, effective) in [("[]", 0), ("[net_bind_service]", 1 << 10)] {
+        let settings =
+            format!("builds:\n  - package: hello\n    image: {{capabilities: {capabilities}}}\n");
+        sandbox.write(".ko-rs.yaml", &settings);
+        let ran = sandbox.run(["build", "."]).exits(0);
+        let engine = docker_engine();
+        expect_success(&engine.docker(["pull", "--quiet", ran.line()]));
+        let status = run(engine, ran.line());
+        assert!(status.contains(&format!("CapEff:\t{effective:016x}\n")), "{status}");
     }
 }
