@@ -15,6 +15,7 @@ pub mod report;
 pub mod source;
 pub mod oci;
 pub mod reference;
+pub mod template;
 pub mod cache;
 pub mod manifests;
 pub mod cargo;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::base::BaseImage;
-use super::config::{HistoryLine, InvalidRecipe, config};
+use super::config::{HistoryLine, InvalidRecipe, config, without_user};
 use super::contents::Contents;
 use super::elf::ElfFacts;
 use super::files::{DATA, FileRule, data, files, folder_entry};
@@ -177,7 +177,8 @@ pub fn draft(
     if let Some(name) = &base.name {
         annotations.insert("org.opencontainers.image.base.name".to_owned(), name.to_string());
     }
-    annotations.extend(recipe.annotations.clone());
+    let given = recipe.annotations.iter();
+    annotations.extend(given.map(|(key, value)| (key.clone(), without_user(value))));
     Ok(ImageDraft {
         program: name.clone(),
         platform: base.platform.clone(),

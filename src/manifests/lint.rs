@@ -39,6 +39,9 @@ pub enum Lint {
     UnexposedPort,
     /// A repository that looks like one of the image map and is none.
     UnmappedRepository,
+    /// A template in settings that makes another image of every commit; whoever knows the settings
+    /// looks for it.
+    VolatileTemplate,
 }
 
 /// What a lint's findings are.
@@ -55,7 +58,7 @@ pub enum Level {
 
 impl Lint {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AlwaysPulled,
         Self::DuplicateEntry,
         Self::EmbeddedReference,
@@ -64,6 +67,7 @@ impl Lint {
         Self::MissingCommand,
         Self::UnexposedPort,
         Self::UnmappedRepository,
+        Self::VolatileTemplate,
     ];
 
     /// Its name in settings.
@@ -78,6 +82,7 @@ impl Lint {
             Self::MissingCommand => "missing-command",
             Self::UnexposedPort => "unexposed-port",
             Self::UnmappedRepository => "unmapped-repository",
+            Self::VolatileTemplate => "volatile-template",
         }
     }
 
@@ -107,6 +112,9 @@ impl Lint {
             Self::UnmappedRepository => {
                 "An image whose repository is nearly one of `images:`, and so is not replaced"
             }
+            Self::VolatileTemplate => {
+                "A template in `.ko-rs.yaml` (`Git.FullCommit`, `Date`) that makes another image of every commit"
+            }
         }
     }
 
@@ -126,6 +134,7 @@ impl Lint {
             Self::UnexposedPort => "add it to `image.ports` of the build, or correct it here",
             Self::UnmappedRepository => "add it to `images:` in .ko-rs.yaml, if it is meant",
             Self::LatestTag => "write a tag that stays, or a digest: `NAME@sha256:…`",
+            Self::VolatileTemplate => "`Git.Path…` changes only with the crate's own files",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A failure of a run: a variant a stage, so that it reads as the pipeline.
 
-use super::{Mismatch, NoDestination, SourceError, base};
+use super::{Mismatch, NoDestination, SourceError, TemplateError, Volatile, base};
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
@@ -37,6 +37,9 @@ pub enum Error {
     /// Images would go nowhere.
     #[error(transparent)]
     NoDestination(NoDestination),
+    /// A template of the settings.
+    #[error(transparent)]
+    Template(TemplateError),
     /// A base image.
     #[error(transparent)]
     Base(base::Error),
@@ -97,6 +100,9 @@ pub enum Fault {
     /// A lint that is denied found something.
     #[error("{}\nhint: {}", .0.text(), .0.hint())]
     Denied(Finding),
+    /// The same in settings.
+    #[error("{}\nhint: {}", .0.text(), .0.hint())]
+    Volatile(Volatile),
 }
 
 /// A reference that points nowhere, where it stands first, and the way out: there may be several of
@@ -156,6 +162,7 @@ impl Error {
             Self::Source(error) => error.hint(),
             Self::Workspace(error) => error.hint(),
             Self::Base(error) => error.hint(),
+            Self::Template(error) => error.hint(),
             Self::Image { source, .. } => source.hint(),
             Self::Publish { source, .. } | Self::Destinations { source } => source.hint(),
             Self::Cluster(error) => error.hint(),

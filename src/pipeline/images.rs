@@ -10,9 +10,11 @@ use tokio::sync::mpsc;
 
 use super::base::{self, Base, Bases};
 use super::rules::{Order, Platforms};
-use super::{Built, Error, Pipeline};
+use super::templates;
+use super::{Built, Error, Fault, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
 use crate::image::{self, ImageDraft, Program};
+use crate::manifests::{Level, Lint};
 use crate::oci::Platform;
 use crate::publish::Compiled;
 use crate::registry::{self, Client};
@@ -35,6 +37,7 @@ impl Pipeline {
         let paths = binaries.iter().map(|binary| &binary.import_path);
         publisher.check_names(paths.clone()).map_err(|source| Error::Destinations { source })?;
         self.rules.check(workspace)?;
+        self.look_for_volatile()?;
         let orders = self.orders(&client, binaries, platforms).await?;
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
@@ -143,6 +146,20 @@ impl Pipeline {
         }
     }
 
+    /// Templates that make another image of every commit: nothing is ever up to date then.
+    fn look_for_volatile(&self) -> Result<(), Error> {
+        let found = self.rules.volatile.iter();
+        match self.lints.of(Lint::VolatileTemplate) {
+            Level::Off => {}
+            Level::Warn => found.for_each(|v| self.report.warn(v.text(), Some(v.hint()))),
+            Level::Deny if self.rules.volatile.is_empty() => {}
+            Level::Deny => {
+                return Err(Error::Faulty(found.cloned().map(Fault::Volatile).collect()));
+            }
+        }
+        Ok(())
+    }
+
     async fn compile(
         &self,
         workspace: &Workspace,
@@ -173,7 +190,8 @@ impl Pipeline {
         let mut orders = Vec::with_capacity(binaries.len());
         for binary in binaries {
             let platforms = self.platforms(&self.places(client), binary, platforms).await?;
-            orders.push(self.rules.order(binary, platforms).map_err(Error::Workspace)?);
+            let order = self.rules.order(binary, platforms).map_err(Error::Workspace)?;
+            orders.push(templates::fill(order, &self.rules.values).map_err(Error::Template)?);
         }
         Ok(orders)
     }

@@ -13,6 +13,7 @@ mod rules;
 mod sources;
 mod stray;
 mod verify;
+mod templates;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use references::Checked;
 use references::Referenced;
 pub use rules::{BuildRule, Partial, Platforms, Rules};
 pub use sources::SourceError;
+pub use templates::{TemplateError, Volatile};
 pub use verify::Mismatch;
 
 /// All that a run needs to know: complete.

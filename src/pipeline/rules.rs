@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::error::{Error, Stranger};
+use super::templates::Volatile;
 use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification, Workspace};
 use crate::image::{BaseName, FileRule, Recipe};
 use crate::oci::platform::InvalidPlatform;
 use crate::oci::{CapabilityClause, Platform};
 use crate::reference::did_you_mean;
+use crate::template::Values;
 
 /// What may be said about a build; what is not said is decided by the next source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +109,10 @@ pub struct Rules {
     pub data_modified: u64,
     /// The Git root, which data's symbolic links may not leave.
     pub repository_root: Option<PathBuf>,
+    /// What templates stand for.
+    pub values: Values,
+    /// Templates that are something else with every commit.
+    pub volatile: Vec<Volatile>,
     /// Whether executables are held against their base.
     pub link_check: bool,
     /// Whether somebody asks what is in an image: then every base is looked into.

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::file;
 use super::output::Output;
 use super::sources::{Flags, Sources};
+use super::templates;
 use crate::cache::{ByteSize, Cache};
 use crate::cargo::{self, Unification};
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
@@ -18,6 +19,7 @@ use crate::manifests::{self, ImagesFile, Levels, Selector};
 use crate::pipeline::{Partial, Pipeline, Platforms, Rules};
 use crate::registry::{self, LocationFiles};
 use crate::report::Reporter;
+use crate::template::{Repository, Values};
 
 /// Everything that a subcommand needs to know.
 #[derive(Debug)]
@@ -250,6 +252,7 @@ impl Sources {
             created: i64::try_from(self.number("created")?.unwrap_or(0)).unwrap_or(i64::MAX),
             data_modified: self.number("dataModified")?.unwrap_or(0),
             repository_root: file::repository_root(&self.directory),
+            values: self.values()?,
             link_check: self.switch("linkCheck", true)? && !self.switch("noLinkCheck", false)?,
             unification: self.unification()?,
             debug: self.switch("debug", false)?,
@@ -258,6 +261,7 @@ impl Sources {
         if let Some(file) = &self.file {
             let mut reader = Reader { file, locations: self.locations(), errors: Vec::new() };
             let nested = reader.nested();
+            rules.volatile = templates::volatile(file);
             rules.builds = nested.builds;
             rules.defaults.files = nested.files;
             rules.base_overrides = nested.base_overrides;
@@ -271,6 +275,21 @@ impl Sources {
         let mut reader = Reader { file, locations: LocationFiles::default(), errors: Vec::new() };
         let levels = reader.lints();
         Error::all(reader.errors).map(|()| levels)
+    }
+
+    /// What templates may name.
+    fn values(&self) -> Result<Values, Error> {
+        let variables = self.environment.variables().iter();
+        let variables = variables
+            .filter_map(|(name, value)| Some((name.to_str()?.into(), value.to_str()?.into())));
+        // Where a build says that it is of a certain time, templates say the same.
+        let time = self.number("created")?.and_then(|time| i64::try_from(time).ok());
+        let repository = Repository {
+            root: file::repository_root(&self.directory),
+            environment: self.environment.variables().clone(),
+        };
+        let time = time.unwrap_or_else(|| self.environment.now());
+        Ok(Values::new(variables.collect(), time, repository))
     }
 
     /// A base; the folder of a layout is relative to where it was given.

@@ -53,6 +53,14 @@ impl Environment {
         self.get_os(name)?.to_str()
     }
 
+    /// Seconds since 1970.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a template may ask for the time")]
+    pub fn now(&self) -> i64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default()
+    }
+
     /// A variable that is a path.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ use super::table::{self, Kind};
 use super::tree::{self, Node, Value};
 use crate::reference::did_you_mean;
 use crate::source::Source;
+use crate::template::Values;
 
 /// The name that is looked for.
 pub const NAME: &str = ".ko-rs.yaml";
@@ -77,6 +78,7 @@ pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
     // All that is wrong with the file is said at once, also what is read again when it counts.
     let mut reader = Reader { file: &file, locations: Default::default(), errors };
     reader.nested();
+    reader.check_templates(&Values::sample());
     let errors = reader.errors;
     Error::all(errors)?;
     Ok(file)
@@ -92,6 +94,20 @@ impl File {
         hint: Option<String>,
     ) -> Error {
         Error::File { message: message.to_owned(), excerpt: self.source.excerpt(span, label), hint }
+    }
+
+    /// A place of the file with its line.
+    pub(super) fn excerpt(&self, span: std::ops::Range<usize>, label: &str) -> String {
+        self.source.excerpt(span, label)
+    }
+
+    /// Where a part of a value stands; the whole value where it is written in another way.
+    pub(super) fn span_in(&self, node: &Node, part: &str) -> std::ops::Range<usize> {
+        let written = self.source.text().get(node.span.clone()).unwrap_or_default();
+        match written.find(part.trim()).filter(|_| !part.trim().is_empty()) {
+            Some(at) => node.span.start + at..node.span.start + at + part.trim().len(),
+            None => node.span.clone(),
+        }
     }
 
     /// `name:line:column` of a value.
@@ -220,10 +236,25 @@ pub(super) fn text(node: &Node) -> Option<String> {
 /// The texts of a list; one text counts as a list of its words, as in ko.
 pub(super) fn texts(node: &Node) -> Vec<String> {
     match &node.value {
-        Value::Scalar(text) => text.split_whitespace().map(str::to_owned).collect(),
+        Value::Scalar(text) => words(text),
         Value::List(items) => items.iter().filter_map(text).collect(),
         Value::Null | Value::Map(_) => Vec::new(),
     }
+}
+
+/// The words of a text; blanks inside `{{ }}` part none.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut depth = 0;
+    for word in text.split_whitespace() {
+        match words.last_mut().filter(|_| depth > 0) {
+            Some(last) => last.extend([" ", word]),
+            None => words.push(word.to_owned()),
+        }
+        let count = |braces| isize::try_from(word.matches(braces).count()).unwrap_or(0);
+        depth += count("{{") - count("}}");
+    }
+    words
 }
 
 /// The pairs of a mapping.

@@ -14,6 +14,7 @@ mod output;
 mod sbom;
 mod sources;
 pub mod table;
+mod templates;
 mod tree;
 
 pub use complete::{Complete, complete, registries};

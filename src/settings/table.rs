@@ -774,6 +774,10 @@ pub const IMAGE_KEYS: &[(&str, Kind, &str)] = &[
     ),
 ];
 
+/// The keys whose values may hold templates.
+pub const TEMPLATES: &[&str] =
+    &["defaultEnv", "defaultFlags", "annotations", "args", "env", "flags", "labels", "rustflags"];
+
 /// The keys of an entry of `files`.
 pub const FILE_KEYS: &[(&str, Kind, &str)] = &[
     ("from", Kind::Text, "File or folder, relative to `.ko-rs.yaml`"),

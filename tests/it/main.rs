@@ -18,6 +18,7 @@
 //! * `settings`: a flag goes before a variable before the file, and nothing else counts.
 //! * `workspaces`: what a real workspace has means what it means to Cargo.
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
+//! * `templates`: `{{ … }}` in settings is filled in, or an error that points.
 
 #[path = "../support/oci.rs"]
 mod oci;
@@ -43,3 +44,4 @@ mod settings;
 mod workspaces;
 mod sources;
 mod yaml_suite;
+mod templates;

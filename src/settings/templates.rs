@@ -1,0 +1,111 @@
+//! Templates in the settings file: each is tried with values of the right kinds when the file is
+//! read, so that a mistake is said with its place before anything is built.
+
+use super::builds::Reader;
+use super::file::{self, File};
+use super::table::TEMPLATES;
+use super::tree::{Node, Value};
+use crate::pipeline::Volatile;
+use crate::template::{self, Values};
+
+impl Reader<'_> {
+    /// Holds every template against what it may name.
+    pub(super) fn check_templates(&mut self, values: &Values) {
+        for (key, node) in scalars(self.file) {
+            let Some(text) = file::text(node) else { continue };
+            if let Err(error) = template::render(&text, values) {
+                let part = text.get(error.range()).unwrap_or_default();
+                let span = self.file.span_in(node, part);
+                let message = format!("the template in `{key}` cannot be filled in");
+                let hint = error.hint();
+                self.errors.push(self.file.error(span, &message, &error.to_string(), hint));
+            }
+        }
+    }
+}
+
+/// The templates of a file that are something else with every commit.
+pub(super) fn volatile(file: &File) -> Vec<Volatile> {
+    let found = scalars(file).into_iter().flat_map(|(key, node)| {
+        let text = file::text(node).unwrap_or_default();
+        template::volatile(&text).into_iter().map(move |name| {
+            let excerpt = file.excerpt(file.span_in(node, &name), "changes with every commit");
+            Volatile { key: key.clone(), name, excerpt }
+        })
+    });
+    found.collect()
+}
+
+/// The values under keys that take templates, with these keys.
+fn scalars(file: &File) -> Vec<(String, &Node)> {
+    let mut found = Vec::new();
+    for (key, node) in &file.values {
+        walk(key, node, &mut found);
+    }
+    found.sort_by_key(|(_, node)| node.span.start);
+    found
+}
+
+fn walk<'a>(key: &str, node: &'a Node, found: &mut Vec<(String, &'a Node)>) {
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar(text) => {
+            if TEMPLATES.contains(&key) && template::is_template(text) {
+                found.push((key.to_owned(), node));
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| walk(key, item, found)),
+        Value::Map(pairs) => {
+            for (name, value) in pairs {
+                // A label's own name may be that of a setting.
+                let inner = file::text(name).filter(|_| !TEMPLATES.contains(&key));
+                walk(inner.as_deref().unwrap_or(key), value, found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::source::Source;
+
+    fn parse(text: &str) -> Result<File, super::super::Error> {
+        file::parse(Source::new(file::NAME, text), PathBuf::new())
+    }
+
+    #[test]
+    fn a_mistake_in_a_template_is_shown_where_it_stands() {
+        let text = "builds:\n  - package: a\n    rustflags: [\"--cfg={{ Git.ShortCommi }}\"]\n    image:\n      labels:\n        x: \"{{ Git }}\"\n";
+        let error = parse(text).err().unwrap();
+        insta::assert_snapshot!(error, @r#"
+        the template in `rustflags` cannot be filled in
+         --> .ko-rs.yaml:3:27
+          |
+        3 |     rustflags: ["--cfg={{ Git.ShortCommi }}"]
+          |                           ^^^^^^^^^^^^^^ `Git` has no `ShortCommi`
+        hint: did you mean `ShortCommit`?
+        error: the template in `labels` cannot be filled in
+         --> .ko-rs.yaml:6:16
+          |
+        6 |         x: "{{ Git }}"
+          |                ^^^ a text belongs here, and this is a map
+        "#);
+    }
+
+    #[test]
+    fn only_keys_that_take_templates_are_looked_at_and_what_changes_is_found() {
+        let text = "builds:\n  - package: a\n    image:\n      labels: {user: \"{{ Git.FullCommit }}{{ Git.PathFullCommit }}\"}\n      user: \"{{ 1 }}\"\n    flags: \"--a --b={{ Date }}\"\n";
+        let file = parse(text).unwrap();
+        let found: Vec<_> = volatile(&file).into_iter().map(|v| (v.key, v.name)).collect();
+        let pair = |key: &str, name: &str| (key.to_owned(), name.to_owned());
+        assert_eq!(found, [pair("labels", "Git.FullCommit"), pair("flags", "Date")]);
+        let build = &file.values["builds"];
+        let Value::List(items) = &build.value else { panic!("{build:?}") };
+        let Value::Map(pairs) = &items[0].value else { panic!("{items:?}") };
+        let flags = pairs.iter().find(|(key, _)| file::text(key).as_deref() == Some("flags"));
+        assert_eq!(file::texts(&flags.unwrap().1), ["--a", "--b={{ Date }}"]);
+    }
+}

@@ -1,0 +1,243 @@
+//! What Git says of a commit and of a folder, asked only when a template asks.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{Error, ErrorKind};
+
+/// What `Git` has.
+pub(super) const GIT: [&str; 17] = [
+    "Branch",
+    "CommitDate",
+    "CommitTimestamp",
+    "FullCommit",
+    "IsClean",
+    "IsDirty",
+    "PathCommitDate",
+    "PathCommitTimestamp",
+    "PathFullCommit",
+    "PathIsClean",
+    "PathIsDirty",
+    "PathShortCommit",
+    "PathTreeState",
+    "ShortCommit",
+    "Source",
+    "Tag",
+    "TreeState",
+];
+
+/// Where Git is asked, and how it is run.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// The root; none where there is no repository.
+    pub root: Option<PathBuf>,
+    /// The environment that Git runs in.
+    pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// What Git printed, or why it failed, by its arguments.
+type Answers = BTreeMap<Vec<String>, Result<String, String>>;
+
+/// The group `Git`.
+#[derive(Debug)]
+pub(super) enum Git {
+    /// Values of the right kinds.
+    Sample,
+    /// Those of a repository.
+    Asked {
+        repository: Repository,
+        /// The folder that `Git.Path…` is of.
+        folder: Option<PathBuf>,
+        /// What was asked before. All that are about folders of one repository share it.
+        answers: Arc<Mutex<Answers>>,
+    },
+}
+
+impl Git {
+    pub(super) fn of(repository: Repository) -> Self {
+        Self::Asked { repository, folder: None, answers: Arc::default() }
+    }
+
+    pub(super) fn about(&self, folder: &Path) -> Self {
+        match self {
+            Self::Sample => Self::Sample,
+            Self::Asked { repository, answers, .. } => Self::Asked {
+                repository: repository.clone(),
+                folder: Some(folder.to_owned()),
+                answers: Arc::clone(answers),
+            },
+        }
+    }
+
+    fn value(&self, key: &str) -> Result<Value, String> {
+        let (key, path) = match key.strip_prefix("Path") {
+            Some(key) => (key, true),
+            None => (key, false),
+        };
+        let log = |format: &str| self.ask(&["log", "-1", &format!("--format={format}")], path);
+        let dirty = || self.ask(&["status", "--porcelain"], path).map(|lines| !lines.is_empty());
+        Ok(match key {
+            "FullCommit" => log("%H")?.into(),
+            "ShortCommit" => log("%h")?.into(),
+            "CommitTimestamp" => log("%ct")?.into(),
+            "CommitDate" => {
+                let seconds = log("%ct")?.parse().unwrap_or_default();
+                jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string().into()
+            }
+            "IsDirty" => dirty()?.into(),
+            "IsClean" => (!dirty()?).into(),
+            "TreeState" => if dirty()? { "dirty" } else { "clean" }.into(),
+            "Branch" => self.ask(&["rev-parse", "--abbrev-ref", "HEAD"], false)?.into(),
+            // A repository without tags has the version that ko gives it.
+            "Tag" => self
+                .ask(&["describe", "--tags", "--abbrev=0"], false)
+                .unwrap_or_else(|_| "v0.0.0".to_owned())
+                .into(),
+            "Source" => source(&self.ask(&["config", "--get", "remote.origin.url"], false)?).into(),
+            other => return Err(format!("`Git` has no `{other}`")),
+        })
+    }
+
+    /// What a Git command prints, without the line's end.
+    fn ask(&self, arguments: &[&str], path: bool) -> Result<String, String> {
+        let Self::Asked { repository, folder, answers } = self else {
+            return Ok("1".to_owned());
+        };
+        let Some(root) = &repository.root else {
+            return Err("this is no Git repository".to_owned());
+        };
+        let mut arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        if path {
+            let folder =
+                folder.as_deref().ok_or("`Git.Path…` is about a crate, and this is not")?;
+            let folder =
+                folder.to_str().ok_or("the crate's folder has a name that is not UTF-8")?;
+            arguments.extend(["--".to_owned(), folder.to_owned()]);
+        }
+        let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = answers.get(&arguments) {
+            return answer.clone();
+        }
+        let answer = run(root, &repository.environment, &arguments);
+        answers.insert(arguments, answer.clone());
+        answer
+    }
+}
+
+impl Object for Git {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str().filter(|key| GIT.contains(key))?;
+        Some(self.value(key).unwrap_or_else(|reason| {
+            Value::from(Error::new(ErrorKind::InvalidOperation, format!("`Git.{key}`: {reason}")))
+        }))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&GIT)
+    }
+}
+
+fn run(
+    root: &Path,
+    environment: &BTreeMap<OsString, OsString>,
+    arguments: &[String],
+) -> Result<String, String> {
+    let output = Command::new("git")
+        .args(["--no-optional-locks", "-c", "core.fsmonitor=false"])
+        .args(arguments)
+        .current_dir(root)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("could not run `git`: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let line = said.lines().next().unwrap_or_default().trim();
+        return Err(format!("`git {}` failed: {line}", arguments.join(" ")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
+
+/// An origin as people open it, without user, password and `.git`.
+fn source(origin: &str) -> String {
+    let (scheme, rest) = match origin.split_once("://") {
+        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.to_owned()),
+        Some((_, rest)) => ("https", rest.to_owned()),
+        // `git@host:path`, as scp writes it.
+        None => match origin.split_once(':') {
+            Some((host, path)) if !host.contains('/') => ("https", format!("{host}/{path}")),
+            _ => return String::new(),
+        },
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest.as_str(), ""));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    format!("{scheme}://{host}/{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(folder: &Path, arguments: &[&str]) {
+        let fixed = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git").args(fixed).args(arguments).current_dir(folder).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    #[test]
+    fn a_path_s_commit_is_the_last_that_touched_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        git(root, &["init", "--quiet", "--initial-branch=trunk"]);
+        for (number, name) in ["one", "two"].into_iter().enumerate() {
+            std::fs::create_dir(root.join(name)).unwrap();
+            std::fs::write(root.join(name).join("file"), name).unwrap();
+            git(root, &["add", "."]);
+            let date = format!("--date=@{}", 1_600_000_000 + number);
+            git(root, &["commit", "--quiet", &date, "--message", name]);
+        }
+        let path = option_env!("PATH").unwrap_or("/usr/bin:/bin");
+        let environment = BTreeMap::from([("PATH".into(), path.into())]);
+        let repository = Repository { root: Some(root.to_owned()), environment };
+        let git_of = |name: &str| Git::of(repository.clone()).about(&root.join(name));
+        let text = |git: &Git, key| git.value(key).unwrap().to_string();
+        let (one, two) = (git_of("one"), git_of("two"));
+        assert_eq!(text(&one, "FullCommit").len(), 40);
+        assert_eq!(text(&two, "PathFullCommit"), text(&one, "FullCommit"));
+        assert_ne!(text(&one, "PathFullCommit"), text(&one, "FullCommit"));
+        assert_eq!(text(&one, "Branch"), "trunk");
+        assert_eq!(text(&one, "Tag"), "v0.0.0");
+        assert_eq!(text(&one, "TreeState"), "clean");
+        assert!(text(&one, "CommitDate").ends_with('Z'));
+        std::fs::write(root.join("two/file"), "changed").unwrap();
+        let (one, two) = (git_of("one"), git_of("two"));
+        assert!(one.value("IsDirty").unwrap().is_true());
+        assert!(!one.value("PathIsDirty").unwrap().is_true());
+        assert_eq!(text(&two, "PathTreeState"), "dirty");
+        let nowhere = Repository { root: None, ..repository.clone() };
+        assert!(Git::of(nowhere).value("Branch").is_err());
+        assert!(Git::of(repository).value("PathFullCommit").is_err());
+    }
+
+    #[test]
+    fn an_origin_has_no_user_and_no_token() {
+        for origin in [
+            "https://me:ghp_secret@github.com/a/b.git",
+            "https://oauth2:tok@en@github.com/a/b.git?private_token=ghp_secret",
+            "git@github.com:a/b.git",
+            "ssh://git@github.com/a/b",
+            "https://github.com/a/b/",
+        ] {
+            assert_eq!(source(origin), "https://github.com/a/b", "{origin}");
+        }
+        assert_eq!(source("/srv/git/me.git"), "");
+    }
+}
