@@ -15,8 +15,8 @@ use super::{Built, Error, Fault, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
 use crate::image::{self, ImageDraft, Program};
 use crate::manifests::{Level, Lint};
-use crate::oci::Platform;
-use crate::publish::Compiled;
+use crate::oci::{Digest, Platform};
+use crate::publish::{Compiled, KeepTag};
 use crate::registry::{self, Client};
 
 /// How long a build takes at most that does not ask for access where it has pushed before: what it
@@ -39,6 +39,11 @@ impl Pipeline {
         self.rules.check(workspace)?;
         self.look_for_volatile()?;
         let orders = self.orders(&client, binaries, platforms).await?;
+        for order in &orders {
+            // Whatever the digest will be: a template that makes no tag should not cost a build.
+            let sample = self.keep(order).map(|keep| keep.of(Digest::of(b""))).transpose();
+            sample.map_err(|error| Error::Destinations { source: error.into() })?;
+        }
         let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
         publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
         let programs =
@@ -85,7 +90,9 @@ impl Pipeline {
                     let facts = drafts.iter().map(|draft| draft.facts().clone()).collect();
                     let path = &order.binary.import_path;
                     let compiled = Compiled { workspace, builds: &order.builds };
-                    let published = publisher.publish(path, drafts.clone(), compiled).await;
+                    let keep = self.keep(order);
+                    let published =
+                        publisher.publish(path, drafts.clone(), compiled, keep.as_ref()).await;
                     let published = published.map_err(|source| {
                         let binary = order.binary.import_path.to_string();
                         Error::Publish { binary, source }
@@ -144,6 +151,12 @@ impl Pipeline {
                 Ok(possible)
             }
         }
+    }
+
+    /// The tag that keeps a binary's image.
+    fn keep(&self, order: &Order) -> Option<KeepTag> {
+        let template = self.rules.keep_tag.clone()?;
+        Some(KeepTag::new(template, self.rules.values.about(&order.binary.folder)))
     }
 
     /// Templates that make another image of every commit: nothing is ever up to date then.

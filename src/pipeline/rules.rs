@@ -111,6 +111,8 @@ pub struct Rules {
     pub repository_root: Option<PathBuf>,
     /// What templates stand for.
     pub values: Values,
+    /// The tag that keeps each image: a template.
+    pub keep_tag: Option<String>,
     /// Templates that are something else with every commit.
     pub volatile: Vec<Volatile>,
     /// Whether executables are held against their base.

@@ -5,6 +5,7 @@
 
 mod archive;
 mod daemon;
+mod keep;
 mod layout;
 mod naming;
 mod referrer;
@@ -26,6 +27,7 @@ use crate::reference::ImportPath;
 use crate::registry::Client;
 use crate::report::{Event, Reporter};
 
+pub use keep::{KeepTag, KeepTagError};
 pub use naming::Naming;
 pub use sbom::{Compiled, Error as SbomError, Sbom};
 pub use sealed::Sealed;
@@ -110,6 +112,9 @@ pub enum Error {
         /// What the registry said.
         source: crate::registry::Error,
     },
+    /// The tag that keeps it.
+    #[error(transparent)]
+    KeepTag(#[from] KeepTagError),
     /// A layer.
     #[error("could not prepare the image")]
     Layer(#[from] store::Error),
@@ -133,6 +138,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
+            Self::KeepTag(error) => error.hint(),
             Self::Taken { .. } => Some(
                 "if tags there can never be changed, push under another one, or by digest alone: --tags="
                     .to_owned(),
@@ -278,6 +284,7 @@ impl Publisher {
         import_path: &ImportPath,
         drafts: Vec<ImageDraft>,
         compiled: Compiled<'_>,
+        keep: Option<&KeepTag>,
     ) -> Result<Published, Error> {
         let naming = &self.settings.naming;
         let name = naming.name(import_path);
@@ -306,6 +313,7 @@ impl Publisher {
                         store: &self.store,
                         repository,
                         tags: &naming.tags,
+                        keep,
                         bills: &bills,
                         report: &self.report,
                     };

@@ -10,6 +10,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
+use super::keep::KeepTag;
 use super::sbom::{Bill, Bills, no_config};
 use super::sealed::Sealed;
 use super::store::{self, Store};
@@ -34,6 +35,7 @@ pub(super) struct Sink<'a> {
     pub(super) store: &'a Store,
     pub(super) repository: Repository,
     pub(super) tags: &'a [Tag],
+    pub(super) keep: Option<&'a KeepTag>,
     pub(super) bills: &'a Bills<'a>,
     pub(super) report: &'a Reporter,
 }
@@ -62,8 +64,14 @@ struct There<'a> {
 }
 
 impl Sink<'_> {
-    /// Pushes what is not there yet.
+    /// Pushes what is not there yet, and sees to it that it is kept.
     pub(super) async fn push(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
+        let sealed = self.push_tagged(drafts).await?;
+        self.keep(&sealed).await?;
+        Ok(sealed)
+    }
+
+    async fn push_tagged(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
         if let Some(sealed) = self.known(drafts) {
             let there = self.find(&sealed).await?;
             if there.missing.is_empty() {

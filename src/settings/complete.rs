@@ -253,6 +253,7 @@ impl Sources {
             data_modified: self.number("dataModified")?.unwrap_or(0),
             repository_root: file::repository_root(&self.directory),
             values: self.values()?,
+            keep_tag: self.text("keepTag").map(|(template, _)| template),
             link_check: self.switch("linkCheck", true)? && !self.switch("noLinkCheck", false)?,
             unification: self.unification()?,
             debug: self.switch("debug", false)?,

@@ -220,6 +220,12 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "keepTag",
+        in_file: true,
+        help: "Another tag for images in registries, a template, which is set once and never moved",
+        ..BLANK
+    },
+    Setting {
         key: "preserveImportPaths",
         flag: Some("preserve-import-paths"),
         short: Some('P'),
@@ -775,8 +781,17 @@ pub const IMAGE_KEYS: &[(&str, Kind, &str)] = &[
 ];
 
 /// The keys whose values may hold templates.
-pub const TEMPLATES: &[&str] =
-    &["defaultEnv", "defaultFlags", "annotations", "args", "env", "flags", "labels", "rustflags"];
+pub const TEMPLATES: &[&str] = &[
+    "defaultEnv",
+    "defaultFlags",
+    "annotations",
+    "args",
+    "env",
+    "flags",
+    "keepTag",
+    "labels",
+    "rustflags",
+];
 
 /// The keys of an entry of `files`.
 pub const FILE_KEYS: &[(&str, Kind, &str)] = &[

@@ -5,14 +5,22 @@ use super::builds::Reader;
 use super::file::{self, File};
 use super::table::TEMPLATES;
 use super::tree::{Node, Value};
+use crate::oci::Digest;
 use crate::pipeline::Volatile;
+use crate::publish::KeepTag;
 use crate::template::{self, Values};
+
+/// The setting whose template also knows the image's digest.
+const KEEP_TAG: &str = "keepTag";
 
 impl Reader<'_> {
     /// Holds every template against what it may name.
     pub(super) fn check_templates(&mut self, values: &Values) {
         for (key, node) in scalars(self.file) {
             let Some(text) = file::text(node) else { continue };
+            let with_digest =
+                (key == KEEP_TAG).then(|| values.with(KeepTag::DIGEST, Digest::of(b"").hex()));
+            let values = with_digest.as_ref().unwrap_or(values);
             if let Err(error) = template::render(&text, values) {
                 let part = text.get(error.range()).unwrap_or_default();
                 let span = self.file.span_in(node, part);
@@ -26,7 +34,9 @@ impl Reader<'_> {
 
 /// The templates of a file that are something else with every commit.
 pub(super) fn volatile(file: &File) -> Vec<Volatile> {
-    let found = scalars(file).into_iter().flat_map(|(key, node)| {
+    // The tag that keeps an image is no part of it.
+    let images = scalars(file).into_iter().filter(|(key, _)| key != KEEP_TAG);
+    let found = images.flat_map(|(key, node)| {
         let text = file::text(node).unwrap_or_default();
         template::volatile(&text).into_iter().map(move |name| {
             let excerpt = file.excerpt(file.span_in(node, &name), "changes with every commit");

@@ -19,7 +19,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("image", &["oci", "reference", "cache", "cargo", "registry", "daemon"]),
     (
         "publish",
-        &["report", "source", "oci", "reference", "cache", "cargo", "registry", "daemon", "image"],
+        &[
+            "report",
+            "source",
+            "oci",
+            "reference",
+            "template",
+            "cache",
+            "cargo",
+            "registry",
+            "daemon",
+            "image",
+        ],
     ),
     ("cluster", &["report", "oci", "manifests"]),
     (

@@ -158,6 +158,52 @@ fn without_tags_an_image_is_there_by_its_digest_alone() {
 }
 
 #[test]
+fn a_tag_that_keeps_an_image_is_set_once_and_never_moved() {
+    let repo = format!("{}/requests/kept", registry().host);
+    let sandbox = hello().env("KO_DOCKER_REPO", &repo);
+    sandbox.write(".ko-rs.yaml", "keepTag: \"d-{{ Digest[:12] }}\"\n");
+    let name = format!("{repo}/{NAME}");
+    let digest_of = |tag: &str| inspect(&format!("docker://{name}:{tag}")).digest;
+    let kept = |line: &str| {
+        let (_, digest) = line.split_once("@sha256:").unwrap();
+        (format!("d-{}", &digest[..12]), format!("sha256:{digest}"))
+    };
+    let first = sandbox.run(["build"]).exits(0);
+    let (tag, digest) = kept(first.line());
+    assert_eq!((digest_of(&tag), digest_of("latest")), (digest.clone(), digest.clone()));
+    edit(&sandbox, "Hello again");
+    let second = sandbox.run(["build"]).exits(0);
+    let (other_tag, other) = kept(second.line());
+    assert_ne!(other, digest);
+    assert_eq!((digest_of(&tag), digest_of(&other_tag)), (digest, other.clone()));
+    assert_eq!(digest_of("latest"), other);
+
+    // By digest alone, it is there under that tag only.
+    let bare = sandbox.run(["build", "--tags=", "--repo", &format!("{repo}/bare")]).exits(0);
+    let (tag, digest) = kept(bare.line());
+    assert_eq!(inspect(&format!("docker://{repo}/bare/{NAME}:{tag}")).digest, digest);
+
+    // A tag that is another image's stays.
+    sandbox.write(".ko-rs.yaml", "keepTag: fixed\n");
+    let _ = sandbox.run(["build"]).exits(0);
+    assert_eq!(digest_of("fixed"), other);
+    edit(&sandbox, "Hello for good");
+    let third = sandbox.run(["build"]).exits(0);
+    assert_eq!(digest_of("fixed"), other);
+    let warning = format!("warning: `{name}:fixed` stays {other}, and nothing keeps sha256:");
+    assert_eq!(third.stderr().matches(&warning).count(), 1, "{}", third.stderr());
+
+    sandbox.write(".ko-rs.yaml", "keepTag: \"no tag\"\n");
+    let refused = sandbox.run(["build"]).exits(1);
+    assert!(
+        refused.stderr().contains("`no tag` of `keepTag` makes no tag"),
+        "{}",
+        refused.stderr()
+    );
+    assert!(!refused.stderr().contains("Building"), "it is said before anything is compiled");
+}
+
+#[test]
 fn a_tag_that_cannot_be_changed_is_no_obstacle_where_it_is_this_image() {
     let proxy = Proxy::to_host(&registry().host);
     let repo = format!("{}/requests/immutable", proxy.host);

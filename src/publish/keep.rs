@@ -1,0 +1,115 @@
+//! The tag that keeps an image: one of its own that is set once and never moved, so that a
+//! registry's clean-up leaves what Git and rollbacks point to.
+
+use std::str::FromStr;
+
+use super::registry::Sink;
+use super::{Error, Sealed};
+use crate::oci::{Digest, Tag};
+use crate::template::{self, Values};
+
+/// How the tag of each image is made.
+#[derive(Clone, Debug)]
+pub struct KeepTag {
+    template: String,
+    values: Values,
+}
+
+/// Why there is no such tag.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepTagError {
+    /// The template cannot be filled in.
+    #[error("could not fill in the template `{template}` of `keepTag`")]
+    Template {
+        /// The template.
+        template: String,
+        /// Why.
+        source: template::Error,
+    },
+    /// What comes of it is no tag.
+    #[error("`{template}` of `keepTag` makes no tag")]
+    Tag {
+        /// The template.
+        template: String,
+        /// Why.
+        source: <Tag as FromStr>::Err,
+    },
+}
+
+impl KeepTagError {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Template { source, .. } => source.hint(),
+            Self::Tag { .. } => {
+                Some("a tag of its own for each image: `d-{{ Digest }}`".to_owned())
+            }
+        }
+    }
+}
+
+impl KeepTag {
+    /// The name that stands for the digest of the image, in hexadecimal digits.
+    pub const DIGEST: &'static str = "Digest";
+
+    /// A template, and what its other names stand for.
+    #[must_use]
+    pub fn new(template: String, values: Values) -> Self {
+        Self { template, values }
+    }
+
+    /// The tag of an image.
+    pub fn of(&self, digest: Digest) -> Result<Tag, KeepTagError> {
+        let template = || self.template.clone();
+        let values = self.values.with(Self::DIGEST, digest.hex());
+        let text = template::render(&self.template, &values)
+            .map_err(|source| KeepTagError::Template { template: template(), source })?;
+        text.parse().map_err(|source| KeepTagError::Tag { template: template(), source })
+    }
+}
+
+impl Sink<'_> {
+    /// Sets the tag that keeps an image, unless it is there: whatever it is then, it stays.
+    pub(super) async fn keep(&self, sealed: &Sealed) -> Result<(), Error> {
+        let Some(keep) = self.keep else { return Ok(()) };
+        let digest = sealed.digest();
+        let tag = keep.of(digest)?;
+        let image = self.repository.tagged(tag.clone());
+        match self.client.find_manifest(&image).await.map_err(Error::Registry)? {
+            None => self.push_manifest(Some(&tag), sealed.descriptor(), sealed.bytes()).await,
+            Some(there) => {
+                if there.digest != digest {
+                    let instead = "a tag of its own for each image: keepTag: \"d-{{ Digest }}\"";
+                    self.report.warn(
+                        format!("`{image}` stays {}, and nothing keeps {digest}", there.digest),
+                        Some(instead.to_owned()),
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(template: &str) -> Result<String, KeepTagError> {
+        let keep = KeepTag::new(template.to_owned(), Values::sample());
+        keep.of(Digest::of(b"")).map(|tag| tag.to_string())
+    }
+
+    #[test]
+    fn a_tag_is_made_of_the_digest_or_of_what_templates_know() {
+        let hex = Digest::of(b"").hex();
+        assert_eq!(tag("d-{{ Digest }}").unwrap(), format!("d-{hex}"));
+        assert_eq!(tag("d-{{ Digest[:12] }}").unwrap(), format!("d-{}", &hex[..12]));
+        assert_eq!(tag("fixed").unwrap(), "fixed");
+        assert!(matches!(tag("d-{{ Digets }}"), Err(KeepTagError::Template { .. })));
+        let error = tag("d/{{ Digest }}").unwrap_err();
+        assert!(matches!(error, KeepTagError::Tag { .. }));
+        assert_eq!(error.hint().unwrap(), "a tag of its own for each image: `d-{{ Digest }}`");
+    }
+}
