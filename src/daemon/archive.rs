@@ -204,6 +204,11 @@ impl ArchiveWriter {
         let manifest = serde_json::to_vec(&images)
             .map_err(|error| Error::Content { name: MANIFEST.to_owned(), source: error.into() })?;
         self.add_as(MANIFEST, MANIFEST, &manifest).await?;
+        self.end().await
+    }
+
+    /// Writes the end of an archive without a `manifest.json`.
+    pub async fn end(self) -> Result<(), Error> {
         self.send(Bytes::from_static(&ZEROS)).await?;
         self.send_piece(Piece::End).await
     }

@@ -44,8 +44,7 @@ impl Pipeline {
             let sample = self.keep(order).map(|keep| keep.of(Digest::of(b""))).transpose();
             sample.map_err(|error| Error::Destinations { source: error.into() })?;
         }
-        let platforms = orders.iter().map(|order| order.platforms.len()).max().unwrap_or(0);
-        publisher.check_destinations(platforms).map_err(|source| Error::Destinations { source })?;
+        publisher.check_destinations().map_err(|source| Error::Destinations { source })?;
         let programs =
             binaries.iter().map(|binary| (&binary.import_path, binary.executable_name()));
         publisher.check_sboms(programs).map_err(|source| Error::Destinations { source })?;

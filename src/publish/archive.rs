@@ -1,4 +1,5 @@
-//! Images as a docker-archive, for `docker load`: into a file, or on its way to an engine.
+//! Images as a docker-archive, for `docker load`: into a file, or on its way to an engine. A file
+//! with images for several platforms is an oci-archive instead (see `oci_archive`).
 //!
 //! New layers are written as plain tars: an archive is unpacked where it arrives, so compressing
 //! it is work twice.
@@ -11,7 +12,8 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 
-use super::store::Store;
+use super::oci_archive::{self, Indexed};
+use super::store::{self, Store};
 use crate::daemon::archive::{self, ArchiveStream, ArchiveWriter, ArchivedImage, Naming};
 use crate::image::{Blob, ImageDraft};
 use crate::oci::{
@@ -65,9 +67,15 @@ pub enum Error {
     /// The stream of the archive broke off.
     #[error(transparent)]
     Unfinished(#[from] archive::Unfinished),
-    /// An image for several platforms.
-    #[error("an archive for `docker load` holds one platform, and {0} were asked for")]
-    Platforms(usize),
+    /// A new layer, packed before it is written.
+    #[error(transparent)]
+    Layer(#[from] store::Error),
+    /// The files of a layer changed between two readings.
+    #[error("the layer of the {purpose} changed while it was written")]
+    Changed {
+        /// What the layer holds.
+        purpose: &'static str,
+    },
 }
 
 /// Begins a file beside the one that it becomes; it is gone again if it does not become that.
@@ -78,13 +86,28 @@ pub(super) fn begin(path: &Path) -> Result<NamedTempFile, Error> {
 }
 
 impl Archive<'_> {
-    /// Writes all images into the file, which is there only when it is whole.
+    /// Writes all images into a docker-archive.
     pub(super) async fn write(&self, images: &[Named<'_>]) -> Result<(), Error> {
-        let failed = |source| Error::Write { path: self.path.to_owned(), source };
-        let mut file = begin(self.path)?;
         let write = async |writer| {
             write_all(writer, images, self.store, self.client, &BTreeSet::new()).await
         };
+        self.fill(write).await
+    }
+
+    /// Writes all images, each for as many platforms as it has, into an oci-archive.
+    pub(super) async fn write_layout(&self, images: &[Indexed<'_>]) -> Result<(), Error> {
+        let write =
+            async |writer| oci_archive::write_all(writer, images, self.store, self.client).await;
+        self.fill(write).await
+    }
+
+    /// Fills the file, which is there only when it is whole.
+    async fn fill<T>(
+        &self,
+        write: impl AsyncFnOnce(ArchiveWriter) -> Result<T, Error>,
+    ) -> Result<(), Error> {
+        let failed = |source| Error::Write { path: self.path.to_owned(), source };
+        let mut file = begin(self.path)?;
         let read = async |mut stream: ArchiveStream| {
             while let Some(bytes) = stream.next().await {
                 file.write_all(&bytes?).map_err(failed)?;
@@ -180,12 +203,23 @@ async fn base_layer(
     blob: &BlobSource,
     client: &Client,
 ) -> Result<(), Error> {
-    match Blob::fetch(client, blob, &layer.descriptor).await.map_err(Error::Base)? {
+    let blob = Blob::fetch(client, blob, &layer.descriptor).await.map_err(Error::Base)?;
+    add(writer, name, layer.descriptor.size, blob).await
+}
+
+/// Adds an entry of a blob's bytes.
+pub(super) async fn add(
+    writer: &mut ArchiveWriter,
+    name: &str,
+    size: u64,
+    blob: Blob,
+) -> Result<(), Error> {
+    match blob {
         Blob::Bytes(bytes) => Ok(writer.add_bytes(name, bytes).await?),
         Blob::File(path) => {
             let failed = |source| Error::Write { path: path.clone(), source };
             let mut file = tokio::fs::File::open(&path).await.map_err(failed)?;
-            let mut entry = writer.entry(name, layer.descriptor.size).await?;
+            let mut entry = writer.entry(name, size).await?;
             loop {
                 let mut piece = bytes::BytesMut::with_capacity(PIECE);
                 if file.read_buf(&mut piece).await.map_err(failed)? == 0 {

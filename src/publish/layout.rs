@@ -24,7 +24,8 @@ use crate::registry::{self, Client};
 /// The annotation that names an image in `index.json`.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
-const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+/// The content of `oci-layout`.
+pub(super) const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layout's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod daemon;
 mod keep;
 mod layout;
 mod naming;
+mod oci_archive;
 mod referrer;
 mod registry;
 mod sbom;
@@ -61,7 +62,8 @@ pub enum Destination {
     Daemon(Daemon),
     /// An OCI image layout in a folder.
     Layout(PathBuf),
-    /// An archive for `docker load`, with all images of the run.
+    /// An archive with all images of the run: for `docker load`, or of OCI's form where one of
+    /// them is for several platforms.
     Archive(PathBuf),
 }
 
@@ -152,8 +154,9 @@ impl Error {
             Self::Name { .. } => Some(
                 "set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`".to_owned(),
             ),
-            Self::Layer(error) => error.hint(),
-            Self::Layout(layout::Error::Layer(error)) => error.hint(),
+            Self::Layer(error)
+            | Self::Layout(layout::Error::Layer(error))
+            | Self::Archive(archive::Error::Layer(error)) => error.hint(),
             Self::Layout(_) | Self::Archive(_) => None,
         }
     }
@@ -173,8 +176,10 @@ pub struct Publisher {
 /// An image that waits for the archive of the run, and what is said of it once that is written.
 #[derive(Debug)]
 struct Archived {
+    name: String,
     repository: crate::oci::Repository,
-    draft: ImageDraft,
+    drafts: Vec<ImageDraft>,
+    sealed: Sealed,
     reference: String,
 }
 
@@ -223,16 +228,12 @@ impl Publisher {
         sbom.check(named).map_err(Error::Sbom)
     }
 
-    /// Refuses destinations that cannot take images for that many platforms, or cannot be written,
-    /// before anything is built.
-    pub fn check_destinations(&self, platforms: usize) -> Result<(), Error> {
+    /// Refuses destinations that cannot be written, before anything is built.
+    pub fn check_destinations(&self) -> Result<(), Error> {
         for destination in &self.settings.destinations {
             match destination {
                 Destination::Registry | Destination::Daemon(_) => {}
                 Destination::Layout(folder) => Layout::check(folder).map_err(Error::Layout)?,
-                Destination::Archive(_) if platforms > 1 => {
-                    return Err(Error::Archive(archive::Error::Platforms(platforms)));
-                }
                 Destination::Archive(path) => {
                     archive::begin(path).map_err(Error::Archive)?;
                 }
@@ -301,7 +302,7 @@ impl Publisher {
         let mut pushed = None;
         let mut loaded = None;
         let mut written = None;
-        let mut archived = false;
+        let mut archived = None;
         for destination in &self.settings.destinations {
             match destination {
                 Destination::Registry => {
@@ -342,13 +343,11 @@ impl Publisher {
                 }
                 Destination::Archive(path) => {
                     self.report.send(Event::Publishing { destination: path.display().to_string() });
-                    if drafts.len() != 1 {
-                        return Err(Error::Archive(archive::Error::Platforms(drafts.len())));
-                    }
-                    archived = true;
-                    if written.is_none() {
-                        written = Some(self.seal(&drafts).await?);
-                    }
+                    let sealed = match &written {
+                        Some(sealed) => sealed,
+                        None => written.insert(self.seal(&drafts).await?),
+                    };
+                    archived = Some(sealed.clone());
                 }
             }
         }
@@ -365,11 +364,12 @@ impl Publisher {
             }
         };
         bills.write(sealed.images()).await.map_err(Error::Sbom)?;
-        if archived && let [draft] = drafts.as_slice() {
+        if let Some(sealed) = archived {
             let repository = self.repository(import_path)?;
-            let (draft, reference) = (draft.clone(), reference.clone());
+            let (drafts, reference) = (drafts.clone(), reference.clone());
             let mut waiting = self.archived.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(Archived { repository, draft, reference });
+            let name = name.clone();
+            waiting.push(Archived { name, repository, drafts, sealed, reference });
         } else {
             self.report.send(Event::Published { reference: reference.clone() });
         }
@@ -384,25 +384,51 @@ impl Publisher {
             std::mem::take(&mut *self.archived.lock().unwrap_or_else(PoisonError::into_inner));
         // Images arrive in any order; the archive is the same for the same images.
         images.sort_by_key(|image| image.repository.to_string());
-        let tags = &self.settings.naming.tags;
-        let named: Vec<_> = images
-            .iter()
-            .map(|Archived { repository, draft, .. }| archive::Named {
-                draft,
-                names: tags.iter().map(|tag| repository.tagged(tag.clone())).collect(),
-                tag_digest: None,
-            })
-            .collect();
         for destination in &self.settings.destinations {
             if let Destination::Archive(path) = destination {
                 let archive = Archive { path, store: &self.store, client: &self.client };
-                archive.write(&named).await.map_err(Error::Archive)?;
+                self.archive(&archive, &images).await.map_err(Error::Archive)?;
             }
         }
         for Archived { reference, .. } in &images {
             self.report.send(Event::Published { reference: reference.clone() });
         }
         Ok(())
+    }
+
+    /// Writes an archive: for `docker load` if each image is for one platform, else OCI's.
+    async fn archive(
+        &self,
+        archive: &Archive<'_>,
+        images: &[Archived],
+    ) -> Result<(), archive::Error> {
+        let names = |repository: &crate::oci::Repository| {
+            self.settings.naming.tags.iter().map(|tag| repository.tagged(tag.clone())).collect()
+        };
+        if images.iter().all(|image| image.drafts.len() == 1) {
+            let named = images.iter().flat_map(|image| {
+                let names = names(&image.repository);
+                image.drafts.first().map(|draft| archive::Named { draft, names, tag_digest: None })
+            });
+            return archive.write(&named.collect::<Vec<_>>()).await;
+        }
+        self.report.note(format!(
+            "`{}` is an oci-archive: it holds images for several platforms",
+            archive.path.display()
+        ));
+        let indexed = images.iter().map(|image| oci_archive::Indexed {
+            drafts: &image.drafts,
+            sealed: &image.sealed,
+            names: self
+                .settings
+                .naming
+                .tags
+                .iter()
+                .map(|tag| format!("{}:{tag}", image.name))
+                .zip(names(&image.repository))
+                .collect(),
+        });
+        archive.write_layout(&indexed.collect::<Vec<_>>()).await
     }
 
     /// The finished image of drafts whose layers go nowhere: each is packed, and kept for later.

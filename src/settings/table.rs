@@ -182,7 +182,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "tarball",
         flag: Some("tarball"),
         value: "FILE",
-        help: "Also write images into this archive for `docker load`",
+        help: "Also write images into this archive for `docker load`; for several platforms an oci-archive",
         ..BLANK
     },
     Setting {

@@ -86,6 +86,28 @@ pub(crate) fn run(engine: &DockerEngine, image: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Loads an archive into a storage that ends with the folder it lies in; says what came of
+/// `podman load` and of a question about an image.
+#[track_caller]
+pub(crate) fn podman_loads(archive: &Path, name: &str) -> (String, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let podman = |arguments: &[&str]| {
+        let output = Command::new(tool("podman"))
+            .args(["--storage-driver=vfs", "--root"])
+            .arg(folder.path().join("root"))
+            .arg("--runroot")
+            .arg(folder.path().join("run"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        expect_success(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = podman(&["load", "--quiet", "--input", archive.to_str().unwrap()]);
+    let image = podman(&["image", "inspect", name]);
+    (said, serde_json::from_str::<Value>(&image).unwrap()[0].take())
+}
+
 fn skopeo<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
     Command::new(tool("skopeo"))
         .arg("--insecure-policy")

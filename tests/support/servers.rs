@@ -54,7 +54,7 @@ pub(crate) fn cluster() -> &'static Cluster {
 #[track_caller]
 pub(crate) fn tool(name: &str) -> PathBuf {
     let origin = match name {
-        "skopeo" | "umoci" | "etcd" | "containerd" | "runc" | "docker-registry" => name,
+        "skopeo" | "umoci" | "podman" | "etcd" | "containerd" | "runc" | "docker-registry" => name,
         "docker" | "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "musl-gcc" => "musl-tools",
