@@ -8,6 +8,7 @@
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
 //! * `layout`: what is in an image, seen in an OCI layout and in an archive.
+//! * `memory`: how much of it large and hostile manifests take.
 //! * `native`: C and C++ in crates, executables for other machines; takes minutes, `make test-all`.
 //! * `outputs`: where manifests go, all of them or none.
 //! * `reproducible`: two builds, one digest.
@@ -34,6 +35,8 @@ mod docs;
 mod errors;
 mod interrupt;
 mod layout;
+#[cfg(target_os = "linux")]
+mod memory;
 mod native;
 mod outputs;
 mod reproducible;

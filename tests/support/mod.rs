@@ -279,3 +279,21 @@ impl Ran {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
+
+/// Waits for the end of ko-rs and says how much memory it had at most, in kB of 1024. Unoptimised,
+/// the executable alone is large, so that its own pages are left out of the count. Nobody reads what
+/// it prints meanwhile, so that it must be little.
+#[cfg(target_os = "linux")]
+pub(crate) fn peak(mut child: Child) -> (Ran, u64) {
+    let path = format!("/proc/{}/status", child.id());
+    let counted = if cfg!(debug_assertions) { "RssAnon:" } else { "VmHWM:" };
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = fs::read_to_string(&path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(counted));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(number.unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+    (Ran::of(child.wait_with_output().unwrap()), most)
+}

@@ -3,32 +3,15 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command};
-use std::time::Duration;
+use std::process::Command;
 
 use super::{NAME, hello};
 use crate::judges::is_complete;
 use crate::servers::{Registry, RegistryOptions, expect_success, registry, tool};
-use crate::support::Ran;
+use crate::support::peak;
 
 /// The most memory that ko-rs may take, in kB of 1024.
 const LIMIT: u64 = 24_000_000 / 1024;
-
-/// Runs ko-rs to its end and says how much memory it had at most. Unoptimised, the executable alone
-/// is larger than the limit, so that its own pages are left out of the count.
-fn peak(mut child: Child) -> (Ran, u64) {
-    let path = format!("/proc/{}/status", child.id());
-    let counted = if cfg!(debug_assertions) { "RssAnon:" } else { "VmHWM:" };
-    let mut most = 0;
-    while child.try_wait().unwrap().is_none() {
-        let status = fs::read_to_string(&path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(counted));
-        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        most = most.max(number.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(3));
-    }
-    (Ran::of(child.wait_with_output().unwrap()), most)
-}
 
 /// Bytes that no compression makes less of.
 fn write_noise(path: &Path, length: u64) {

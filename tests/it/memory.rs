@@ -1,0 +1,76 @@
+//! How much memory large and hostile manifests take, as a multiple of what they weigh.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Instant;
+
+use crate::support::{Sandbox, peak};
+
+/// What ko-rs holds whatever it reads, in MB.
+const BASE: f64 = 20.0;
+
+/// A manifest behind its reference, the code that `check` ends with, and how many times its size
+/// `resolve` and `check` may hold.
+struct Case {
+    name: &'static str,
+    text: String,
+    checked: i32,
+    times: [f64; 2],
+}
+
+fn cases(scalar: usize, anchors: usize) -> Vec<Case> {
+    let unit = |unit: &str| unit.repeat(scalar / unit.len());
+    let each = |line: &dyn Fn(usize) -> String| {
+        (0..anchors).fold(String::new(), |mut text, number| {
+            let _ = writeln!(text, "{}", line(number));
+            text
+        })
+    };
+    let case = |name, text, checked, times| Case { name, text, checked, times };
+    let anchored = each(&|number| format!("k{number}: &a{number} x"));
+    let aliased = each(&|number| format!("k{number}: *a"));
+    vec![
+        case("plain", format!("a: {}\n", unit("x")), 0, [3.0, 3.0]),
+        case("quoted", format!("a: \"{}\"\n", unit("\\u006b")), 0, [3.0, 3.0]),
+        case("block", format!("a: |\n{}", unit("  no reference\n")), 0, [4.0, 4.0]),
+        case("unclosed", format!("a: \"{}", unit("x\n ")), 1, [4.0, 4.0]),
+        // Every line is a node of some hundred bytes then, and for `check` a value besides.
+        case("anchors", anchored, 0, [15.0, 30.0]),
+        case("aliases", format!("a: &a x\n{aliased}"), 0, [18.0, 30.0]),
+    ]
+}
+
+/// Resolves and checks each case.
+fn holds_no_more_than_it_may(scalar: usize, anchors: usize) {
+    let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", "r.example/team");
+    let _ = sandbox.run(["build", "--push=false"]).exits(0);
+    let (file, out) = (sandbox.outside("in.yaml"), sandbox.outside("out.yaml"));
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    for Case { name, text, checked, times } in cases(scalar, anchors) {
+        let text = format!("apiVersion: v1\nkind: A\nx: ko://hello\n{text}");
+        let size = text.len() as f64 / 1e6;
+        fs::write(file, text).unwrap();
+        let resolve = ["resolve", "--push=false", "-o", out, "-f", file];
+        let commands: [&[&str]; 2] = [&resolve, &["check", "-f", file]];
+        for (arguments, times) in commands.into_iter().zip(times) {
+            let started = Instant::now();
+            let (ran, most) = peak(sandbox.start(arguments));
+            let _ = ran.exits(checked);
+            let (most, took) = (most as f64 * 1024.0 / 1e6, started.elapsed().as_secs_f64());
+            let what = format!("{name}, {size:.1} MB, {}: {most:.1} MB, {took:.1} s", arguments[0]);
+            assert!(most > 1.0 && most < BASE + times * size, "{what}");
+            assert!(took < 10.0 + size, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_large_manifest_takes_a_multiple_of_its_size() {
+    holds_no_more_than_it_may(6_000_000, 100_000);
+}
+
+#[test]
+#[ignore = "reads 50 MB and a million anchors, unoptimised"]
+fn a_huge_manifest_takes_a_multiple_of_its_size() {
+    holds_no_more_than_it_may(50_000_000, 1_000_000);
+}
