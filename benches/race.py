@@ -71,15 +71,27 @@ class Ratio:
     above: str
     below: str
     limit: Optional[float] = None
+    # What each has to do, where it is not the same; the ratio is one of times for each of these then.
+    work: tuple = (1, 1)
+
+
+@dataclass
+class Speed:
+    """How fast megabytes were worked through in a sum of medians, and what it should reach."""
+
+    time: str
+    megabytes: float
+    limit: Optional[float] = None
 
 
 class Race:
     """Contestants in one field. The first is what the others are measured by."""
 
-    def __init__(self, title, contestants, ratios=(), rounds=11):
+    def __init__(self, title, contestants, ratios=(), rounds=11, speeds=()):
         self.title = title
         self.contestants = contestants
         self.ratios = ratios
+        self.speeds = speeds
         self.rounds = int(os.environ.get("ROUNDS", rounds))
 
     def run(self):
@@ -100,9 +112,15 @@ class Race:
             spread = f"{duration(min(taken))} – {duration(max(taken))}"
             row(name, duration(medians[name]), spread, f"{medians[name] / medians[first]:.2f}")
         for ratio in self.ratios:
-            above, below = total(ratio.above, medians), total(ratio.below, medians)
+            above = total(ratio.above, medians) / ratio.work[0]
+            below = total(ratio.below, medians) / ratio.work[1]
             limit = "" if ratio.limit is None else f"   limit {ratio.limit:.2f}"
-            print(f"  ({ratio.above}) / ({ratio.below}) = {above / below:.3f}{limit}")
+            per = "" if ratio.work == (1, 1) else ", per MB"
+            print(f"  ({ratio.above}) / ({ratio.below}){per} = {above / below:.3f}{limit}")
+        for speed in self.speeds:
+            limit = "" if speed.limit is None else f"   at least {speed.limit:.0f}"
+            per_second = speed.megabytes / total(speed.time, medians)
+            print(f"  {speed.megabytes:.1f} MB / ({speed.time}) = {per_second:.1f} MB/s{limit}")
         sys.stdout.flush()
 
 

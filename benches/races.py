@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import large
-from race import Contestant, Race, Ratio, heading, row
+from manifests import Files
+from race import Contestant, Race, Ratio, Speed, heading, row
 
 root, work = Path(sys.argv[1]), Path(sys.argv[2])
 musl, registry, words = sys.argv[3], sys.argv[4], sys.argv[5:]
@@ -76,6 +77,31 @@ def against_ko():
     ]
     ratios = [Ratio("ko-rs build", "ko build, KOCACHE")]
     return Race("Nothing changed: against ko, an HTTP service each", contestants, ratios, 9)
+
+
+def manifests():
+    """`resolve` of large files, past the one image that they refer to."""
+    ours = Files(work, "ko-rs", "ko://link-service", 50, 96_000)
+    # Every reference costs ko tens of milliseconds, and every MB a third of a second.
+    theirs = Files(work, "ko", "ko://example.com/go-hello", 5, 100)
+    ko_cache = {"KOCACHE": str(work / "ko-cache")}
+
+    def contestants(name, command, files, folder, environment):
+        for kind in ("one", "few", "many"):
+            line = f"{command} -f {getattr(files, kind)}"
+            yield Contestant(f"{name}, {kind}", line, folder, environment)
+
+    ratios, speeds = [], []
+    for kind, limit in (("few", 150), ("many", 40)):
+        times = [f"{name}, {kind} - {name}, one" for name in ("ko-rs", "ko")]
+        sizes = [Files.megabytes(getattr(files, kind)) for files in (ours, theirs)]
+        ratios.append(Ratio(*times, work=tuple(sizes)))
+        speeds += [Speed(times[0], sizes[0], limit), Speed(times[1], sizes[1])]
+    everyone = [
+        *contestants("ko", "ko resolve --sbom=none", theirs, fixtures / "go-hello", ko_cache),
+        *contestants("ko-rs", f"{ko_rs} resolve", ours, fixtures / "delinkcious", cache),
+    ]
+    return Race("Large manifests: few references, and one in every object", everyone, ratios, 7, speeds)
 
 
 def changed():
@@ -234,6 +260,7 @@ races = [
     ("several", several),
     ("small-workspace", small_workspace),
     ("ko", against_ko),
+    ("manifests", manifests),
     ("changed", changed),
     ("copy", copy),
     ("compressors", compressors),
