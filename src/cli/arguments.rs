@@ -23,6 +23,7 @@ pub(super) enum Subcommand {
     Create,
     Delete,
     Deps(BillOf),
+    PushBase(ImageReference),
     Login(Login),
     Logout { registry: String },
     Cache(CacheCommand),
@@ -190,6 +191,25 @@ pub(super) fn command() -> Command {
     }
     command
         .subcommand(
+            Command::new("base")
+                .about("Publish the embedded base image")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .disable_help_subcommand(true)
+                .subcommand(
+                    Command::new("push")
+                        .about("Push `static` to a registry, for all its platforms, and print its name by digest")
+                        .args(flags(&[Scope::Registries]))
+                        .arg(
+                            Arg::new("image")
+                                .required(true)
+                                .value_name("REF")
+                                .value_parser(clap::value_parser!(ImageReference))
+                                .help("Repository with or without a tag, `latest` if it has none"),
+                        ),
+                ),
+        )
+        .subcommand(
             Command::new("cache")
                 .about("Show or clean what ko-rs keeps on this machine")
                 .subcommand_required(true)
@@ -283,7 +303,10 @@ pub(super) fn foreign_flag(matches: &ArgMatches) -> Option<(&'static str, &'stat
 
 /// What was typed: the subcommand, and the values of flags by the key of their setting.
 pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
-    let (name, matches) = matches.subcommand().unwrap_or(("version", matches));
+    let (name, matches) = match matches.subcommand() {
+        Some(("base", matches)) => matches.subcommand().unwrap_or(("version", matches)),
+        found => found.unwrap_or(("version", matches)),
+    };
     let texts = |id: &str| -> Vec<String> {
         let values = matches.try_get_many::<String>(id).ok().flatten();
         values.map(|values| values.cloned().collect()).unwrap_or_default()
@@ -305,6 +328,10 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
                 platform: matches.get_one("platform").cloned(),
                 format: matches.get_one("sbom").copied(),
             }),
+            None => Subcommand::Version,
+        },
+        "push" => match matches.get_one("image").cloned() {
+            Some(image) => Subcommand::PushBase(image),
             None => Subcommand::Version,
         },
         "login" => Subcommand::Login(Login {

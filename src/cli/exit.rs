@@ -77,6 +77,8 @@ pub(super) enum Failure {
     #[error(transparent)]
     Bill(pipeline::BillError),
     #[error(transparent)]
+    PushBase(pipeline::PushBaseError),
+    #[error(transparent)]
     Manifests(manifests::Errors),
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
@@ -107,6 +109,7 @@ impl Failure {
             | Self::Login(_)
             | Self::Cache(_)
             | Self::Bill(_)
+            | Self::PushBase(_)
             | Self::Manifests(_)
             | Self::Pipeline(_) => 1,
         }
@@ -138,6 +141,7 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::Bill(error) => error.hint(),
+            Self::PushBase(error) => error.hint(),
             Self::NoFilename => Some("name a file, a folder, a URL or `-` with -f".to_owned()),
             Self::NoPlace { .. } => Some("write to one file with -o FILE".to_owned()),
             Self::Login(error) => error.hint(),

@@ -1,6 +1,7 @@
 //! Subcommands, exit codes, and all that is printed.
 
 mod arguments;
+mod base;
 mod cache;
 mod deps;
 mod exit;
@@ -115,6 +116,10 @@ async fn execute(
             let settings = registries().map_err(Failure::Settings)?;
             return deps::deps(&wanted, settings, report).await;
         }
+        Subcommand::PushBase(name) => {
+            let settings = registries().map_err(Failure::Settings)?;
+            return base::push(&name, settings, report).await;
+        }
         _ => {}
     }
     let complete = settings::complete(flags, environment, &report).map_err(Failure::Settings)?;
@@ -168,6 +173,7 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
         }
         Subcommand::Cache(command) => cache::run(&pipeline.cache, command),
         Subcommand::Deps(_)
+        | Subcommand::PushBase(_)
         | Subcommand::Login(_)
         | Subcommand::Logout { .. }
         | Subcommand::Version
@@ -207,14 +213,8 @@ fn print_outcomes(outcomes: &[Outcome]) -> Result<(), Failure> {
 fn version(verbose: bool) -> String {
     let mut text = format!("ko-rs {}\n", env!("CARGO_PKG_VERSION"));
     if verbose {
-        let base = image::embedded(&crate::oci::Platform::host());
-        for (layer, _) in &base.layers {
-            text.push_str(&format!(
-                "base image static: layer {} of {}\n",
-                layer.descriptor.digest,
-                image::embedded_date()
-            ));
-        }
+        let base = pipeline::static_base().descriptor().digest;
+        text.push_str(&format!("base image static: {base} of {}\n", image::embedded_date()));
     }
     text
 }

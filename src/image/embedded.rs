@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::BaseImage;
 use crate::oci::{
-    BlobSource, Descriptor, Digest, Format, Image, ImageConfig, Layer, MediaType, Platform,
+    BlobSource, Descriptor, Digest, Format, Image, ImageConfig, IndexedImages, Layer, MediaType,
+    Platform,
 };
 
 const LAYER: &[u8] = include_bytes!("../../base-images/static/layer.tar.gz");
@@ -39,6 +40,34 @@ fn base() -> Base {
 /// The base `static`, which is the same for every platform but for the platform's name.
 #[must_use]
 pub fn embedded(platform: &Platform) -> BaseImage {
+    let (image, config, layer) = parts(platform);
+    BaseImage {
+        platform: platform.clone(),
+        format: Format::Oci,
+        config,
+        layers: vec![(layer, BlobSource::Bytes(Bytes::from_static(LAYER)))],
+        name: None,
+        // The digest under which the base lies in a registry that it was pushed to.
+        digest: Some(image.digest()),
+        index: None,
+    }
+}
+
+/// The base `static` as it lies in a registry: an index of the same image for each platform.
+#[must_use]
+pub fn embedded_index(platforms: impl IntoIterator<Item = Platform>) -> IndexedImages {
+    let images = platforms.into_iter().map(|platform| parts(&platform).0).collect();
+    IndexedImages::new(Format::Oci, images, BTreeMap::new())
+}
+
+/// The one layer of `static`.
+#[must_use]
+pub fn embedded_layer() -> (Descriptor, Bytes) {
+    let BaseLayer { media_type, digest, size, .. } = base().layer;
+    (Descriptor::new(media_type, digest, size), Bytes::from_static(LAYER))
+}
+
+fn parts(platform: &Platform) -> (Image, ImageConfig, Layer) {
     let base = base();
     let mut config = ImageConfig::empty(platform);
     let fields = config.fields_mut();
@@ -52,7 +81,6 @@ pub fn embedded(platform: &Platform) -> BaseImage {
     );
     let BaseLayer { media_type, digest, size, diff_id } = base.layer;
     let layer = Layer { descriptor: Descriptor::new(media_type, digest, size), diff_id };
-    // The digest under which the base lies in a registry that it was pushed to.
     let image = Image::new(
         Format::Oci,
         platform.clone(),
@@ -60,15 +88,7 @@ pub fn embedded(platform: &Platform) -> BaseImage {
         vec![layer.clone()],
         BTreeMap::new(),
     );
-    BaseImage {
-        platform: platform.clone(),
-        format: Format::Oci,
-        config,
-        layers: vec![(layer, BlobSource::Bytes(Bytes::from_static(LAYER)))],
-        name: None,
-        digest: Some(image.digest()),
-        index: None,
-    }
+    (image, config, layer)
 }
 
 /// The day on which the packages in `static` were the newest, as `YYYY-MM-DD`.

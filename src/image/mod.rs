@@ -36,7 +36,7 @@ pub use contents::{Contents, ContentsError};
 pub use difference::{Difference, What, differences};
 pub use draft::{BASE_DIGEST, Error, ImageDraft, Program, Recipe, asks, draft};
 pub use elf::{ElfFacts, NotElf};
-pub use embedded::{embedded, embedded_date, scratch};
+pub use embedded::{embedded, embedded_date, embedded_index, embedded_layer, scratch};
 pub use engine::{EngineError, from_engine};
 pub use files::FileRule;
 pub use folder::DataError;

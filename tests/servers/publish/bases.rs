@@ -3,8 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use serde_json::{Value, json};
+
 use super::{NAME, hello};
-use crate::judges::{HELLO, copy, copy_into, exists, inspect, is_complete, run};
+use crate::judges::{HELLO, Inspected, copy, copy_into, exists, inspect, is_complete, run};
 use crate::proxy::{Proxy, Seen};
 use crate::servers::{DockerEngine, docker_engine, expect_success, registry, tool};
 use crate::support::Sandbox;
@@ -281,4 +283,126 @@ fn a_capability_of_the_executable_is_there_when_a_mere_user_runs_it() {
         let status = run(engine, ran.line());
         assert!(status.contains(&format!("CapEff:\t{effective:016x}\n")), "{status}");
     }
+}
+
+#[test]
+fn the_embedded_base_in_a_registry_is_pinned_and_built_on() {
+    let proxy = Proxy::to_host(&registry().host);
+    let name = format!("{}/bases/embedded", proxy.host);
+    let sandbox = hello();
+    let pushed = sandbox.run(["base", "push", &format!("{name}:v1")]).exits(0);
+    let index = inspect(&format!("docker://{}/bases/embedded:v1", registry().host));
+    assert_eq!(pushed.line(), format!("{name}@{}", index.digest));
+    let folder = tempfile::tempdir().unwrap();
+    copy(&format!("docker://{}", pushed.line()), &dir(&folder), &["--all"]);
+    let version = sandbox.run(["version", "-v"]).exits(0);
+    let line = format!("base image static: {} of ", index.digest);
+    assert!(version.stdout().contains(&line), "{}", version.stdout());
+
+    // Again, and nothing is sent but manifests; under no tag it is `latest`.
+    proxy.take_seen();
+    let again = sandbox.run(["base", "push", &name]).exits(0);
+    assert_eq!(again.line(), pushed.line());
+    assert_eq!(inspect(&format!("docker://{name}:latest")).digest, index.digest);
+    let blobs: Vec<_> =
+        proxy.take_seen().into_iter().filter(|seen| seen.line.contains("/uploads/")).collect();
+    assert!(blobs.is_empty(), "{blobs:#?}");
+    let other = format!("{name}@sha256:{}", "0".repeat(64));
+    let ran = sandbox.run(["base", "push", &other]).exits(1);
+    assert!(ran.stderr().contains("is not the digest of the base image"), "{}", ran.stderr());
+
+    let repo = format!("{}/bases/on-embedded", registry().host);
+    let sandbox = sandbox
+        .file(".ko-rs.yaml", &format!("defaultBaseImage: {}\n", pushed.line()))
+        .env("KO_DOCKER_REPO", &repo);
+    let platforms = "linux/amd64,linux/arm64";
+    let first = sandbox.run(["build", "--platform", platforms, "."]).exits(0);
+    let built = inspect(&format!("docker://{}", first.line()));
+    let annotations = &built.manifest["annotations"];
+    assert_eq!(annotations["org.opencontainers.image.base.digest"], index.digest.as_str());
+    assert_eq!(bases_of(&repo, &built), children(&index, &["amd64", "arm64"]));
+    let engine = docker_engine();
+    expect_success(&engine.docker(["pull", "--quiet", first.line()]));
+    assert_eq!(run(engine, first.line()), HELLO);
+    // Pinned, it costs no request, though the image is another.
+    proxy.take_seen();
+    super::edit(&sandbox, "changed");
+    let changed = sandbox.run(["build", "--platform", platforms, "."]).exits(0);
+    assert_ne!(changed.line(), first.line());
+    let seen = proxy.take_seen();
+    assert!(seen.is_empty(), "{seen:#?}");
+}
+
+#[test]
+fn of_an_index_with_variants_and_attestations_the_images_are_taken() {
+    let name = format!("{}/bases/attested", registry().host);
+    let sandbox = hello();
+    let plain = sandbox.run(["base", "push", &name]).exits(0);
+    let mut index = inspect(&format!("docker://{}", plain.line())).manifest;
+    let images = index["manifests"].as_array().unwrap().clone();
+    // As buildx lists them: what is attested of each image, which is for no platform.
+    let attestations = images.iter().map(|image| {
+        let mut entry = image.clone();
+        entry["platform"] = json!({"architecture": "unknown", "os": "unknown"});
+        entry["annotations"] = json!({
+            "vnd.docker.reference.digest": image["digest"],
+            "vnd.docker.reference.type": "attestation-manifest",
+        });
+        entry
+    });
+    let mut manifests: Vec<Value> = attestations.collect();
+    manifests.extend(images.into_iter().map(|mut image| {
+        if image["platform"]["architecture"] == "arm64" {
+            image["platform"]["variant"] = json!("v8");
+        }
+        image
+    }));
+    index["manifests"] = manifests.clone().into();
+    let kind = index["mediaType"].as_str().unwrap().to_owned();
+    let mut curl = Command::new(tool("curl"));
+    let url = format!("http://{}/v2/bases/attested/manifests/buildx", registry().host);
+    curl.args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--request", "PUT"]);
+    curl.args(["--header", &format!("Content-Type: {kind}"), "--data-binary", &index.to_string()]);
+    expect_success(&curl.arg(url).output().unwrap());
+
+    let repo = format!("{}/bases/on-attested", registry().host);
+    let base = format!("{name}:buildx");
+    let sandbox = sandbox.env("KO_DOCKER_REPO", &repo);
+    let build = ["build", "--base-image", &base, "--platform"];
+    let ran = sandbox.run(build.into_iter().chain(["linux/amd64,linux/arm64"])).exits(0);
+    let built = inspect(&format!("docker://{}", ran.line()));
+    let index = inspect(&format!("docker://{base}"));
+    assert_eq!(bases_of(&repo, &built), children(&index, &["amd64", "arm64"]));
+
+    // What it offers, when it is asked for more: images alone.
+    let ran = sandbox.run(build.into_iter().chain(["linux/s390x"])).exits(1);
+    assert!(ran.stderr().contains("linux/arm/v7"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("linux/arm64/v8"), "{}", ran.stderr());
+    assert!(!ran.stderr().contains("unknown/unknown"), "{}", ran.stderr());
+}
+
+fn dir(folder: &tempfile::TempDir) -> String {
+    format!("dir:{}", folder.path().display())
+}
+
+/// The digests of an index's images for these architectures.
+fn children(index: &Inspected, architectures: &[&str]) -> Vec<Value> {
+    let entries = index.manifest["manifests"].as_array().unwrap();
+    let of = |wanted: &&str| {
+        let mut entries = entries.iter();
+        let fits = |entry: &&Value| entry["platform"]["architecture"] == **wanted;
+        entries.find(fits).unwrap()["digest"].clone()
+    };
+    architectures.iter().map(of).collect()
+}
+
+/// The bases of an index's images, as the images say it.
+fn bases_of(repo: &str, index: &Inspected) -> Vec<Value> {
+    let images = index.manifest["manifests"].as_array().unwrap().iter();
+    let base = |image: &Value| {
+        let digest = image["digest"].as_str().unwrap();
+        let manifest = inspect(&format!("docker://{repo}/{NAME}@{digest}")).manifest;
+        manifest["annotations"]["org.opencontainers.image.base.digest"].clone()
+    };
+    images.map(base).collect()
 }
