@@ -57,6 +57,23 @@ fn a_base_on_the_same_registry_is_mounted_and_a_pinned_one_asked_for_once() {
     assert_eq!(second.line(), first.line());
     let seen: Vec<String> = proxy.take_seen().into_iter().map(|seen| seen.line).collect();
     assert_eq!(seen, [format!("HEAD /v2/bases/mounting/{NAME}/manifests/latest")]);
+
+    // Another image on it, from here and from a machine that knows nothing of the repository yet:
+    // the layers are there, and so are neither mounted nor sent.
+    super::edit(&sandbox, "changed");
+    let changed = sandbox.run(["build", "."]).exits(0);
+    assert_ne!(changed.line(), first.line());
+    let elsewhere = dynamic_hello(&format!("{source}@{digest}"))
+        .env("KO_DOCKER_REPO", format!("{}/bases/mounting", proxy.host));
+    super::edit(&elsewhere, "changed elsewhere");
+    let other = elsewhere.run(["build", "."]).exits(0);
+    assert_ne!(other.line(), changed.line());
+    let seen = proxy.take_seen();
+    for layer in layers_of(&direct) {
+        assert!(mounts(&seen, &layer).is_empty(), "{seen:#?}");
+        let sent = seen.iter().any(|seen| seen.query.contains(&layer[7..]));
+        assert!(!sent, "{seen:#?}");
+    }
 }
 
 #[test]
