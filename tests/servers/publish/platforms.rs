@@ -156,6 +156,10 @@ fn an_archive_holds_every_image_of_a_run_and_every_tag() {
             assert_eq!(image.digest, *digest, "{name}:{tag}");
         }
     }
+    // Without a tag it has no name, and is the only one there.
+    let ran = sandbox.run(["build", "hello", "--tags="].into_iter().chain(arguments)).exits(0);
+    assert_eq!(ran.line(), format!("two/hello@{}", digests[0]));
+    assert_eq!(inspect(&format!("oci-archive:{path}")).digest, digests[0]);
 }
 
 #[test]
