@@ -32,10 +32,10 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Whether a document may hold a reference. A backslash may be the start of an escape that
-    /// spells one, so only a document without any of these is sure to have none.
+    /// Whether a document may hold a reference. An escape may spell one, so only a document without
+    /// any of these is sure to have none.
     pub(super) fn may_apply(&self, document: &str) -> bool {
-        document.contains('\\')
+        has_escape(document)
             || self.prefixes.iter().any(|prefix| document.contains(prefix.as_str()))
             || self.images.may_apply(document)
     }
@@ -67,6 +67,15 @@ impl Rules {
     }
 }
 
+/// Whether there may be an escape that stands for a part of a reference: any but those for quotes,
+/// backslashes, tabs and newlines. One that breaks a line stands for nothing, and so may be amid one.
+fn has_escape(document: &str) -> bool {
+    let bytes = document.as_bytes();
+    document.match_indices('\\').any(|(at, _)| {
+        !bytes.get(at + 1).is_some_and(|next| matches!(next, b'"' | b'\\' | b'n' | b'r' | b't'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,10 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn a_document_with_neither_prefix_nor_backslash_needs_no_look() {
+    fn a_document_with_neither_prefix_nor_escape_needs_no_look() {
         let rules = Rules::default();
         assert!(rules.may_apply("a: ko://b"));
         assert!(rules.may_apply(r#"{"a": "\u006bo:\/\/b"}"#));
+        assert!(rules.may_apply("a: \"ko:\\\n  //b\""));
+        assert!(rules.may_apply(r#"{a: '\\', b: "\x6bo://b"}"#));
         assert!(!rules.may_apply("a: ko:/b"));
+        assert!(!rules.may_apply(r#"{"a": "\"b\"\\n\tc\\"}"#));
     }
 }
