@@ -36,6 +36,27 @@ fn a_layer_of_150_mb_takes_no_more_memory_than_24() {
 }
 
 #[test]
+fn an_archive_of_several_platforms_takes_no_more_memory_than_24() {
+    let sandbox = hello();
+    let data = sandbox.directory().join("kodata");
+    fs::create_dir(&data).unwrap();
+    write_noise(&data.join("data"), 75_000_000);
+    let tarball = sandbox.outside("images.tar");
+    let place = ["--push=false", "--repo=x", "--tarball", tarball.to_str().unwrap()];
+    for compression in ["none", "gzip"] {
+        let flag = format!("--layer-compression={compression}");
+        let build = ["build", "--platform=linux/amd64,linux/arm64", &flag];
+        let (ran, most) = peak(sandbox.start(build.into_iter().chain(place)));
+        let _ = ran.exits(0);
+        assert!(most > 1000 && most <= LIMIT, "{most} kB with {compression}");
+        println!("{compression}: {most} kB");
+        // The data is the same for both, and there once.
+        let size = fs::metadata(&tarball).unwrap().len();
+        assert!((75_000_000..100_000_000).contains(&size), "{size}");
+    }
+}
+
+#[test]
 #[ignore = "writes and copies 2 GB"]
 fn a_base_of_2_gb_is_copied_between_registries_in_24_mb() {
     let [from, to] = [(); 2].map(|()| Registry::start_private(&RegistryOptions::default()));
