@@ -23,6 +23,9 @@ use crate::source::Source;
 /// How many references a source may hold: far more than there can be crates.
 const REFERENCES_LIMIT: usize = 1_000_000;
 
+/// How many anchors a document may have: the parser keeps the name of each.
+const ANCHORS_LIMIT: usize = 100_000;
+
 /// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
 const KEY_LIMIT: usize = 64 << 10;
 
@@ -77,7 +80,7 @@ impl File {
                 range.clone(),
                 rules,
                 Some(&mut *builder),
-                &mut Outline::default(),
+                None,
                 &mut Shared::default(),
                 errors,
             );
@@ -153,7 +156,7 @@ struct Part {
 impl Part {
     fn parse(source: &Arc<Source>, ranges: &[Range<usize>], rules: &Rules, depth: Parse) -> Self {
         let mut part = Self::default();
-        let mut builder = Builder::new();
+        let mut builder = Builder::for_kinds();
         let mut outline = Outline::default();
         let mut shared = Shared::default();
         for range in ranges {
@@ -165,8 +168,9 @@ impl Part {
                 Parse::Everything => Some(&mut builder),
             };
             let (errors, range) = (&mut part.errors, range.clone());
+            let outlined = Some(&mut outline);
             let (found, roots) =
-                parse(source, range.clone(), rules, builder, &mut outline, &mut shared, errors);
+                parse(source, range.clone(), rules, builder, outlined, &mut shared, errors);
             if depth == Parse::Everything {
                 objects::read(source, range.start, 0, roots, errors);
             }
@@ -229,13 +233,13 @@ impl<'a> Lines<'a> {
 }
 
 /// Parses the part of a source that holds one document. Finds its references; hands its scalars and
-/// collections to `outline` and to `builder`, where there is one, and returns what became of them.
+/// collections to `outline` and to `builder`, where there are any, and returns what became of them.
 pub(super) fn parse<'a>(
     source: &'a Arc<Source>,
     range: Range<usize>,
     rules: &Rules,
     mut builder: Option<&mut Builder>,
-    outline: &mut Outline<'a>,
+    mut outline: Option<&mut Outline<'a>>,
     shared: &mut Shared,
     errors: &mut Errors,
 ) -> (Vec<Occurrence>, Vec<Root>) {
@@ -247,12 +251,18 @@ pub(super) fn parse<'a>(
     if let Some(builder) = &mut builder {
         builder.start(text);
     }
+    if let Some(outline) = &mut outline {
+        outline.start(text);
+    }
+    let mut anchors = 0;
     for event in Parser::new_from_str_with_options(text, options()) {
         let (event, span) = match event {
             Ok(parsed) => parsed,
             Err(error) => {
                 errors.push(syntax(source, offset, &error));
-                outline.clear();
+                if let Some(outline) = outline {
+                    outline.clear();
+                }
                 return (occurrences, Vec::new());
             }
         };
@@ -260,7 +270,8 @@ pub(super) fn parse<'a>(
             Ok(found) => occurrences.push(found),
             Err(error) => errors.push(error),
         };
-        let place = Place { source, offset, span: bytes(&span), before };
+        let at = bytes(&span);
+        let place = Place { source, offset, span: at.clone(), before };
         match &event {
             Event::Scalar(value, style, anchor, _) => {
                 let image = images.as_mut().and_then(|images| images.scalar(value, *anchor));
@@ -278,7 +289,18 @@ pub(super) fn parse<'a>(
                 }
             }
         }
-        outline.add(&event, bytes(&span));
+        if let Some(outline) = &mut outline {
+            outline.add(&event, at.clone());
+        }
+        if let Event::Anchor(..) = event {
+            anchors += 1;
+            if anchors > ANCHORS_LIMIT {
+                let reason = format!("this document has more than {ANCHORS_LIMIT} anchors");
+                let spot = Spot::new(source, offset + at.start..offset + at.end);
+                errors.push(Error::Value { spot, reason });
+                return (occurrences, Vec::new());
+            }
+        }
         if let Some(builder) = &mut builder
             && let Err((at, reason)) = feed(builder, event, &span)
         {

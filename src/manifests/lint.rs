@@ -184,6 +184,12 @@ impl Finding {
         self.lint.hint().to_owned()
     }
 
+    /// By place, then by what was found.
+    fn order(&self) -> (usize, Lint, Option<usize>) {
+        let other = self.other.as_ref().map(|(spot, _)| spot.span().start);
+        (self.spot.span().start, self.lint, other)
+    }
+
     /// Where it was found.
     #[must_use]
     pub fn spot(&self) -> &Spot {
@@ -217,7 +223,9 @@ impl Manifests {
             found.extend(pulled);
             found.extend(latest);
             found.extend(unmapped);
-            found.sort_by_key(|finding| finding.spot.span().start);
+            found.sort_by_key(Finding::order);
+            // What several aliases lead to is found as often.
+            found.dedup_by_key(|finding| finding.order());
             findings.extend(found);
         }
         findings
@@ -240,14 +248,19 @@ impl Manifests {
                 .iter()
                 .filter_map(|found| Some((found.spot.span().start, facts.get(&found.reference)?)))
                 .collect();
-            let first = findings.len();
+            let mut found: Vec<Finding> = Vec::new();
             for container in file.notes.containers() {
                 if let Some(facts) = facts.get(&container.image.start)
-                    && findings.len() < first + KEPT
+                    && found.len() < KEPT
                 {
-                    findings.extend(images::findings(container, facts, &file.source));
+                    let new = images::findings(container, facts, &file.source);
+                    let is_new =
+                        |new: &Finding| !found.iter().any(|found| found.order() == new.order());
+                    let new: Vec<Finding> = new.into_iter().filter(is_new).collect();
+                    found.extend(new);
                 }
             }
+            findings.extend(found);
         }
         findings
     }

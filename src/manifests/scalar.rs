@@ -3,6 +3,8 @@
 //! `0644` is 420, `yes` is true, a date stays the string it is. The rules are those of go-yaml's
 //! second version, differences from the YAML specification included.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 
 use super::base64;
@@ -29,21 +31,21 @@ pub(super) fn is_string(text: &str) -> bool {
 
 /// The value of a scalar, or why it has none. `plain` is whether it stands without quotes, `tag`
 /// its tag written out.
-pub(super) fn value(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
+pub(super) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Value, String> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML)) {
-        None if plain => resolve(text),
+        None if plain => resolve(&text),
         // A tag of its own makes no difference: the text is taken as it is.
         None | Some(None) => Resolved::Text,
-        Some(Some("binary")) => return binary(text).map(Value::String),
-        Some(Some(suffix)) => tagged(text, suffix)?,
+        Some(Some("binary")) => return binary(&text).map(Value::String),
+        Some(Some(suffix)) => tagged(&text, suffix)?,
     };
     match resolved {
         Resolved::Null => Ok(Value::Null),
         Resolved::Bool(value) => Ok(Value::Bool(value)),
         Resolved::Int(value) => Ok(value.into()),
-        Resolved::Uint(value) => float(value as f64, text),
-        Resolved::Float(value) => float(value, text),
-        Resolved::Text => Ok(Value::String(text.to_owned())),
+        Resolved::Uint(value) => float(value as f64, &text),
+        Resolved::Float(value) => float(value, &text),
+        Resolved::Text => Ok(Value::String(text.into_owned())),
     }
 }
 
@@ -286,10 +288,10 @@ mod tests {
             ("+-5", json!("+-5")),
             ("0x+5", json!("0x+5")),
         ] {
-            assert_eq!(value(text, true, None), Ok(expected), "{text}");
+            assert_eq!(value(text.into(), true, None), Ok(expected), "{text}");
         }
-        assert_eq!(value("0644", false, None), Ok(json!("0644")));
-        assert!(value(".inf", true, None).is_err());
+        assert_eq!(value("0644".into(), false, None), Ok(json!("0644")));
+        assert!(value(".inf".into(), true, None).is_err());
     }
 
     #[test]
@@ -308,10 +310,11 @@ mod tests {
             ("0644", "timestamp", None),
             ("/w==", "binary", Some(json!("\u{fffd}"))),
         ] {
-            assert_eq!(value(text, false, Some(&tag(suffix))).ok(), expected, "{text} {suffix}");
+            let found = value(text.into(), false, Some(&tag(suffix)));
+            assert_eq!(found.ok(), expected, "{text} {suffix}");
         }
-        assert_eq!(value("5", true, Some("!mine")), Ok(json!("5")));
-        assert_eq!(value("5", true, Some("!")), Ok(json!("5")));
+        assert_eq!(value("5".into(), true, Some("!mine")), Ok(json!("5")));
+        assert_eq!(value("5".into(), true, Some("!")), Ok(json!("5")));
     }
 
     #[test]

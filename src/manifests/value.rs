@@ -19,6 +19,9 @@ const VALUES_LIMIT: usize = 10_000_000;
 /// How deep a value may be once its aliases are expanded; what walks it later may recurse.
 const DEPTH_LIMIT: usize = 600;
 
+/// The keys that tell whether a mapping is an object, and whether it stands for others.
+const KINDS: [&str; 3] = ["apiVersion", "kind", "items"];
+
 /// A scalar as the parser found it.
 pub(super) struct Scalar<'a> {
     pub(super) text: Cow<'a, str>,
@@ -70,11 +73,38 @@ enum Key {
     Merge,
 }
 
-enum Frame {
-    Sequence { values: Vec<Value>, anchor: usize, depth: usize },
-    Mapping { map: Map<String, Value>, key: Option<Key>, anchor: usize, depth: usize },
+enum Values {
+    Sequence { values: Vec<Value>, are_kept: bool },
+    Mapping { map: Map<String, Value>, key: Option<Key> },
 }
 
+/// A collection that has not ended.
+struct Frame {
+    values: Values,
+    anchor: usize,
+    /// How deep what is in it is.
+    depth: usize,
+    /// About how many bytes it takes, had it been kept whole.
+    weight: usize,
+}
+
+impl Frame {
+    fn is_mapping(&self) -> bool {
+        matches!(self.values, Values::Mapping { .. })
+    }
+
+    /// Whether the value of a key comes next.
+    fn is_at(&self, wanted: &str) -> bool {
+        matches!(&self.values, Values::Mapping { key: Some(Key::Text(key)), .. } if key == wanted)
+    }
+
+    /// Whether what comes next is merged.
+    fn merges(&self) -> bool {
+        matches!(self.values, Values::Mapping { key: Some(Key::Merge), .. })
+    }
+}
+
+/// An anchored value.
 struct Anchored {
     value: Value,
     weight: usize,
@@ -83,6 +113,9 @@ struct Anchored {
 
 /// Builds the values of documents, one after the other.
 pub(super) struct Builder {
+    /// Whether all of a value is kept. Else it is only what tells whether it is an object: of every
+    /// mapping `apiVersion`, `kind` and `items`.
+    whole: bool,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     /// Whether the document may have aliases at all; else anchors need not be kept.
@@ -97,6 +130,7 @@ pub(super) struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
+            whole: true,
             stack: Vec::new(),
             anchors: HashMap::new(),
             aliases: false,
@@ -105,6 +139,12 @@ impl Builder {
             expanded: 0,
             values: 0,
         }
+    }
+
+    /// A builder that fails as any other would, and keeps only what tells whether a value is an
+    /// object.
+    pub(super) fn for_kinds() -> Self {
+        Self { whole: false, ..Self::new() }
     }
 
     /// Begins a document.
@@ -128,33 +168,38 @@ impl Builder {
         // An omitted value has no text; the parser calls it `~`.
         let text = if plain && mark.span.is_empty() { Cow::Borrowed("") } else { text };
         let tag = tag.as_deref();
-        if let Some(Frame::Mapping { key: key @ None, .. }) = self.stack.last_mut() {
+        if let Some(key) = self.open_key() {
             *key = Some(if text == "<<" && is_merge(plain, tag) {
                 Key::Merge
             } else {
                 Key::Text(scalar::key(&text, plain, tag)?)
             });
             if anchor != 0 {
-                self.keep(anchor, &Value::String(text.into_owned()), 1)?;
+                let weight = weight(text.len());
+                self.keep(anchor, &Value::String(text.into_owned()), weight, 1)?;
             }
             return Ok(());
         }
-        let value = scalar::value(&text, plain, tag)?;
-        self.complete(value, anchor, 1)
+        let value = scalar::value(text, plain, tag)?;
+        let weight = weight(value.as_str().map_or(0, str::len));
+        self.complete(value, weight, anchor, 1)
     }
 
     pub(super) fn sequence(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.no_key("a sequence")?;
-        if let [Frame::Mapping { key: Some(Key::Text(key)), .. }] = self.stack.as_slice()
-            && key == "items"
+        if let [frame] = self.stack.as_slice()
+            && frame.is_at("items")
             && let Some(root) = self.roots.last_mut()
         {
             let span = mark.span.clone();
             root.items = Some(Items { flow, span, each: Vec::new() });
         }
         self.last = self.last.max(mark.span.end);
-        self.stack.push(Frame::Sequence { values: Vec::new(), anchor, depth: 0 });
+        let matters = self.stack.last().is_some_and(|frame| frame.is_at("items") || frame.merges());
+        let are_kept = self.whole || matters || (anchor != 0 && self.aliases);
+        let values = Values::Sequence { values: Vec::new(), are_kept };
+        self.stack.push(Frame { values, anchor, depth: 0, weight: weight(0) });
         Ok(())
     }
 
@@ -162,7 +207,8 @@ impl Builder {
         self.begin(&mark);
         self.no_key("a mapping")?;
         self.last = self.last.max(mark.span.end);
-        self.stack.push(Frame::Mapping { map: Map::new(), key: None, anchor, depth: 0 });
+        let values = Values::Mapping { map: Map::new(), key: None };
+        self.stack.push(Frame { values, anchor, depth: 0, weight: weight(0) });
         Ok(())
     }
 
@@ -172,14 +218,12 @@ impl Builder {
         if !mark.span.is_empty() {
             self.last = self.last.max(mark.span.end);
         }
-        let (value, anchor, depth) = match self.stack.pop() {
-            Some(Frame::Sequence { values, anchor, depth }) => {
-                (Value::Array(values), anchor, depth)
-            }
-            Some(Frame::Mapping { map, anchor, depth, .. }) => (Value::Object(map), anchor, depth),
-            None => return Ok(()),
+        let Some(Frame { values, anchor, depth, weight }) = self.stack.pop() else { return Ok(()) };
+        let value = match values {
+            Values::Sequence { values, .. } => Value::Array(values),
+            Values::Mapping { map, .. } => Value::Object(map),
         };
-        self.complete(value, anchor, depth + 1)
+        self.complete(value, weight, anchor, depth + 1)
     }
 
     pub(super) fn alias(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
@@ -191,7 +235,7 @@ impl Builder {
         let (weight, depth) = (anchored.weight, anchored.depth);
         self.spend(weight)?;
         let value = self.anchors[&anchor].value.clone();
-        if let Some(Frame::Mapping { key: key @ None, .. }) = self.stack.last_mut() {
+        if let Some(key) = self.open_key() {
             *key = Some(Key::Text(match value {
                 Value::String(text) => text,
                 Value::Bool(value) => value.to_string(),
@@ -203,15 +247,14 @@ impl Builder {
             }));
             return Ok(());
         }
-        self.complete(value, 0, depth)
+        self.complete(value, weight, 0, depth)
     }
 
     /// The last node turned out to have an anchor, which stands before it.
     pub(super) fn anchor(&mut self, start: usize) {
         let items = match self.stack.as_slice() {
             // The anchor of a scalar or alias item, or of a collection that has just begun.
-            [Frame::Mapping { .. }, Frame::Sequence { .. }]
-            | [Frame::Mapping { .. }, Frame::Sequence { .. }, _] => {
+            [root, list] | [root, list, _] if root.is_mapping() && !list.is_mapping() => {
                 self.roots.last_mut().and_then(|root| root.items.as_mut())
             }
             _ => None,
@@ -233,9 +276,7 @@ impl Builder {
                 column,
                 items: None,
             }),
-            [Frame::Mapping { key: Some(Key::Text(key)), .. }, Frame::Sequence { .. }]
-                if key == "items" =>
-            {
+            [root, list] if root.is_at("items") && !list.is_mapping() => {
                 if let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut()) {
                     items.each.push(Item { span: start..mark.span.end, line, column });
                 }
@@ -245,7 +286,13 @@ impl Builder {
     }
 
     /// A node is complete: it goes to where it belongs.
-    fn complete(&mut self, value: Value, anchor: usize, depth: usize) -> Result<(), String> {
+    fn complete(
+        &mut self,
+        value: Value,
+        weight: usize,
+        anchor: usize,
+        depth: usize,
+    ) -> Result<(), String> {
         self.values += 1;
         if self.values > VALUES_LIMIT {
             return Err(format!("these manifests hold more than {VALUES_LIMIT} values"));
@@ -254,50 +301,68 @@ impl Builder {
             return Err(format!("its aliases nest more than {DEPTH_LIMIT} levels deep"));
         }
         if anchor != 0 {
-            self.keep(anchor, &value, depth)?;
+            self.keep(anchor, &value, weight, depth)?;
         }
         let end = self.last;
-        if let [Frame::Mapping { .. }, Frame::Sequence { .. }] = self.stack.as_slice()
+        if let [root, list] = self.stack.as_slice()
+            && root.is_mapping()
+            && !list.is_mapping()
             && let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut())
             && let Some(item) = items.each.last_mut()
         {
             item.span.end = end;
         }
-        match self.stack.last_mut() {
-            None => {
-                if let Some(root) = self.roots.last_mut() {
-                    root.value = value;
-                    root.span.end = end;
-                }
+        let Some(frame) = self.stack.last_mut() else {
+            if let Some(root) = self.roots.last_mut() {
+                root.value = value;
+                root.span.end = end;
             }
-            Some(Frame::Sequence { values, depth: deepest, .. }) => {
-                *deepest = depth.max(*deepest);
-                values.push(value);
-            }
-            Some(Frame::Mapping { map, key, depth: deepest, .. }) => {
-                *deepest = depth.max(*deepest);
-                match key.take() {
+            return Ok(());
+        };
+        frame.depth = depth.max(frame.depth);
+        frame.weight += weight;
+        match &mut frame.values {
+            Values::Sequence { values, are_kept: true } => values.push(value),
+            Values::Sequence { are_kept: false, .. } => {}
+            Values::Mapping { map, key } => match key.take() {
+                Some(Key::Text(key)) => {
+                    frame.weight += self::weight(key.len());
                     // The last of several equal keys wins, a merged one too.
-                    Some(Key::Text(key)) => drop(map.insert(key, value)),
-                    Some(Key::Merge) => merge(map, value)?,
-                    None => return Err("a key cannot be a collection".to_owned()),
+                    if self.whole || KINDS.contains(&key.as_str()) {
+                        map.insert(key, value);
+                    }
                 }
-            }
+                Some(Key::Merge) => merge(map, value)?,
+                None => return Err("a key cannot be a collection".to_owned()),
+            },
         }
         Ok(())
     }
 
-    fn no_key(&self, what: &str) -> Result<(), String> {
-        match self.stack.last() {
-            Some(Frame::Mapping { key: None, .. }) => Err(format!("{what} cannot be a key")),
-            _ => Ok(()),
+    /// Where the key goes that comes next, where one does.
+    fn open_key(&mut self) -> Option<&mut Option<Key>> {
+        match self.stack.last_mut() {
+            Some(Frame { values: Values::Mapping { key: key @ None, .. }, .. }) => Some(key),
+            _ => None,
+        }
+    }
+
+    fn no_key(&mut self, what: &str) -> Result<(), String> {
+        match self.open_key() {
+            Some(_) => Err(format!("{what} cannot be a key")),
+            None => Ok(()),
         }
     }
 
     /// Keeps an anchored value for its aliases.
-    fn keep(&mut self, anchor: usize, value: &Value, depth: usize) -> Result<(), String> {
+    fn keep(
+        &mut self,
+        anchor: usize,
+        value: &Value,
+        weight: usize,
+        depth: usize,
+    ) -> Result<(), String> {
         if self.aliases {
-            let weight = weight(value);
             self.spend(weight)?;
             self.anchors.insert(anchor, Anchored { value: value.clone(), weight, depth });
         }
@@ -340,21 +405,7 @@ fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), String> {
     Ok(())
 }
 
-/// About how many bytes a value takes.
-fn weight(value: &Value) -> usize {
-    let mut total = 0;
-    let mut rest = vec![value];
-    while let Some(value) = rest.pop() {
-        total += 64;
-        match value {
-            Value::String(text) => total += text.len(),
-            Value::Array(values) => rest.extend(values),
-            Value::Object(map) => {
-                total += map.keys().map(|key| key.len() + 64).sum::<usize>();
-                rest.extend(map.values());
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    total
+/// About how many bytes a value or a key takes, beside what is in it.
+fn weight(text: usize) -> usize {
+    64 + text
 }

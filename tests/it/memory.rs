@@ -9,7 +9,7 @@ use crate::support::{Sandbox, peak};
 /// What ko-rs holds whatever it reads, in MB.
 const BASE: f64 = 20.0;
 
-/// A manifest behind its reference, the code that `check` ends with, and how many times its size
+/// A manifest behind its reference, the code that it ends with, and how many times its size
 /// `resolve` and `check` may hold.
 struct Case {
     name: &'static str,
@@ -35,7 +35,7 @@ fn cases(scalar: usize, anchors: usize) -> Vec<Case> {
         case("block", format!("a: |\n{}", unit("  no reference\n")), 0, [4.0, 4.0]),
         case("unclosed", format!("a: \"{}", unit("x\n ")), 1, [4.0, 4.0]),
         // Every line is a node of some hundred bytes then, and for `check` a value besides.
-        case("anchors", anchored, 0, [15.0, 30.0]),
+        case("anchors", anchored, i32::from(anchors > 100_000), [15.0, 30.0]),
         case("aliases", format!("a: &a x\n{aliased}"), 0, [18.0, 30.0]),
     ]
 }

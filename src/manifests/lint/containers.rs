@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, Lint};
-use crate::manifests::outline::Node;
+use crate::manifests::outline::{Found, Node};
 use crate::manifests::{Rules, Spot};
 use crate::source::Source;
 
 /// The keys of lists of containers: Kubernetes's own, then Tekton's.
-const LISTS: [&str; 5] =
+pub(super) const LISTS: [&str; 5] =
     ["containers", "initContainers", "ephemeralContainers", "steps", "sidecars"];
 
 /// How an image is named.
@@ -48,23 +48,21 @@ pub(super) struct Run {
     pub(super) non_root: Option<Range<usize>>,
 }
 
-/// Whether a key's value is a list of containers.
-pub(super) fn is_list(key: &str) -> bool {
-    LISTS.contains(&key)
-}
-
-/// The container that a mapping with an image is, in a pod that is another mapping. Places are
-/// moved by `offset`.
+/// The container that a mapping is if it has an image: that of a pod that is another mapping, or
+/// else one whose image is a reference. Places are moved by `offset`.
 pub(super) fn read(
     node: Node<'_, '_>,
     pod: Option<Node<'_, '_>>,
     offset: usize,
-    is_reference: bool,
+    is_reference: impl Fn(usize) -> bool,
     rules: &Rules,
 ) -> Option<Container> {
     let place = |node: Node<'_, '_>| offset + node.span().start..offset + node.span().end;
-    let image = node.get("image")?;
-    let name = image.text()?;
+    let Found { value, written } = node.find("image")?;
+    // An image behind an alias is replaced where it is written, or the alias is.
+    let replaced = [written, value].into_iter().find(|node| is_reference(place(*node).start));
+    let (image, is_reference) = (replaced.unwrap_or(value), replaced.is_some());
+    let name = value.text().filter(|_| is_reference || pod.is_some())?;
     let policy = node.get("imagePullPolicy");
     Some(Container {
         image: place(image),
@@ -81,7 +79,9 @@ fn run(
     place: impl Fn(Node<'_, '_>) -> Range<usize>,
 ) -> Run {
     let command = node.get("command").and_then(|command| command.items().next());
+    let command = command.map(Node::target);
     let port = |port: Node<'_, '_>| {
+        let port = port.target();
         let number = port.get("containerPort")?;
         let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
         Some((format!("{}/{protocol}", number.text()?), place(number)))

@@ -102,7 +102,7 @@ fn scalars(outline: &Outline<'_>, rules: &Rules) -> Vec<Scalar> {
     let mut last = None;
     for node in outline.nodes() {
         let number = node.number();
-        if let Some(text) = node.text() {
+        if let Some(text) = node.beginning() {
             let is_reference = rules.reference(text).is_some();
             scalars.push(Scalar { span: node.span(), is_reference, is_alone: false });
             last = Some(number);

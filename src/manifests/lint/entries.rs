@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Finding, KEPT, Lint, containers};
+use super::{Finding, KEPT, Lint};
 use crate::manifests::Spot;
 use crate::manifests::outline::Node;
 use crate::source::Source;
@@ -61,22 +61,24 @@ impl Clash {
     }
 }
 
+/// The lists of containers that the API server knows.
+const OF_CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// Whether a key is one that clashes are looked for behind.
+pub(super) fn is_asked_for(key: &str) -> bool {
+    OF_CONTAINERS.contains(&key) || key == "spec"
+}
+
 /// The clashes in the lists of a mapping. Places are moved by `offset`.
 pub(super) fn read(node: Node<'_, '_>, offset: usize, clashes: &mut Vec<Clash>) {
-    let mut has_containers = false;
-    for (key, value) in node.pairs() {
-        match key.text() {
-            Some("containers") => has_containers = true,
-            Some("initContainers" | "ephemeralContainers") => {}
-            Some("spec") if is_service(node) => in_lists(value, IN_SERVICES, offset, clashes),
-            _ => continue,
-        }
-        if key.text().is_some_and(containers::is_list) {
-            value.items().for_each(|item| in_lists(item, IN_CONTAINERS, offset, clashes));
-        }
+    for list in OF_CONTAINERS.into_iter().filter_map(|name| node.get(name)) {
+        list.items().for_each(|item| in_lists(item.target(), IN_CONTAINERS, offset, clashes));
     }
-    if has_containers {
+    if node.get("containers").is_some() {
         in_lists(node, BESIDE_CONTAINERS, offset, clashes);
+    }
+    if let Some(spec) = node.get("spec").filter(|_| is_service(node)) {
+        in_lists(spec, IN_SERVICES, offset, clashes);
     }
 }
 
@@ -85,8 +87,8 @@ fn is_service(node: Node<'_, '_>) -> bool {
 }
 
 fn in_lists(node: Node<'_, '_>, lists: &[List], offset: usize, clashes: &mut Vec<Clash>) {
-    for (key, value) in node.pairs() {
-        if let Some(list) = lists.iter().find(|list| key.text() == Some(list.name)) {
+    for list in lists {
+        if let Some(value) = node.get(list.name) {
             in_list(value, list, offset, clashes);
         }
     }
@@ -94,8 +96,11 @@ fn in_lists(node: Node<'_, '_>, lists: &[List], offset: usize, clashes: &mut Vec
 
 fn in_list(node: Node<'_, '_>, list: &List, offset: usize, clashes: &mut Vec<Clash>) {
     let mut seen: HashMap<Vec<&str>, Range<usize>> = HashMap::new();
-    for item in node.items() {
-        let Some(named) = list.keys.first().and_then(|(key, _)| item.get(key)) else { continue };
+    for written in node.items() {
+        let item = written.target();
+        let Some(named) = list.keys.first().and_then(|(key, _)| item.find(key)) else { continue };
+        // Where an entry is an alias or merges one, it is not the alias's value that is wrong.
+        let named = named.seen_from(written).written;
         let key = |(key, default): &(&str, &'static str)| match item.get(key) {
             Some(value) => value.text(),
             None => Some(*default),

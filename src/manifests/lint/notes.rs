@@ -1,6 +1,6 @@
 //! What lints keep of a source while it is parsed: places, no trees.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +19,13 @@ pub(in crate::manifests) struct Notes {
     clashes: Vec<Clash>,
     embedded: Vec<Embedded>,
     has_references: bool,
+    /// How many containers aliases led to.
+    aliased: usize,
 }
+
+/// The most containers that are looked at because aliases lead to them: a few lines lead to more
+/// than there is room for.
+const ALIASED: usize = 10_000;
 
 impl Notes {
     /// Takes note of a document.
@@ -33,26 +39,29 @@ impl Notes {
     ) {
         self.has_references |= !references.is_empty();
         let offset = range.start;
-        let is_reference = |value: Node<'_, '_>| {
-            let start = offset + value.span().start;
+        let is_reference = |start: usize| {
             references.binary_search_by_key(&start, |found| found.spot.span().start).is_ok()
         };
-        let mut listed: BTreeMap<usize, Node<'_, '_>> = BTreeMap::new();
+        // Containers that are written in the list of their pod.
+        let mut listed: BTreeSet<usize> = BTreeSet::new();
         for node in outline.nodes().filter(|node| node.is_mapping()) {
-            let pod = listed.remove(&node.number());
-            let mut image = None;
-            for (key, value) in node.pairs() {
-                match key.text() {
-                    Some("image") => image = Some(is_reference(value)),
-                    Some(key) if containers::is_list(key) => {
-                        listed.extend(value.items().map(|item| (item.number(), node)));
-                    }
-                    _ => {}
-                }
+            let is_listed = listed.remove(&node.number());
+            if !node.pairs().any(|(key, _)| key.text().is_some_and(is_asked_for)) {
+                continue;
             }
-            if let Some(is_reference) = image.filter(|is_reference| *is_reference || pod.is_some())
-            {
-                self.containers.extend(containers::read(node, pod, offset, is_reference, rules));
+            let lists = containers::LISTS.iter().filter_map(|name| node.get(name));
+            let items = lists.flat_map(Node::items).map(|item| (item.target(), Some(node)));
+            let alone = (!is_listed).then_some((node, None));
+            for (container, pod) in items.chain(alone) {
+                if container.is_behind_alias() {
+                    self.aliased += 1;
+                } else if pod.is_some() {
+                    listed.insert(container.number());
+                }
+                if self.aliased < ALIASED {
+                    let read = containers::read(container, pod, offset, is_reference, rules);
+                    self.containers.extend(read);
+                }
             }
             if self.clashes.len() < KEPT {
                 entries::read(node, offset, &mut self.clashes);
@@ -66,7 +75,8 @@ impl Notes {
 
     /// Takes the notes of what stands behind it.
     pub(in crate::manifests) fn extend(&mut self, behind: Self) {
-        let Self { containers, clashes, embedded, has_references } = behind;
+        let Self { containers, clashes, embedded, has_references, aliased } = behind;
+        self.aliased += aliased;
         self.containers.extend(containers);
         self.clashes.extend(clashes);
         self.embedded.extend(embedded);
@@ -97,4 +107,10 @@ impl Notes {
         let embedded = self.embedded.iter().map(|embedded| embedded.finding(source));
         clashes.chain(embedded).collect()
     }
+}
+
+/// Whether a key makes a mapping worth a look: one that something is looked for behind, or one that
+/// may bring it in.
+fn is_asked_for(key: &str) -> bool {
+    matches!(key, "image" | "<<") || containers::LISTS.contains(&key) || entries::is_asked_for(key)
 }

@@ -119,6 +119,91 @@ spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
 }
 
 #[test]
+fn what_is_merged_or_an_alias_is_found_where_it_is_written() {
+    let text = "\
+base: &base
+  imagePullPolicy: Always
+  env:
+  - &a {name: A, value: '1'}
+image: &image ko://a
+name: &name A
+containers:
+- <<: *base
+  image: *image
+- <<: *base
+  image: ko://b
+  imagePullPolicy: Never
+- image: c:1
+  env: [*a, {name: B}, {<<: *a, value: '2'}, {name: *name}]
+";
+    insta::assert_snapshot!(found(text, true), @"
+    this container pulls an image that is only loaded, and cannot [always-pulled]
+     --> a.yaml:2:20
+      |
+    2 |   imagePullPolicy: Always
+      |                    ^^^^^^ looks into a registry at every start
+     --> a.yaml:5:15
+      |
+    5 | image: &image ko://a
+      |               ^^^^^^ is in none
+    the environment variable `A` is there twice, which the API server refuses [duplicate-entry]
+      --> a.yaml:14:29
+       |
+    14 |   env: [*a, {name: B}, {<<: *a, value: '2'}, {name: *name}]
+       |                             ^^ again
+      --> a.yaml:14:9
+       |
+    14 |   env: [*a, {name: B}, {<<: *a, value: '2'}, {name: *name}]
+       |         ^^ first
+    the environment variable `A` is there twice, which the API server refuses [duplicate-entry]
+      --> a.yaml:14:53
+       |
+    14 |   env: [*a, {name: B}, {<<: *a, value: '2'}, {name: *name}]
+       |                                                     ^^^^^ again
+      --> a.yaml:14:9
+       |
+    14 |   env: [*a, {name: B}, {<<: *a, value: '2'}, {name: *name}]
+       |         ^^ first
+    ");
+    let text = "\
+x: &list
+- {image: ko://a, imagePullPolicy: Always, ports: [{containerPort: 1}, {containerPort: 1}]}
+y: &pod {containers: *list}
+one: {containers: *list}
+two: {<<: *pod}
+three: *pod
+";
+    insta::assert_snapshot!(found(text, true), @"
+    this container pulls an image that is only loaded, and cannot [always-pulled]
+     --> a.yaml:2:36
+      |
+    2 | - {image: ko://a, imagePullPolicy: Always, ports: [{containerPort: 1}, {containerPort: 1}]}
+      |                                    ^^^^^^ looks into a registry at every start
+     --> a.yaml:2:11
+      |
+    2 | - {image: ko://a, imagePullPolicy: Always, ports: [{containerPort: 1}, {containerPort: 1}]}
+      |           ^^^^^^ is in none
+    the port `1/TCP` is there twice, which the API server refuses [duplicate-entry]
+     --> a.yaml:2:88
+      |
+    2 | - {image: ko://a, imagePullPolicy: Always, ports: [{containerPort: 1}, {containerPort: 1}]}
+      |                                                                                        ^ again
+     --> a.yaml:2:68
+      |
+    2 | - {image: ko://a, imagePullPolicy: Always, ports: [{containerPort: 1}, {containerPort: 1}]}
+      |                                                                    ^ first
+    ");
+}
+
+#[test]
+fn aliases_that_lead_to_more_than_there_is_are_followed_so_far() {
+    let item = "- {image: ko://a, imagePullPolicy: Always, env: [{name: A}, {name: A}]}\n";
+    let mut text = format!("list: &list\n{}", item.repeat(300));
+    text.push_str(&"x: {containers: *list}\n".repeat(300));
+    assert_eq!(found(&text, true).matches("again").count(), 300);
+}
+
+#[test]
 fn a_reference_in_longer_text_or_in_place_of_a_value_is_found() {
     let text = "\
 # image: ko://a

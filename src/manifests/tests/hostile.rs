@@ -78,6 +78,12 @@ fn many_anchors_and_aliases_are_no_trouble() {
 }
 
 #[test]
+fn more_anchors_than_anybody_writes_are_an_error() {
+    let text: String = (0..=100_000).map(|number| format!("- &a{number} ko://a\n")).collect();
+    assert_eq!(error(text), "a.yaml:100001:3: this document has more than 100000 anchors");
+}
+
+#[test]
 fn of_very_many_errors_the_first_are_kept() {
     let text = "- ko://a:1\n".repeat(50_000);
     let source = vec![Source::new("a.yaml", text)];
