@@ -15,7 +15,7 @@ pub(super) async fn read(
     depth: Parse,
 ) -> Result<(Manifests, Vec<(String, Place)>), Failure> {
     let inputs = inputs(complete).await?;
-    let loaded = manifests::read(&inputs, complete.recursive).map_err(Failure::Manifests)?;
+    let loaded = manifests::read(&inputs, &complete.search).map_err(Failure::Manifests)?;
     let (sources, places) = loaded
         .into_iter()
         .map(|loaded| {

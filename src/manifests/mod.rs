@@ -20,6 +20,7 @@ mod read;
 mod render;
 mod rules;
 mod scalar;
+mod search;
 mod select;
 mod selector;
 mod split;
@@ -38,6 +39,7 @@ pub use lint::{Finding, Level, Levels, Lint};
 pub use object::Object;
 pub use read::{Input, LARGEST, Loaded, Place, read, read_from};
 pub use rules::Rules;
+pub use search::Search;
 pub use selector::{InvalidSelector, Selector};
 pub use spot::Spot;
 

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Errors, glob};
+use super::search::Passed;
+use super::{Error, Errors, Search, glob};
 use crate::source::Source;
 
 /// One thing that `-f` names.
@@ -42,10 +43,10 @@ pub const LARGEST: u64 = 256 << 20;
 /// What a file's name ends in to be read as part of a folder.
 const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Reads manifests in the order in which they were given; a folder's files by name, its subfolders
-/// only where `recursive`. Symbolic links to folders are not followed inside a folder.
-pub fn read(inputs: &[Input], recursive: bool) -> Result<Vec<Loaded>, Errors> {
-    let mut reader = Reader { recursive, loaded: Vec::new(), errors: Errors::none() };
+/// Reads manifests in the order in which they were given; a folder's files by name. Symbolic links to
+/// folders are not followed inside a folder.
+pub fn read(inputs: &[Input], search: &Search) -> Result<Vec<Loaded>, Errors> {
+    let mut reader = Reader { search, loaded: Vec::new(), errors: Errors::none() };
     for input in inputs {
         match input {
             Input::Text(source) => reader.text(source, None),
@@ -56,13 +57,13 @@ pub fn read(inputs: &[Input], recursive: bool) -> Result<Vec<Loaded>, Errors> {
     reader.errors.check(reader.loaded)
 }
 
-struct Reader {
-    recursive: bool,
+struct Reader<'a> {
+    search: &'a Search,
     loaded: Vec<Loaded>,
     errors: Errors,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn text(&mut self, source: &Source, relative: Option<PathBuf>) {
         let place = Place { path: None, relative };
         self.loaded.push(Loaded { source: source.clone(), place });
@@ -80,7 +81,8 @@ impl Reader {
                         self.errors.push(Error::NoMatch(path.to_owned()));
                     }
                     Some((found, base)) => {
-                        for path in found {
+                        let passed = self.search.below(&base);
+                        for path in found.into_iter().filter(|path| !passed.has(path)) {
                             if path.is_dir() {
                                 self.folder(&path, &base);
                             } else {
@@ -96,9 +98,10 @@ impl Reader {
 
     fn folder(&mut self, path: &Path, base: &Path) {
         let mut files = Vec::new();
-        list(path, self.recursive, &mut files, &mut self.errors);
+        let (passed, recursive) = (self.search.below(path), self.search.recursive);
+        list(path, recursive, &passed, &mut files, &mut self.errors);
         if files.is_empty() {
-            let (path, recursive) = (path.to_owned(), self.recursive);
+            let path = path.to_owned();
             self.errors.push(Error::NoManifests { path, recursive });
         }
         for file in files {
@@ -119,7 +122,13 @@ impl Reader {
 }
 
 /// The files of a folder that are manifests by their names, sorted.
-fn list(folder: &Path, recursive: bool, files: &mut Vec<PathBuf>, errors: &mut Errors) {
+fn list(
+    folder: &Path,
+    recursive: bool,
+    passed: &Passed,
+    files: &mut Vec<PathBuf>,
+    errors: &mut Errors,
+) {
     let unreadable = |source| Error::Read { path: folder.to_owned(), source };
     let mut entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
         Ok(entries) => entries,
@@ -129,10 +138,13 @@ fn list(folder: &Path, recursive: bool, files: &mut Vec<PathBuf>, errors: &mut E
     for entry in entries {
         let path = entry.path();
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && recursive => list(&path, recursive, files, errors),
-            Ok(kind) if kind.is_dir() => {}
+            Ok(kind) if kind.is_dir() => {
+                if recursive && !passed.has(&path) {
+                    list(&path, recursive, passed, files, errors);
+                }
+            }
             // A link to a file is that file; a link to a folder could lead anywhere, back up too.
-            Ok(_) if has_suffix(&path) && !path.is_dir() => files.push(path),
+            Ok(_) if has_suffix(&path) && !path.is_dir() && !passed.has(&path) => files.push(path),
             Ok(_) => {}
             Err(source) => errors.push(Error::Read { path, source }),
         }
@@ -178,7 +190,7 @@ mod tests {
     use super::*;
 
     fn names(inputs: &[Input], recursive: bool) -> Vec<String> {
-        let loaded = read(inputs, recursive).unwrap();
+        let loaded = read(inputs, &Search { recursive, apart: Vec::new() }).unwrap();
         loaded.iter().map(|loaded| loaded.source.text().to_owned()).collect()
     }
 
@@ -209,7 +221,8 @@ mod tests {
             fs::write(root.join(name), "").unwrap();
         }
         let places = |named: &str| -> Vec<String> {
-            let loaded = read(&[Input::Path(root.join(named))], true).unwrap();
+            let search = Search { recursive: true, apart: Vec::new() };
+            let loaded = read(&[Input::Path(root.join(named))], &search).unwrap();
             let shown =
                 |loaded: &Loaded| loaded.place.relative.as_ref().unwrap().display().to_string();
             loaded.iter().map(shown).collect()
@@ -220,6 +233,39 @@ mod tests {
         assert_eq!(places("k8s/d*"), ["deep/b.yaml"]);
         // A file of that name is no pattern.
         assert_eq!(places("k8s/[x].yaml"), ["[x].yaml"]);
+    }
+
+    #[test]
+    fn what_is_written_and_what_is_never_a_manifest_is_passed_over_where_it_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["out/sub", ".git", ".github", "k8s"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        let written = ["out/a.yaml", "out/sub/b.yaml", "all.yaml"];
+        let never = [".ko-rs.yaml", ".ko.yaml", "k8s/.ko-rs.yaml", ".git/x.yaml"];
+        for name in written.iter().chain(&never) {
+            fs::write(at(name), name).unwrap();
+        }
+        for name in ["k8s/out.yaml", ".hidden.yaml", ".github/ci.yml"] {
+            fs::write(at(name), name).unwrap();
+        }
+        let apart = vec![at("out"), at("k8s/../all.yaml"), at("not-yet")];
+        let search = Search { recursive: true, apart };
+        let names = |named: &str| -> Vec<String> {
+            let loaded = read(&[Input::Path(at(named))], &search).unwrap();
+            loaded.iter().map(|loaded| loaded.source.text().to_owned()).collect()
+        };
+        // kubectl reads hidden files too.
+        assert_eq!(names(""), [".github/ci.yml", ".hidden.yaml", "k8s/out.yaml"]);
+        assert_eq!(names("**/*.yaml"), ["k8s/out.yaml"]);
+        assert_eq!(names("*"), ["k8s/out.yaml"]);
+        assert_eq!(names("out"), ["out/a.yaml", "out/sub/b.yaml"]);
+        assert_eq!(names("out/sub"), ["out/sub/b.yaml"]);
+        assert_eq!(names("out/*.yaml"), ["out/a.yaml"]);
+        for named in ["all.yaml", ".ko-rs.yaml", "out/a.yaml"] {
+            assert_eq!(names(named), [named]);
+        }
     }
 
     #[cfg(unix)]
@@ -244,7 +290,7 @@ mod tests {
         let paths = ["gone.yaml", "empty", "latin.yaml", "wide.yaml"].map(at);
         let mut inputs: Vec<Input> = paths.into_iter().map(Input::Path).collect();
         inputs.push(Input::Path(at("*.nothing")));
-        let errors = read(&inputs, false).unwrap_err().to_string();
+        let errors = read(&inputs, &Search::default()).unwrap_err().to_string();
         let root = folder.path().display().to_string();
         assert_eq!(
             errors.replace(&root, ""),

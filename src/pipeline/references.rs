@@ -100,6 +100,9 @@ impl Pipeline {
         }
         let workspace = match self.workspace(&references) {
             Err(_) if !faults.is_empty() => return Err(Error::Faulty(faults)),
+            Err(Error::Workspace(error)) => {
+                return Err(self.nowhere(manifests, &references, error));
+            }
             workspace => workspace?,
         };
         let mut binaries = Vec::new();
@@ -158,21 +161,48 @@ impl Pipeline {
         denied
     }
 
-    /// The way out of a reference that points nowhere: it may be meant for Go's ko.
-    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
-        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
-        let go = match error {
-            cargo::Error::NoSuchCrate { .. } => go::module_of(reference.place(), root),
+    /// There is no workspace: the first reference that is meant for Go's ko tells why.
+    fn nowhere(
+        &self,
+        manifests: &Manifests,
+        references: &[CrateReference],
+        error: cargo::Error,
+    ) -> Error {
+        let of_go = match error {
+            cargo::Error::NoWorkspace { .. } => {
+                // Each is a look through the whole repository.
+                let mut few = references.iter().take(10);
+                few.find_map(|reference| Some((reference, self.go_hint(reference)?)))
+            }
             _ => None,
         };
-        go.map(|module| {
-            format!(
-                "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
-                 for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
-                 `ko resolve -f PATH | ko-rs apply -f -`",
-                module.display()
-            )
-        })
-        .or_else(|| error.hint())
+        match of_go {
+            Some((reference, hint)) => {
+                let unresolved = Unresolved::at(manifests, reference, error, Some(hint));
+                Error::Faulty(vec![Fault::Unresolved(unresolved)])
+            }
+            None => Error::Workspace(error),
+        }
+    }
+
+    /// The way out of a reference that points nowhere.
+    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
+        let go = match error {
+            cargo::Error::NoSuchCrate { .. } => self.go_hint(reference),
+            _ => None,
+        };
+        go.or_else(|| error.hint())
+    }
+
+    /// What to do about a reference that is meant for Go's ko.
+    fn go_hint(&self, reference: &CrateReference) -> Option<String> {
+        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
+        let module = go::module_of(reference.place(), root)?;
+        Some(format!(
+            "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
+             for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
+             `ko resolve -f PATH | ko-rs apply -f -`",
+            module.display()
+        ))
     }
 }

@@ -30,8 +30,8 @@ pub struct Complete {
     pub filenames: Vec<String>,
     /// What `-k` names.
     pub kustomization: Option<String>,
-    /// Whether the folders below a folder are read.
-    pub recursive: bool,
+    /// What is read of folders and patterns.
+    pub search: manifests::Search,
     /// Which objects are meant.
     pub selector: Option<Selector>,
     /// What makes a string a reference.
@@ -107,6 +107,19 @@ fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result
     Ok(sources)
 }
 
+/// Refuses what a manifest may spell in so many ways that it cannot be looked for.
+fn check_prefix(prefix: &str) -> Result<(), &'static str> {
+    let is_escaped =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\\');
+    match prefix {
+        "" => Err("a prefix cannot be empty"),
+        _ if prefix.contains(is_escaped) => {
+            Err("a prefix cannot have a blank, a quote, a backslash or a control character in it")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
     use cargo_metadata::semver::{Version, VersionReq};
     let Some((text, origin)) = sources.text("requiredVersion") else { return Ok(()) };
@@ -147,8 +160,8 @@ impl Sources {
         let shown = shown_filenames(&filenames, kustomization.as_deref());
         let mut rules = manifests::Rules::default();
         if let Some((prefixes, origin)) = self.texts("referencePrefixes") {
-            if prefixes.iter().any(String::is_empty) {
-                return Err(origin.error("a prefix cannot be empty"));
+            for prefix in &prefixes {
+                check_prefix(prefix).map_err(|reason| origin.error(reason))?;
             }
             rules.prefixes = prefixes;
         }
@@ -161,11 +174,20 @@ impl Sources {
         if self.switch("verbose", false)? && self.switch("quiet", false)? {
             return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
         }
+        let image_refs = self.path("imageRefs");
+        let images_files: Vec<ImagesFile> = self.parse_all("imagesFile")?.unwrap_or_default();
+        let output = self.output()?;
+        let written = image_refs.iter().chain(images_files.iter().map(|file| &file.path));
+        let apart = written.chain(output.path()).cloned().chain(self.path("config"));
+        let search = manifests::Search {
+            recursive: self.switch("recursive", false)?,
+            apart: apart.collect(),
+        };
         Ok(Complete {
             pipeline,
             filenames,
             kustomization,
-            recursive: self.switch("recursive", false)?,
+            search,
             selector: self.parse("selector")?,
             rules,
             apply: ApplyOptions {
@@ -182,9 +204,9 @@ impl Sources {
                 ignore_not_found: self.switch("ignoreNotFound", false)?,
             },
             wait,
-            image_refs: self.path("imageRefs"),
-            images_files: self.parse_all("imagesFile")?.unwrap_or_default(),
-            output: self.output()?,
+            image_refs,
+            images_files,
+            output,
         })
     }
 

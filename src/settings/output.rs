@@ -18,6 +18,16 @@ pub enum Output {
     InPlace,
 }
 
+impl Output {
+    /// The file or folder that is written, where it is one of its own.
+    pub(super) fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(path) | Self::Folder(path) => Some(path),
+            Self::Stdout | Self::InPlace => None,
+        }
+    }
+}
+
 impl Sources {
     pub(super) fn output(&self) -> Result<Output, Error> {
         let together = |what: &str| Err(Error::Together(what.to_owned()));

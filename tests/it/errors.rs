@@ -137,6 +137,39 @@ hint: that is in the Go module of `go/go.mod`. Where Go and Rust share manifests
 }
 
 #[test]
+fn a_reference_into_a_go_module_says_the_same_where_there_is_no_workspace() {
+    let sandbox = Sandbox::new()
+        .file(".git/HEAD", "")
+        .file("go.mod", "module example.org/shop\n\ngo 1.24\n")
+        .file("k8s.yaml", "a: ko-rs://shop\nimage: ko://example.org/shop/cmd/web\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        1,
+        "error: there is no Cargo workspace in `ROOT` or above it
+ --> k8s.yaml:2:8
+  |
+2 | image: ko://example.org/shop/cmd/web
+  |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ refers to nothing here
+hint: that is in the Go module of `go.mod`. Where Go and Rust share manifests, write `ko-rs://` for Rust's crates,
+      set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
+",
+    );
+}
+
+#[test]
+fn a_prefix_that_manifests_may_spell_otherwise_is_refused() {
+    let sandbox = workspace().file(".ko-rs.yaml", "referencePrefixes: [ko-rs://, 'a\\b://']\n");
+    sandbox.write("k8s.yaml", "image: x\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "k8s.yaml"],
+        2,
+        "error: .ko-rs.yaml:1:20: a prefix cannot have a blank, a quote, a backslash or a control character in it\n",
+    );
+}
+
+#[test]
 fn what_is_wrong_with_the_image_map_is_shown_where_it_stands() {
     let sandbox = workspace().file(
         ".ko-rs.yaml",

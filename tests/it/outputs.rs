@@ -61,6 +61,30 @@ fn each_file_goes_to_its_place_below_a_folder_and_stays_untouched_there_if_it_is
 }
 
 #[test]
+fn what_a_run_writes_and_settings_are_no_input_of_the_next() {
+    let sandbox = hello().file(".ko-rs.yaml", "keepTag: false\n");
+    std::fs::remove_file(sandbox.directory().join("k8s/none.yaml")).unwrap();
+    let images = "kustomize=images/kustomization.yaml";
+    let resolve = ["resolve", "--push=false", "-R", "-f", "."];
+    let into = |more: &[&str]| {
+        let args = [&resolve[..], more, &["--images-file", images]].concat();
+        let _ = sandbox.run(&args).exits(0);
+    };
+    for _ in 0..2 {
+        into(&["--output-dir", "deploy/out"]);
+        assert!(!sandbox.directory().join("deploy/out/deploy").exists());
+        assert!(!sandbox.directory().join("deploy/out/images").exists());
+        assert!(!sandbox.directory().join("deploy/out/.ko-rs.yaml").exists());
+        is_resolved(&sandbox.read("deploy/out/k8s/a.yaml"), "# a\nimage: ", "\n");
+    }
+    std::fs::remove_dir_all(sandbox.directory().join("deploy")).unwrap();
+    into(&["-o", "all.yaml"]);
+    let first = sandbox.read("all.yaml");
+    into(&["-o", "all.yaml"]);
+    assert_eq!(sandbox.read("all.yaml"), first);
+}
+
+#[test]
 fn a_selector_leaves_files_out_of_the_folder() {
     let object = |name: &str| {
         format!(
