@@ -66,17 +66,17 @@ pub enum Error {
     Base(#[source] registry::Error),
 }
 
-/// A layout, and the name that one binary's image has there.
+/// A layout, and the names that one binary's image has there.
 pub(super) struct Sink<'a> {
     pub(super) client: &'a Client,
     pub(super) store: &'a Store,
     pub(super) folder: &'a Path,
     /// None for an image that is known by its digest alone.
-    pub(super) name: Option<String>,
+    pub(super) names: Vec<String>,
 }
 
 impl Sink<'_> {
-    /// Writes what is not there yet, the name last.
+    /// Writes what is not there yet, the names last.
     pub(super) async fn write(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
         let layout = Layout::open(self.folder)?;
         let mut packed = Vec::new();
@@ -96,7 +96,7 @@ impl Sink<'_> {
             layout.write(image.manifest())?;
         }
         layout.write(sealed.bytes())?;
-        layout.add(sealed.descriptor(), self.name.as_deref())?;
+        layout.add(sealed.descriptor(), &self.names)?;
         Ok(sealed)
     }
 
@@ -206,9 +206,9 @@ impl Layout {
         Ok(packed)
     }
 
-    /// Puts an image into `index.json` under a name. What had the name, or the digest without a
-    /// name, gives way; everything else stays.
-    pub(super) fn add(&self, image: &Descriptor, name: Option<&str>) -> Result<(), Error> {
+    /// Puts an image into `index.json` under each of its names. What had one of them, or the digest
+    /// without a name, gives way; everything else stays.
+    pub(super) fn add(&self, image: &Descriptor, names: &[String]) -> Result<(), Error> {
         let path = self.folder.join("index.json");
         // Two runs may add to one layout: the later reads what the earlier wrote.
         let lock = File::open(self.folder.join("oci-layout")).map_err(failed(&path))?;
@@ -221,16 +221,18 @@ impl Layout {
             }
             Err(error) => return Err(failed(&path)(error)),
         };
-        let mut entry = image.clone();
-        if let Some(name) = name {
-            entry.annotations.insert(REF_NAME.to_owned(), name.to_owned());
-        }
-        index.manifests.retain(|old| match (old.annotations.get(REF_NAME), name) {
-            (Some(old_name), Some(name)) => old_name != name,
-            (None, _) => old.digest != image.digest,
-            (Some(_), None) => true,
+        index.manifests.retain(|old| match old.annotations.get(REF_NAME) {
+            Some(old_name) => !names.contains(old_name),
+            None => old.digest != image.digest,
         });
-        index.manifests.push(entry);
+        if names.is_empty() {
+            index.manifests.push(image.clone());
+        }
+        index.manifests.extend(names.iter().map(|name| {
+            let mut entry = image.clone();
+            entry.annotations.insert(REF_NAME.to_owned(), name.clone());
+            entry
+        }));
         // Images arrive in any order; the file is the same for the same images.
         let name = |entry: &Descriptor| entry.annotations.get(REF_NAME).cloned();
         index.manifests.sort_by_key(|entry| (name(entry), entry.digest));
@@ -274,14 +276,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::open(folder.path()).unwrap();
         let image = |bytes: &[u8]| Descriptor::of(MediaType::ImageManifest, bytes);
-        layout.add(&image(b"one"), Some("a:latest")).unwrap();
-        layout.add(&image(b"other"), Some("b:latest")).unwrap();
-        layout.add(&image(b"two"), Some("a:latest")).unwrap();
-        layout.add(&image(b"none"), None).unwrap();
-        layout.add(&image(b"none"), None).unwrap();
-        let (a, b) = (Some("a:latest".to_owned()), Some("b:latest".to_owned()));
-        let expected =
-            [(None, Digest::of(b"none")), (a, Digest::of(b"two")), (b, Digest::of(b"other"))];
+        let add = |bytes: &[u8], names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            layout.add(&image(bytes), &names).unwrap();
+        };
+        add(b"one", &["a:latest", "a:v1"]);
+        add(b"other", &["b:latest"]);
+        add(b"two", &["a:latest", "a:v2"]);
+        add(b"two", &["a:v2", "a:latest"]);
+        add(b"none", &[]);
+        add(b"none", &[]);
+        let named = |name: &str, bytes: &[u8]| (Some(name.to_owned()), Digest::of(bytes));
+        let expected = [
+            (None, Digest::of(b"none")),
+            named("a:latest", b"two"),
+            named("a:v1", b"one"),
+            named("a:v2", b"two"),
+            named("b:latest", b"other"),
+        ];
         assert_eq!(names(folder.path()), expected);
         assert_eq!(Layout::open(folder.path()).unwrap(), layout);
     }

@@ -336,9 +336,9 @@ impl Publisher {
                 Destination::Layout(folder) => {
                     self.report
                         .send(Event::Publishing { destination: folder.display().to_string() });
-                    let name = naming.first_tag(import_path);
+                    let names = naming.tagged(import_path);
                     let sink =
-                        layout::Sink { client: &self.client, store: &self.store, folder, name };
+                        layout::Sink { client: &self.client, store: &self.store, folder, names };
                     written = Some(sink.write(&drafts).await.map_err(Error::Layout)?);
                 }
                 Destination::Archive(path) => {

@@ -159,11 +159,21 @@ fn a_layout_gets_the_image_for_umoci_and_skopeo() {
     let other = sandbox.outside("other-layout");
     let again = hello().run(["build", "--oci-layout-path", other.to_str().unwrap()]).exits(0);
     assert_eq!(again.line(), ran.line());
-    // Written again, it is there once.
+    // Written again, it is there once; with more tags, once for each.
+    let times = || {
+        let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
+        index.matches(&image.digest).count()
+    };
     let again = sandbox.run(["build", "--oci-layout-path", path, "."]).exits(0);
-    assert_eq!(again.line(), ran.line());
-    let index = std::fs::read_to_string(layout.join("index.json")).unwrap();
-    assert_eq!(index.matches(&image.digest).count(), 1, "{index}");
+    assert_eq!((again.line(), times()), (ran.line(), 1));
+    for _ in 0..2 {
+        let tagged = ["build", "--oci-layout-path", path, "-t", "latest", "-t", "v1", "-t", "v2"];
+        assert_eq!(sandbox.run(tagged).exits(0).line(), ran.line());
+        assert_eq!(times(), 3);
+        for tag in ["latest", "v1", "v2"] {
+            assert_eq!(inspect(&format!("oci:{path}:{NAME}:{tag}")).digest, image.digest);
+        }
+    }
 }
 
 #[test]
