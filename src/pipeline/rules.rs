@@ -70,6 +70,13 @@ impl Platforms {
             }
         }
     }
+
+    fn are_several(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(platforms) => platforms.len() > 1,
+        }
+    }
 }
 
 /// What is said about one crate.
@@ -144,6 +151,20 @@ impl BuildRule {
 }
 
 impl Rules {
+    /// Whether some image may be asked for on several platforms at once.
+    #[must_use]
+    pub fn ask_for_several_platforms(&self) -> bool {
+        let builds = self.builds.iter().map(|rule| &rule.partial);
+        let asked = match &self.everything.platforms {
+            Some(_) => vec![&self.everything],
+            None => builds.chain([&self.defaults]).collect(),
+        };
+        asked
+            .into_iter()
+            .filter_map(|partial| partial.platforms.as_ref())
+            .any(Platforms::are_several)
+    }
+
     /// Whether flags, variables or defaults say for which platforms everything is built.
     pub(super) fn platforms_are_set(&self) -> bool {
         self.everything.platforms.is_some() || self.defaults.platforms.is_some()

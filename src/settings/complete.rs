@@ -134,12 +134,13 @@ fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
 impl Sources {
     fn complete(&self, report: &Reporter) -> Result<Complete, Error> {
         let cache = self.cache()?;
-        let publish = self.publish(report)?;
+        let rules = self.rules()?;
+        let publish = self.publish(report, rules.ask_for_several_platforms())?;
         let jobs = usize::try_from(self.number("jobs")?.unwrap_or(0)).unwrap_or(0);
         let jobs = if jobs == 0 { cores() } else { jobs };
         let pipeline = Pipeline {
             cargo: self.cargo()?,
-            rules: self.rules()?,
+            rules,
             publish,
             registry: self.registry()?,
             engine: self.daemon(),

@@ -16,6 +16,7 @@ impl Sources {
     pub(super) fn publish(
         &self,
         report: &Reporter,
+        several_platforms: bool,
     ) -> Result<Result<publish::Settings, NoDestination>, Error> {
         let mut destinations = Vec::new();
         let mut repo = self.text("repo");
@@ -56,7 +57,6 @@ impl Sources {
             return Ok(Err(NoDestination));
         }
         let repo = repo.map(|(repo, _)| repo).unwrap_or_default();
-        let pushes = destinations.iter().any(|to| matches!(to, Destination::Registry));
         let tags = match self.texts("tags") {
             None => vec![Tag::latest()],
             // `--tags=`: by digest alone.
@@ -69,7 +69,7 @@ impl Sources {
                 "--tag-only needs --tags with one tag that is not `latest`".to_owned(),
             ));
         }
-        let compression = self.compression(&repo, pushes, &destinations)?;
+        let compression = self.compression(&repo, several_platforms, &destinations)?;
         Ok(Ok(publish::Settings {
             naming: Naming { repo, style: self.name_style()?, tags, tag_only },
             destinations,
@@ -102,11 +102,13 @@ impl Sources {
         })
     }
 
-    /// `auto` does not compress what stays on this machine: there, time goes into compressing.
+    /// `auto` does not compress what stays on this machine, where time goes into compressing, and
+    /// what an engine unpacks. An archive for several platforms is neither: it is carried on to
+    /// registries as it is.
     fn compression(
         &self,
         repo: &str,
-        pushes: bool,
+        several_platforms: bool,
         destinations: &[Destination],
     ) -> Result<Compression, Error> {
         let level = self.number("layerCompressionLevel")?;
@@ -130,9 +132,11 @@ impl Sources {
             "gzip" => Ok(Compression::Gzip { level: level_in(1..=9, 2)? }),
             "zstd" => Ok(Compression::Zstd { level: level_in(1..=19, 3)? }),
             "auto" => {
+                let pushes = destinations.iter().any(|to| matches!(to, Destination::Registry));
                 let stays = |to: &Destination| match to {
                     Destination::Registry => loopback,
-                    Destination::Daemon(_) | Destination::Archive(_) => true,
+                    Destination::Daemon(_) => true,
+                    Destination::Archive(_) => !several_platforms,
                     Destination::Layout(_) => pushes && loopback,
                 };
                 let nowhere_near = destinations.is_empty() && loopback;

@@ -357,7 +357,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: Some("KO_RS_LAYERCOMPRESSION"),
         default: "auto",
         value: "HOW",
-        help: "`auto` (none on loopback registries and in daemons, else gzip), `gzip`, `zstd` or `none`",
+        help: "`auto` (none on loopback registries, in daemons and for `docker load`, else gzip), `gzip`, `zstd` or `none`",
         ..BLANK
     },
     Setting {

@@ -198,6 +198,27 @@ fn compression_is_as_the_setting_says_and_changes_the_digest_only() {
 }
 
 #[test]
+fn an_archive_for_several_platforms_is_compressed_and_one_for_docker_load_is_not() {
+    let sandbox = Sandbox::inside_fixture("crates/hello").env("KO_DOCKER_REPO", REPO);
+    let path = sandbox.outside("images.tar");
+    let tarball = format!("--tarball={}", path.display());
+    let both = "--platform=linux/amd64,linux/arm64";
+    for (platform, compressed) in [(both, true), ("--platform=linux/amd64", false)] {
+        let built = |more: &[&str]| {
+            let args = [&["build", "--push=false", &tarball, platform], more].concat();
+            let line = sandbox.run(args).exits(0).line().to_owned();
+            (line, oci::read_layer(&fs::read(&path).unwrap()))
+        };
+        let (line, files) = built(&[]);
+        let gzip = files.iter().filter(|file| file.content.starts_with(&[0x1f, 0x8b])).count();
+        // The base's layer is compressed as the base has it.
+        assert_eq!(gzip, if compressed { 3 } else { 1 }, "{platform}");
+        let how = if compressed { "gzip" } else { "none" };
+        assert_eq!(built(&[&format!("--layer-compression={how}")]), (line, files));
+    }
+}
+
+#[test]
 fn an_archive_for_docker_load_holds_every_image_of_the_run() {
     let sandbox = Sandbox::inside_fixture("crates/default-run").env("KO_DOCKER_REPO", REPO);
     let path = sandbox.outside("images.tar");
