@@ -1,4 +1,4 @@
-//! `builds[]`, `files:` and `image:` of the settings file.
+//! `builds[]`, `defaultImage:`, `files:` and `image:` of the settings file.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -32,7 +32,8 @@ pub(super) struct Reader<'a> {
 #[derive(Default)]
 pub(super) struct Nested {
     pub(super) builds: Vec<BuildRule>,
-    pub(super) files: Vec<FileRule>,
+    /// What is said about every image: its `files` and how its containers run.
+    pub(super) defaults: Partial,
     pub(super) base_overrides: BTreeMap<String, BaseName>,
     pub(super) images: ImageMap,
 }
@@ -45,7 +46,10 @@ impl Reader<'_> {
             nested.builds = self.builds(builds);
         }
         if let Some(files) = self.file.values.get("files") {
-            nested.files = self.files(files);
+            nested.defaults.files = self.files(files);
+        }
+        if let Some(image) = self.file.values.get("defaultImage") {
+            self.image(image, &mut nested.defaults);
         }
         if let Some(overrides) = self.file.values.get("baseImageOverrides") {
             for key in file::pairs(overrides).keys() {

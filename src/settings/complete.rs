@@ -287,7 +287,14 @@ impl Sources {
             let nested = reader.nested();
             rules.volatile = templates::volatile(file);
             rules.builds = nested.builds;
-            rules.defaults.files = nested.files;
+            rules.defaults = Partial {
+                profile: rules.defaults.profile,
+                platforms: rules.defaults.platforms,
+                base: rules.defaults.base,
+                flags: rules.defaults.flags,
+                environment: rules.defaults.environment,
+                ..nested.defaults
+            };
             rules.base_overrides = nested.base_overrides;
             Error::all(reader.errors)?;
         }

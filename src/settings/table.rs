@@ -539,6 +539,13 @@ pub const SETTINGS: &[Setting] = &[
         ..BLANK
     },
     Setting {
+        key: "defaultImage",
+        in_file: true,
+        kind: Kind::Nested,
+        help: "How containers of every image run: the keys of a build's `image`, which go before these",
+        ..BLANK
+    },
+    Setting {
         key: "files",
         in_file: true,
         kind: Kind::Nested,

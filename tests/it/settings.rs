@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::oci;
 use crate::support::Sandbox;
@@ -82,6 +82,108 @@ fn a_base_image() {
         |_, image| image.layers.len(),
         [1, 2, 1],
     );
+}
+
+#[test]
+fn the_time_of_creation() {
+    in_turn(
+        "{}\n",
+        ("SOURCE_DATE_EPOCH", "86400"),
+        "--created=7",
+        |_, image| image.config["created"].clone(),
+        ["1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z", "1970-01-01T00:00:07Z"].map(Value::from),
+    );
+}
+
+#[test]
+fn compression() {
+    in_turn(
+        "layerCompression: zstd\n",
+        ("KO_RS_LAYERCOMPRESSION", "none"),
+        "--layer-compression=gzip",
+        |_, image| {
+            let layers = image.manifest["layers"].as_array().unwrap();
+            let kind = layers.last().unwrap()["mediaType"].as_str().unwrap();
+            kind.split_once(".tar").unwrap().1.to_owned()
+        },
+        ["+zstd", "", "+gzip"].map(str::to_owned),
+    );
+}
+
+/// What an image says about its container, with its files in `/etc` and whether the executable has
+/// a capability.
+fn container(sandbox: &Sandbox, args: &[&str]) -> Value {
+    let none = ["--layer-compression=none"];
+    let image = built(sandbox, &[args, &none].concat()).1;
+    let config = &image.config["config"];
+    let variables = config["Env"].as_array().unwrap().iter().filter(|variable| {
+        variable.as_str().is_some_and(|text| text.starts_with("A=") || text.starts_with("B="))
+    });
+    let files = image.layers.iter().flatten().map(|file| file.path.as_str());
+    let layer = image.manifest["layers"].as_array().unwrap().last().unwrap();
+    let hex = layer["digest"].as_str().unwrap().trim_start_matches("sha256:");
+    let tar = fs::read(sandbox.outside("layout/blobs/sha256").join(hex)).unwrap();
+    let xattr = b"SCHILY.xattr.security.capability";
+    json!({
+        "env": variables.collect::<Vec<_>>(),
+        "args": config["Cmd"],
+        "folder": config["WorkingDir"],
+        "user": config["User"],
+        "labels": config["Labels"],
+        "annotations": [image.manifest["annotations"]["A"], image.manifest["annotations"]["B"]],
+        "ports": config["ExposedPorts"],
+        "files": files.filter(|path| path.ends_with(".txt")).collect::<Vec<_>>(),
+        "capability": tar.windows(xattr.len()).any(|window| window == xattr),
+    })
+}
+
+#[test]
+fn what_is_said_of_every_image_gives_way_to_a_build_and_a_build_to_flags() {
+    let image = |who: &str, user: u8, capabilities: &str, variables: &str| {
+        format!(
+            "{{env: {{{variables}}}, labels: {{{variables}}}, annotations: {{{variables}}}, \
+             args: [{who}], workingDir: /{who}, user: \"{user}\", ports: [{user}/tcp], \
+             capabilities: {capabilities}}}"
+        )
+    };
+    let every = image("every", 1, "[net_bind_service]", "A: every, B: every");
+    let every = format!("defaultImage: {every}\nfiles:\n  - {{from: motd, to: /etc/every.txt}}\n");
+    let sandbox = with_settings(&every).file("motd", "hi");
+    let expected = json!({
+        "env": ["A=every", "B=every"],
+        "args": ["every"],
+        "folder": "/every",
+        "user": "1",
+        "labels": {"A": "every", "B": "every"},
+        "annotations": ["every", "every"],
+        "ports": {"1/tcp": {}},
+        "files": ["etc/every.txt"],
+        "capability": true,
+    });
+    assert_eq!(container(&sandbox, &[]), expected);
+    let build = image("build", 2, "[]", "B: build");
+    let build = format!(
+        "{every}builds:\n  - package: hello\n    image: {build}\n    \
+         files:\n      - {{from: motd, to: /etc/build.txt}}\n"
+    );
+    sandbox.write(".ko-rs.yaml", &build);
+    let mut expected = json!({
+        "env": ["A=every", "B=build"],
+        "args": ["build"],
+        "folder": "/build",
+        "user": "2",
+        "labels": {"A": "every", "B": "build"},
+        "annotations": ["every", "build"],
+        "ports": {"1/tcp": {}, "2/tcp": {}},
+        "files": ["etc/build.txt", "etc/every.txt"],
+        "capability": false,
+    });
+    assert_eq!(container(&sandbox, &[]), expected);
+    let flags = ["--image-user=3", "--image-label=B=flag", "--image-annotation=B=flag"];
+    expected["user"] = json!("3");
+    expected["labels"]["B"] = json!("flag");
+    expected["annotations"][1] = json!("flag");
+    assert_eq!(container(&sandbox, &flags), expected);
 }
 
 #[test]
