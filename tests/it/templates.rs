@@ -40,7 +40,8 @@ fn templates_are_filled_in_and_no_token_reaches_the_image() {
     let sandbox = repository(SETTINGS).env("SOURCE_DATE_EPOCH", "1659304800");
     let layout = sandbox.outside("layout");
     let path = format!("--oci-layout-path={}", layout.display());
-    let ran = sandbox.run(["build", "--push=false", "--repo=registry.example/a", &path]).exits(0);
+    let build = ["build", "-v", "--push=false", "--repo=registry.example/a", &path];
+    let ran = sandbox.run(build).exits(0);
     let commit = sandbox.command("git").args(["rev-parse", "HEAD"]).output().unwrap().stdout;
     let commit = String::from_utf8(commit).unwrap().trim().to_owned();
 
@@ -58,7 +59,8 @@ fn templates_are_filled_in_and_no_token_reaches_the_image() {
         let blob = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!String::from_utf8_lossy(&blob).contains("ghp_secret"));
     }
-    assert!(!ran.stderr().contains("ghp_secret"), "{}", ran.stderr());
+    let said = format!("{}{}", ran.stdout(), ran.stderr());
+    assert!(!said.contains("ghp_secret"), "{said}");
     let warned = "`Git.FullCommit` in `args` makes another image of every commit";
     assert!(ran.stderr().contains(warned), "{}", ran.stderr());
     assert!(!ran.stderr().contains("`Git.PathFullCommit` in"), "{}", ran.stderr());
