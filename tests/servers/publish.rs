@@ -3,6 +3,7 @@
 //! * `requests`: what is sent to a registry, and what is not.
 //! * `bases`: bases pulled from a registry, and the services that need one.
 //! * `cache`: nothing is read or compressed twice, and ko's cache is ko's.
+//! * `containerd`: archives that it imports.
 //! * `layers`: compressed layers.
 //! * `memory`: large layers and bases in little memory.
 //! * `link_check`: what is refused does not run, what is taken does.
@@ -10,6 +11,7 @@
 
 mod bases;
 mod cache;
+mod containerd;
 mod layers;
 mod memory;
 mod link_check;

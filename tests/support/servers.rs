@@ -1,4 +1,4 @@
-//! Real servers for tests: registries, a Docker Engine, a Kubernetes cluster with two nodes.
+//! Real servers for tests: registries, a Docker Engine, containerd, a Kubernetes cluster with two nodes.
 //!
 //! `make servers` installs them; here they are started on loopback, shared by all tests of a
 //! process, and stopped with it: each is a script of `tests/servers/start` that ends, and cleans up,
@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 
 #[path = "servers/cluster.rs"]
 mod cluster;
+#[path = "servers/containerd.rs"]
+mod containerd;
 #[path = "servers/engine.rs"]
 mod engine;
 #[path = "servers/instance.rs"]
@@ -22,6 +24,7 @@ mod port_forward;
 mod registry;
 
 pub(crate) use cluster::Cluster;
+pub(crate) use containerd::Containerd;
 pub(crate) use engine::DockerEngine;
 pub(crate) use registry::{Olareg, Registry, RegistryOptions};
 
@@ -55,6 +58,7 @@ pub(crate) fn cluster() -> &'static Cluster {
 pub(crate) fn tool(name: &str) -> PathBuf {
     let origin = match name {
         "skopeo" | "umoci" | "podman" | "etcd" | "containerd" | "runc" | "docker-registry" => name,
+        "ctr" => "containerd",
         "docker" | "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "musl-gcc" => "musl-tools",

@@ -77,6 +77,7 @@ root = "$1/root"
 state = "$1/state"
 [grpc]
   address = "$1/containerd.sock"
+  gid = ${SUDO_GID:-0}
 [plugins."io.containerd.internal.v1.opt"]
   path = "$1/opt"
 [plugins."io.containerd.grpc.v1.cri"]

@@ -105,7 +105,7 @@ const NEEDED: [(&str, &[&str]); 11] = [
     ("docker", &["docker-engine", "cluster"]),
     ("runc", &["docker-engine", "cluster"]),
     ("musl-gcc", &["docker-engine", "cluster"]),
-    ("containerd", &["cluster"]),
+    ("containerd", &["cluster", "containerd"]),
     ("etcd", &["cluster"]),
     ("kube-apiserver", &["cluster"]),
     ("kubelet", &["cluster"]),
