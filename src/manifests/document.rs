@@ -35,7 +35,7 @@ pub(super) struct Document {
     /// All of it, its markers and the comments before it included.
     pub(super) range: Range<usize>,
     /// Which of its objects a selector chose, where it did not choose them all.
-    pub(super) chosen: Option<Vec<bool>>,
+    pub(super) chosen: Option<Box<[bool]>>,
 }
 
 /// The objects of a document.
@@ -75,13 +75,13 @@ impl File {
         let mut lines = Lines::new(self.source.text());
         self.documents.iter().map(move |document| {
             let Document { range, chosen } = document;
-            let (_, roots) = parse(
+            let roots = parse(
                 &self.source,
                 range.clone(),
                 rules,
                 Some(&mut *builder),
                 None,
-                &mut Shared::default(),
+                (&mut Vec::new(), &mut Shared::default()),
                 errors,
             );
             let first_line = lines.before(range.start);
@@ -106,9 +106,10 @@ pub(super) fn parse_file(
     depth: Parse,
     errors: &mut Errors,
 ) -> File {
-    let ranges: Vec<Range<usize>> = split::documents(source.text()).collect();
+    let unread = |range| Document { range, chosen: None };
+    let documents: Vec<Document> = split::documents(source.text()).map(unread).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let parts = parts(&ranges, (source.text().len() / threads).max(PART));
+    let parts = parts(&documents, (source.text().len() / threads).max(PART));
     let mut found = Part::default();
     if let [part] = parts.as_slice() {
         found = Part::parse(&source, part, rules, depth);
@@ -127,21 +128,20 @@ pub(super) fn parse_file(
     if occurrences.len() > REFERENCES_LIMIT {
         errors.push(Error::TooManyReferences(source.name().to_owned()));
     }
-    let documents = ranges.into_iter().map(|range| Document { range, chosen: None }).collect();
     File { source, documents, occurrences, notes, cuts: Vec::new() }
 }
 
 /// Documents that follow one another, in groups of about so many bytes.
-fn parts(ranges: &[Range<usize>], size: usize) -> Vec<&[Range<usize>]> {
+fn parts(documents: &[Document], size: usize) -> Vec<&[Document]> {
     let mut parts = Vec::new();
     let mut first = 0;
-    for (at, range) in ranges.iter().enumerate() {
-        if range.end - ranges[first].start >= size {
-            parts.push(&ranges[first..=at]);
+    for (at, document) in documents.iter().enumerate() {
+        if document.range.end - documents[first].range.start >= size {
+            parts.push(&documents[first..=at]);
             first = at + 1;
         }
     }
-    parts.extend((first < ranges.len()).then(|| &ranges[first..]));
+    parts.extend((first < documents.len()).then(|| &documents[first..]));
     parts
 }
 
@@ -154,12 +154,12 @@ struct Part {
 }
 
 impl Part {
-    fn parse(source: &Arc<Source>, ranges: &[Range<usize>], rules: &Rules, depth: Parse) -> Self {
+    fn parse(source: &Arc<Source>, documents: &[Document], rules: &Rules, depth: Parse) -> Self {
         let mut part = Self::default();
         let mut builder = Builder::for_kinds();
         let mut outline = Outline::default();
         let mut shared = Shared::default();
-        for range in ranges {
+        for Document { range, .. } in documents {
             let builder = match depth {
                 Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => {
                     continue;
@@ -168,15 +168,15 @@ impl Part {
                 Parse::Everything => Some(&mut builder),
             };
             let (errors, range) = (&mut part.errors, range.clone());
+            let found = (&mut part.occurrences, &mut shared);
+            let before = found.0.len();
             let outlined = Some(&mut outline);
-            let (found, roots) =
-                parse(source, range.clone(), rules, builder, outlined, &mut shared, errors);
+            let roots = parse(source, range.clone(), rules, builder, outlined, found, errors);
             if depth == Parse::Everything {
                 objects::read(source, range.start, 0, roots, errors);
             }
-            part.notes.take(source, range, &outline, &found, rules);
+            part.notes.take(source, range, &outline, &part.occurrences[before..], rules);
             outline.clear();
-            part.occurrences.extend(found);
             if part.occurrences.len() > REFERENCES_LIMIT {
                 break;
             }
@@ -232,20 +232,20 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Parses the part of a source that holds one document. Finds its references; hands its scalars and
-/// collections to `outline` and to `builder`, where there are any, and returns what became of them.
+/// Parses the part of a source that holds one document. Adds its references to those that were
+/// found; hands its scalars and collections to `outline` and to `builder`, where there are any, and
+/// returns what became of them.
 pub(super) fn parse<'a>(
     source: &'a Arc<Source>,
     range: Range<usize>,
     rules: &Rules,
     mut builder: Option<&mut Builder>,
     mut outline: Option<&mut Outline<'a>>,
-    shared: &mut Shared,
+    (occurrences, shared): (&mut Vec<Occurrence>, &mut Shared),
     errors: &mut Errors,
-) -> (Vec<Occurrence>, Vec<Root>) {
+) -> Vec<Root> {
     let text = &source.text()[range.clone()];
     let offset = range.start;
-    let mut occurrences = Vec::new();
     let mut before = 0;
     let mut images = rules.images.finder();
     if let Some(builder) = &mut builder {
@@ -263,7 +263,7 @@ pub(super) fn parse<'a>(
                 if let Some(outline) = outline {
                     outline.clear();
                 }
-                return (occurrences, Vec::new());
+                return Vec::new();
             }
         };
         let mut take = |found| match found {
@@ -298,7 +298,7 @@ pub(super) fn parse<'a>(
                 let reason = format!("this document has more than {ANCHORS_LIMIT} anchors");
                 let spot = Spot::new(source, offset + at.start..offset + at.end);
                 errors.push(Error::Value { spot, reason });
-                return (occurrences, Vec::new());
+                return Vec::new();
             }
         }
         if let Some(builder) = &mut builder
@@ -306,11 +306,10 @@ pub(super) fn parse<'a>(
         {
             let spot = Spot::new(source, offset + at.start..offset + at.end);
             errors.push(Error::Value { spot, reason });
-            return (occurrences, Vec::new());
+            return Vec::new();
         }
     }
-    let roots = builder.map(Builder::finish).unwrap_or_default();
-    (occurrences, roots)
+    builder.map(Builder::finish).unwrap_or_default()
 }
 
 /// Whether a text is YAML.
@@ -389,7 +388,10 @@ impl Place<'_> {
             _ => None,
         };
         match strip {
-            Some(strip) => Ok(Occurrence { reference, spot, style, strip, image }),
+            Some(strip) => {
+                let (strip, image) = (strip.map(Box::new), image.map(String::into_boxed_str));
+                Ok(Occurrence { reference, spot, style, strip, image })
+            }
             None => Err(unusual(spot)),
         }
     }
@@ -405,7 +407,7 @@ impl Place<'_> {
                 spot,
                 style: Style::Plain,
                 strip: None,
-                image: Some(image),
+                image: Some(image.into_boxed_str()),
             }),
             _ => Err(unusual(spot)),
         }

@@ -83,9 +83,9 @@ pub struct Occurrence {
     spot: Spot,
     style: Style,
     /// Where a `-` has to stand instead, where it is a block scalar whose value ends in a newline.
-    strip: Option<Range<usize>>,
+    strip: Option<Box<Range<usize>>>,
     /// The image that stands there, where the image map makes it a reference.
-    image: Option<String>,
+    image: Option<Box<str>>,
 }
 
 impl Occurrence {
@@ -110,7 +110,8 @@ impl Occurrence {
     /// What stands there, and what is put in its place.
     #[must_use]
     pub fn replaced(&self, image: &str, bin: &str) -> Replacement {
-        let written = self.image.clone().unwrap_or_else(|| self.reference.to_string());
+        let image_written = self.image().map(str::to_owned);
+        let written = image_written.unwrap_or_else(|| self.reference.to_string());
         let name = match &self.image {
             Some(image) => images_file::without_tag(image).to_owned(),
             None => written.clone(),

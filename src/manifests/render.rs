@@ -100,7 +100,7 @@ impl File {
         for occurrence in &self.occurrences {
             let Some(image) = images.get(&occurrence.reference) else { continue };
             let strip = occurrence.strip.clone();
-            edits.extend(strip.map(|span| Edit { span, text: Cow::Borrowed("-") }));
+            edits.extend(strip.map(|span| Edit { span: *span, text: Cow::Borrowed("-") }));
             let text = quote::write(image, occurrence.style);
             edits.push(Edit { span: occurrence.spot.span(), text });
         }

@@ -47,7 +47,7 @@ impl File {
                     Err(error) => wrong.push(error),
                 }
             }
-            let chosen = flags.contains(&false).then_some(flags);
+            let chosen = flags.contains(&false).then(|| flags.into_boxed_slice());
             kept.push(Document { range: range.clone(), chosen });
         }
         wrong.into_iter().for_each(|error| errors.push(error));

@@ -284,6 +284,7 @@ fn items_of_a_list_are_selected_one_by_one() {
         (format!("# a\n{a}# b\n{b}# c\n{a}"), format!("# a\n{image}# c\n{image}")),
         (format!("{a}{b}metadata: {{}}\n"), format!("{image}metadata: {{}}\n")),
         (format!("{a}{b}  y: |\n    z\n\nmetadata: {{}}\n"), format!("{image}metadata: {{}}\n")),
+        (format!("{a}{b}other:\n- &x x\n"), format!("{image}other:\n- &x x\n")),
         (format!("-\n  &x\n{}{a}", &b.replacen('-', " ", 1)), image.clone()),
     ] {
         assert_eq!(selected(&format!("{head}{items}"), "app=a"), format!("{head}{expected}"));

@@ -254,7 +254,7 @@ impl Builder {
     pub(super) fn anchor(&mut self, start: usize) {
         let items = match self.stack.as_slice() {
             // The anchor of a scalar or alias item, or of a collection that has just begun.
-            [root, list] | [root, list, _] if root.is_mapping() && !list.is_mapping() => {
+            [root, list] | [root, list, _] if root.is_at("items") && !list.is_mapping() => {
                 self.roots.last_mut().and_then(|root| root.items.as_mut())
             }
             _ => None,
@@ -304,13 +304,20 @@ impl Builder {
             self.keep(anchor, &value, weight, depth)?;
         }
         let end = self.last;
+        let mut is_dropped = false;
         if let [root, list] = self.stack.as_slice()
-            && root.is_mapping()
+            && root.is_at("items")
             && !list.is_mapping()
             && let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut())
             && let Some(item) = items.each.last_mut()
         {
             item.span.end = end;
+            // Of an object in a List nothing more is asked, unless the list may be merged elsewhere.
+            let is_alone = list.anchor == 0 || !self.aliases;
+            is_dropped = !self.whole && is_alone && is_named(&value);
+            if is_dropped {
+                items.each.pop();
+            }
         }
         let Some(frame) = self.stack.last_mut() else {
             if let Some(root) = self.roots.last_mut() {
@@ -322,8 +329,11 @@ impl Builder {
         frame.depth = depth.max(frame.depth);
         frame.weight += weight;
         match &mut frame.values {
-            Values::Sequence { values, are_kept: true } => values.push(value),
-            Values::Sequence { are_kept: false, .. } => {}
+            Values::Sequence { values, are_kept } => {
+                if *are_kept && !is_dropped {
+                    values.push(value);
+                }
+            }
             Values::Mapping { map, key } => match key.take() {
                 Some(Key::Text(key)) => {
                     frame.weight += self::weight(key.len());
@@ -379,6 +389,12 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// Whether a value is a mapping that says what it is.
+fn is_named(value: &Value) -> bool {
+    let text = |key| value.get(key).and_then(Value::as_str);
+    ["apiVersion", "kind"].iter().all(|key| text(key).is_some_and(|text| !text.is_empty()))
 }
 
 fn is_merge(plain: bool, tag: Option<&str>) -> bool {

@@ -41,9 +41,9 @@ pub(super) struct Container {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
     /// The first word of `command`.
-    pub(super) command: Option<(String, Range<usize>)>,
+    pub(super) command: Option<Box<(String, Range<usize>)>>,
     /// The ports: `8080/tcp`.
-    pub(super) ports: Vec<(String, Range<usize>)>,
+    pub(super) ports: Box<[(Box<str>, Range<usize>)]>,
     /// `runAsNonRoot: true`, of the container or its pod, without a `runAsUser`.
     pub(super) non_root: Option<Range<usize>>,
 }
@@ -84,14 +84,14 @@ fn run(
         let port = port.target();
         let number = port.get("containerPort")?;
         let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
-        Some((format!("{}/{protocol}", number.text()?), place(number)))
+        Some((format!("{}/{protocol}", number.text()?).into_boxed_str(), place(number)))
     };
     // What the container says goes before what its pod says.
     let contexts = [Some(node), pod].map(|node| node?.get("securityContext"));
     let said = |key: &str| contexts.iter().flatten().find_map(|context| context.get(key));
     let non_root = said("runAsNonRoot").filter(|value| value.text() == Some("true"));
     Run {
-        command: command.and_then(|word| Some((word.text()?.to_owned(), place(word)))),
+        command: command.and_then(|word| Some(Box::new((word.text()?.to_owned(), place(word))))),
         ports: node.get("ports").into_iter().flat_map(Node::items).filter_map(port).collect(),
         non_root: non_root.filter(|_| said("runAsUser").is_none()).map(&place),
     }

@@ -54,7 +54,7 @@ pub(super) fn findings(
 
 /// The command, where somebody looked and it is not there. One with a variable in it is not known.
 fn missing_command<'a>(run: &'a Run, facts: &ImageFacts) -> Option<&'a (String, Range<usize>)> {
-    let known = run.command.as_ref().filter(|(command, _)| !command.contains("$("));
+    let known = run.command.as_deref().filter(|(command, _)| !command.contains("$("));
     known.filter(|(command, _)| facts.has_command(command) == Some(false))
 }
 
@@ -62,7 +62,7 @@ fn missing_command<'a>(run: &'a Run, facts: &ImageFacts) -> Option<&'a (String, 
 fn unexposed<'a>(
     run: &'a Run,
     facts: &ImageFacts,
-) -> impl Iterator<Item = &'a (String, Range<usize>)> {
+) -> impl Iterator<Item = &'a (Box<str>, Range<usize>)> {
     let served = |exposed: &String, port: &str| {
         let (number, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
         // A range cannot be told from here.
