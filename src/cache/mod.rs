@@ -85,6 +85,10 @@ pub enum Error {
     },
 }
 
+/// The way out where the cache's folder is full or cannot be written.
+pub const ANOTHER_FOLDER: &str =
+    "KOCACHE names another folder for the cache; --no-cache does without one";
+
 impl Cache {
     fn new(folder: Folder, limit: Option<u64>, aside: Option<Aside>) -> Self {
         let (held, grown) = (Held::default(), AtomicBool::new(false));

@@ -67,10 +67,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Pack { .. } => None,
-            Self::Keep { .. } | Self::Write { .. } | Self::NoFolder { .. } => Some(
-                "KOCACHE names another folder for the cache; --no-cache does without one"
-                    .to_owned(),
-            ),
+            Self::Keep { .. } | Self::Write { .. } | Self::NoFolder { .. } => {
+                Some(cache::ANOTHER_FOLDER.to_owned())
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::distrust::identity;
 use super::error::{Error, Failure, Step};
 use super::service::{self, Service};
+use crate::cache;
 use crate::oci::Repository;
 
 pub(super) fn of(error: &Error) -> Option<String> {
@@ -56,6 +57,7 @@ pub(super) fn of(error: &Error) -> Option<String> {
             Some(identity(host))
         }
         Failure::Locations(error) => error.hint(),
+        Failure::Cache(cache::Error::Write { .. }) => Some(cache::ANOTHER_FOLDER.to_owned()),
         Failure::MissingBlob { .. } => {
             Some("the registry may have been emptied meanwhile; run the command again".to_owned())
         }

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::mounts::{READ_ONLY, mounted};
 use crate::support::{Ran, Sandbox};
 
 /// A crate with data that compresses slowly, built with layers that are kept.
@@ -231,31 +231,6 @@ fn runs_that_were_killed_leave_nothing_wrong() {
 fn two_hundred_runs_that_were_killed_leave_nothing_wrong() {
     killed(200);
 }
-
-/// Runs `ko-rs` where the cache's folder is mounted by `mount`, a shell command that is given it as
-/// `$1`, in a mount namespace of its own.
-#[track_caller]
-fn mounted(sandbox: &Sandbox, mount: &str, arguments: &[String]) -> Ran {
-    let root = rustix::process::geteuid().is_root();
-    let unshare = |script: &str| -> Command {
-        let mut command = sandbox.command("unshare");
-        command.args(if root { &["--mount"][..] } else { &["--mount", "--map-root-user"] });
-        command.args(["sh", "-ec", script, "sh"]).arg(sandbox.outside("kocache"));
-        command
-    };
-    fs::create_dir_all(sandbox.outside("kocache")).unwrap();
-    let tried = unshare(mount).output().unwrap();
-    assert!(
-        tried.status.success(),
-        "this test needs to mount; run it as root or allow user namespaces \
-         (`sysctl kernel.unprivileged_userns_clone=1`): {}",
-        String::from_utf8_lossy(&tried.stderr)
-    );
-    let mut command = unshare(&format!("{mount}\nshift\nexec \"$@\""));
-    Ran::of(command.arg(env!("CARGO_BIN_EXE_ko-rs")).args(arguments).output().unwrap())
-}
-
-const READ_ONLY: &str = "mount --bind \"$1\" \"$1\"; mount -o remount,bind,ro \"$1\"";
 
 #[test]
 fn a_cache_that_cannot_be_written_is_read() {

@@ -21,6 +21,8 @@
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 //! * `templates`: `{{ … }}` in settings is filled in, or an error that points.
 
+#[path = "../support/mounts.rs"]
+mod mounts;
 #[path = "../support/oci.rs"]
 mod oci;
 #[expect(dead_code, reason = "`tests/servers` uses the rest")]

@@ -25,6 +25,8 @@ mod fault;
 mod faulty;
 #[path = "../support/judges.rs"]
 mod judges;
+#[path = "../support/mounts.rs"]
+mod mounts;
 #[expect(dead_code, reason = "`tests/it` uses the rest")]
 #[path = "../support/oci.rs"]
 mod oci;

@@ -9,7 +9,8 @@ use std::process::Child;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::{NAME, edit, files, hello};
-use crate::judges::is_complete;
+use crate::judges::{exists, is_complete};
+use crate::mounts::{READ_ONLY, mounted};
 use crate::servers::{expect_success, registry};
 use crate::support::{Ran, Sandbox};
 
@@ -110,6 +111,42 @@ fn a_layer_that_is_not_compressed_is_read_once_and_not_kept() {
     is_times(1, read);
     is_times(1, written);
     is_complete(&format!("docker://{repo}/{NAME}:latest"));
+}
+
+#[test]
+fn a_cache_that_cannot_hold_what_is_pushed_ends_in_the_right_image_or_a_clear_error() {
+    let sandbox = hello();
+    let kocache = sandbox.outside("kocache");
+    let sandbox = sandbox.env("KOCACHE", kocache);
+    // Another name for the same registry is another registry.
+    let base = registry().push_glibc_base("cache/base:1").replace("localhost", "127.0.0.1");
+    let push = |mount: &str, base: &str, name: &str| {
+        let repo = format!("{}/cache/{name}", registry().host);
+        let arguments =
+            ["build", "--layer-compression=gzip", "--base-image", base, "--repo", &repo];
+        let ran = mounted(&sandbox, mount, &arguments);
+        let image = format!("docker://{repo}/{NAME}:latest");
+        if ran.code() == Some(0) {
+            is_complete(&image);
+            return true;
+        }
+        let ran = ran.exits(1);
+        assert_eq!(ran.stdout(), "");
+        let error = ran.stderr();
+        assert!(error.contains("No space left on device"), "{error}");
+        assert!(error.contains("hint: KOCACHE names another folder for the cache"), "{error}");
+        assert!(!exists(&image), "{name}");
+        false
+    };
+    let sized = |size: &str| format!("mount -t tmpfs -o size={size} tmpfs \"$1\"");
+    for size in ["16k", "64k"] {
+        // What is made here is sent whether it can be kept or not; what is copied has to be held
+        // against its digest first.
+        assert!(push(&sized(size), "static", &format!("made-{size}")));
+        assert!(!push(&sized(size), &base, &format!("copied-{size}")));
+    }
+    assert!(push(&sized("256m"), &base, "copied-256m"));
+    assert!(push(READ_ONLY, &base, "copied-read-only"));
 }
 
 /// A module whose program the real ko builds.
