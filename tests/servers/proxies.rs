@@ -1,39 +1,111 @@
-//! Registries that are only reached through a proxy.
+//! Registries that are only reached through a proxy, which may want a password of its own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::certificates::Workshop;
-use crate::support::Sandbox;
+use crate::judges::is_complete;
+use crate::publish::{NAME, hello};
+use crate::servers::registry;
+use crate::support::{Ran, Sandbox};
 
-/// A proxy for https that leads to one place, whatever it is asked for; what it was asked for.
+/// Who may use the proxy.
+const USER: &str = "me:hunter2";
+const KNOWN: &str = "proxy-authorization: basic bwu6ahvudgvymg==";
+
+/// A forward proxy that leads to one place, whatever host it is asked for, and wants to know who
+/// asks; the heads of what it was asked.
 fn proxy_to(target: String) -> (u16, Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (sender, asked) = channel();
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let mut reader = BufReader::new(client.try_clone().unwrap());
-            let mut head = Vec::new();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                match line.trim_end() {
-                    "" => break,
-                    line => head.push(line.to_owned()),
-                }
-            }
-            let _ = sender.send(head);
-            let server = TcpStream::connect(&target).unwrap();
-            (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let (mut from, mut to) = (reader, server.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-            let (mut from, mut to) = (server, client);
-            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            let (sender, target) = (sender.clone(), target.clone());
+            std::thread::spawn(move || forward(client, &sender, &target));
         }
     });
     (port, asked)
+}
+
+/// Forwards one request, or all that follows a CONNECT.
+fn forward(client: TcpStream, asked: &Sender<Vec<String>>, target: &str) {
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let lines = reader.by_ref().lines().map_while(Result::ok);
+    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let Some(first) = head.first().cloned() else { return };
+    let _ = asked.send(head.clone());
+    if !head.iter().any(|line| line.eq_ignore_ascii_case(KNOWN)) {
+        let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
+        let _ = (&client).write_all(refusal.as_bytes());
+        let _ = client.shutdown(Shutdown::Write);
+        // Until the client closes: what it still sends would make this end a reset.
+        let _ = std::io::copy(&mut reader, &mut std::io::sink());
+        return;
+    }
+    let server = TcpStream::connect(target).unwrap();
+    if first.starts_with("CONNECT ") {
+        (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+    } else {
+        let own = |line: &&String| !line.to_ascii_lowercase().starts_with("proxy-");
+        let mut onward: Vec<&str> = head.iter().filter(own).map(String::as_str).collect();
+        onward.extend(["Connection: close", "", ""]);
+        (&server).write_all(onward.join("\r\n").as_bytes()).unwrap();
+    }
+    let mut to = server.try_clone().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut to));
+    let _ = std::io::copy(&mut &server, &mut &client);
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// The heads so far.
+fn heads(asked: &Receiver<Vec<String>>) -> Vec<Vec<String>> {
+    asked.try_iter().collect()
+}
+
+#[test]
+fn an_image_goes_through_a_proxy_by_http_and_by_https_and_its_password_nowhere_else() {
+    let workshop = Workshop::new();
+    let names = "subjectAltName=DNS:registry.test,DNS:localhost";
+    workshop.own("self", "P-256", &format!(" -addext {names}"));
+    let secure = workshop.registry("self");
+    let plain = registry();
+    for (host, lead, option) in [
+        (&secure.host, "CONNECT registry.test:5000 HTTP/1.1", "--insecure-registry=false"),
+        (&plain.host, "PUT http://registry.test:5000/v2/", "--insecure-registry"),
+    ] {
+        let (port, asked) = proxy_to(host.clone());
+        let proxy = format!("http://{USER}@localhost:{port}");
+        let sandbox = hello()
+            .env("SSL_CERT_FILE", workshop.path("self.crt"))
+            .env("HTTP_PROXY", &proxy)
+            .env("HTTPS_PROXY", &proxy);
+        let repo = "registry.test:5000/proxied";
+        let build = ["build", "-v", "--repo", repo, option];
+        let ran = sandbox.run(build).exits(0);
+        assert!(!ran.stderr().contains("hunter2"), "{}", ran.stderr());
+        let heads = heads(&asked);
+        assert!(heads.iter().any(|head| head[0].starts_with(lead)), "{heads:#?}");
+        is_complete(&format!("docker://{host}/proxied/{NAME}:latest"));
+
+        // A proxy that refuses, and one that is not there.
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        for (proxy, why) in [
+            (format!("http://me:hunter3@localhost:{port}"), "407"),
+            (format!("http://{USER}@localhost:{closed}"), "refused"),
+        ] {
+            let arguments = [&build[..], &["--registry-timeout=1s"]].concat();
+            let mut again = sandbox.command(env!("CARGO_BIN_EXE_ko-rs"));
+            again.args(arguments).env("HTTP_PROXY", &proxy).env("HTTPS_PROXY", &proxy);
+            let ran = Ran::of(again.env("KOCACHE", sandbox.outside("none")).output().unwrap());
+            let ran = ran.exits(1);
+            let error = ran.stderr();
+            assert!(!error.contains("hunter"), "{error}");
+            assert!(error.contains("registry.test:5000"), "{error}");
+            assert!(error.contains(why) || error.contains("proxy"), "{error}");
+        }
+    }
 }
 
 #[test]
