@@ -3,6 +3,8 @@
 //!
 //! [spec]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -11,13 +13,19 @@ use serde_json::{Map, Value, json};
 use super::client::{Client, Reply};
 use super::error::{Error, Failure, Step};
 use super::request::{self, Request};
-use crate::oci::{Descriptor, Digest, MediaType, Repository, Tag};
+use crate::oci::{Descriptor, Digest, ImageReference, MediaType, Repository, Tag};
 
 /// The largest list that is taken: it is a manifest.
 const LARGEST: u64 = 4 << 20;
 
 /// How many pages of a list are read.
 const PAGES: usize = 64;
+
+/// How often an entry is added to a list out of which others take it.
+const TRIES: u32 = 12;
+
+/// How long others may take between reading a list and writing it: longer with each try.
+const MEANWHILE: Duration = Duration::from_millis(150);
 
 #[derive(Deserialize)]
 struct List {
@@ -43,24 +51,39 @@ impl Client {
         let _turn = turn.lock().await;
         let (step, tag) = (Step::ListReferrer, fallback(subject));
         let fail = |failure| Error { step, repository: repository.clone(), failure };
-        let request = request::manifest(Method::GET, &repository.tagged(tag.clone()));
-        let old = self
-            .ask(step, repository, &request, async |reply| match reply.response.status() {
-                StatusCode::OK => {
-                    let (host, sender) = (reply.host, self.sender());
-                    Ok(Some(sender.body(&host, reply.response, LARGEST).await?))
-                }
-                StatusCode::NOT_FOUND => Ok(None),
-                _ => Err(self.refused(repository, reply).await),
-            })
-            .await?;
         let host = repository.registry().as_str();
-        let list = listing(old.as_deref(), manifest)
-            .ok_or_else(|| fail(Failure::protocol(host, "its list of referrers is no index")))?;
-        if let Some(list) = list {
+        for tried in 0..TRIES {
+            let old = self.list(&repository.tagged(tag.clone())).await?;
+            let list = listing(old.as_deref(), manifest).ok_or_else(|| {
+                fail(Failure::protocol(host, "its list of referrers is no index"))
+            })?;
+            let Some(list) = list else { return Ok(()) };
             self.push_manifest(repository, Some(&tag), &MediaType::ImageIndex, list).await?;
+            // An image that nothing refers to yet is new, and only those who push the same image
+            // know of it: they list the same. Else another process may have read the same list,
+            // and added to that; there is nothing that says so but the list, a little later.
+            if old.is_none() && tried == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(MEANWHILE.mul_f64(f64::from(tried + 1) * fastrand::f64())).await;
         }
-        Ok(())
+        let what = "others keep taking what was added out of its list of referrers";
+        Err(fail(Failure::protocol(host, what)))
+    }
+
+    /// The list under a tag, where there is one.
+    async fn list(&self, tag: &ImageReference) -> Result<Option<Bytes>, Error> {
+        let (step, repository) = (Step::ListReferrer, &tag.repository);
+        let request = request::manifest(Method::GET, tag);
+        self.ask(step, repository, &request, async |reply| match reply.response.status() {
+            StatusCode::OK => {
+                let (host, sender) = (reply.host, self.sender());
+                Ok(Some(sender.body(&host, reply.response, LARGEST).await?))
+            }
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.refused(repository, reply).await),
+        })
+        .await
     }
 
     /// What refers to an image.

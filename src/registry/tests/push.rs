@@ -343,9 +343,49 @@ async fn referrers_that_are_listed_at_the_same_time_are_all_listed() {
         client.push_referrer(&repository, &subject, &referrer, bytes.clone()).await
     }));
     pushed.await.unwrap();
-    let last = fake.seen().into_iter().rfind(|seen| seen.path.contains("/sha256-")).unwrap();
+    let is_list = |seen: &Seen| seen.method == Method::PUT && seen.path.contains("/sha256-");
+    let last = fake.seen().into_iter().rfind(is_list).unwrap();
     let list: serde_json::Value = serde_json::from_slice(&last.body).unwrap();
     assert_eq!(list["manifests"].as_array().unwrap().len(), manifests.len());
+}
+
+#[tokio::test]
+async fn what_others_take_out_of_a_list_of_referrers_is_put_back_in() {
+    let others = Descriptor::of(MediaType::ImageManifest, b"others");
+    let entry = serde_json::to_string(&others).unwrap();
+    let theirs = format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#);
+    // Who takes it out does so `times` times, right after it was put in.
+    for (times, puts) in [(1, 2), (usize::MAX, 12)] {
+        let list = Mutex::new(Bytes::from(theirs.clone()));
+        let theirs = theirs.clone();
+        let fake = Fake::start(move |seen, before| {
+            let mut list = list.lock().unwrap();
+            match seen.method {
+                Method::PUT if !seen.path.contains("/sha256-") => status(201),
+                Method::PUT => {
+                    let ours = before >= times;
+                    *list = if ours { seen.body.clone() } else { theirs.clone().into() };
+                    status(201)
+                }
+                _ => with(200, &[("content-type", OCI)], list.clone()),
+            }
+        })
+        .await;
+        let referrer = Descriptor::of(MediaType::ImageManifest, MANIFEST);
+        let (repository, bytes) = (fake.repository("a"), Bytes::from_static(MANIFEST));
+        let Setup { client, .. } = setup();
+        let subject = Digest::of(b"image");
+        let pushed = client.push_referrer(&repository, &subject, &referrer, bytes).await;
+        assert_eq!(pushed.is_ok(), times == 1, "{pushed:?}");
+        let seen = fake.seen();
+        let lists =
+            seen.iter().filter(|seen| seen.line().starts_with("PUT /v2/a/manifests/sha256-"));
+        let lists: Vec<&Seen> = lists.collect();
+        assert_eq!(lists.len(), puts);
+        for entry in [&referrer, &others] {
+            assert!(String::from_utf8_lossy(&lists[0].body).contains(&entry.digest.to_string()));
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use ko_rs::cache::Cache;
 use ko_rs::oci::{Descriptor, Digest, MediaType, Repository};
 use ko_rs::registry::{
@@ -106,6 +107,32 @@ async fn what_refers_to_an_image_is_found_with_the_api_and_without() {
         seen.sort();
         assert_eq!(seen, pushed, "{host}");
     }
+}
+
+#[tokio::test]
+async fn what_several_processes_list_at_the_same_time_is_all_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    // Clients share nothing, as processes do not.
+    let clients: Vec<Client> =
+        (0..5).map(|number| client(&folder.path().join(number.to_string()))).collect();
+    let repository: Repository = format!("{}/registries/crowd", registry().host).parse().unwrap();
+    let subject = push(&clients[0], &repository, None, "the image").await;
+    let first = push(&clients[0], &repository, Some(&subject), "first").await;
+    let pushed = join_all(clients.iter().enumerate().map(async |(number, client)| {
+        let mut pushed = Vec::new();
+        for round in 0..2 {
+            let note = format!("{number}, {round}");
+            pushed.push(push(client, &repository, Some(&subject), &note).await.digest);
+        }
+        pushed
+    }));
+    let mut pushed: Vec<Digest> = pushed.await.into_iter().flatten().collect();
+    pushed.push(first.digest);
+    let found = clients[0].referrers(&repository, &subject.digest).await.unwrap();
+    let mut found: Vec<Digest> = found.iter().map(|one| one.digest).collect();
+    found.sort();
+    pushed.sort();
+    assert_eq!(found, pushed);
 }
 
 #[tokio::test]
