@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use bytes::{Buf as _, Bytes};
 
 use crate::oci::{BlobSource, Descriptor};
-use crate::registry::{self, BlobBody, Client};
+use crate::registry::{self, Client};
 
 /// A blob's bytes, here.
 #[derive(Clone, Debug)]
@@ -40,14 +40,5 @@ impl Blob {
             Self::Bytes(bytes) => Box::new(bytes.clone().reader()),
             Self::File(path) => Box::new(File::open(path)?),
         })
-    }
-}
-
-impl From<Blob> for BlobBody {
-    fn from(blob: Blob) -> Self {
-        match blob {
-            Blob::Bytes(bytes) => Self::Bytes(bytes),
-            Blob::File(path) => Self::File(path),
-        }
     }
 }

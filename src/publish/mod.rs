@@ -297,6 +297,7 @@ impl Publisher {
             report: &self.report,
             client: &self.client,
             cache: &self.cache,
+            dependencies: OnceCell::new(),
             found: OnceCell::new(),
         };
         let mut pushed = None;

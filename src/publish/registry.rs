@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use futures_util::future::{join, join3, try_join_all};
+use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +15,7 @@ use super::sbom::{Bill, Bills, no_config};
 use super::sealed::Sealed;
 use super::store::{self, Store};
 use crate::cache::Cache;
-use crate::image::{Blob, ImageDraft};
+use crate::image::ImageDraft;
 use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Layer, LayerSource, Packed, Repository, Tag,
 };
@@ -157,16 +157,25 @@ impl Sink<'_> {
         base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
         base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
         let base_layers = stream::iter(base.iter())
-            .map(async |(layer, blob)| self.base_layer(&layer.descriptor, blob, full).await)
+            .map(async |layer| {
+                self.base_layer(&layer.0.descriptor, &layer.1, full).await?;
+                // What bills ask about it is read from what was pulled just now.
+                self.bills.look_into(layer).await;
+                Ok::<_, Error>(())
+            })
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<()>>();
+        let prepared = async {
+            let ((), copied) = join(self.bills.ask(), base_layers).await;
+            copied?;
+            self.prepare().await
+        };
         let sources = drafts.iter().flat_map(ImageDraft::sources);
         let layers = stream::iter(sources)
             .map(async |source| self.layer(source, full).await)
             .buffered(AT_ONCE)
             .try_collect::<Vec<Packed>>();
-        let (base_layers, layers, prepared) = join3(base_layers, layers, self.prepare()).await;
-        base_layers?;
+        let (prepared, layers) = join(prepared, layers).await;
         let with_bills = prepared?;
         let mut layers = layers?.into_iter();
         let packed: Vec<Vec<Packed>> = drafts
@@ -264,7 +273,8 @@ impl Sink<'_> {
         self.client.has_blob(&self.repository, digest).await.map_err(Error::Registry)
     }
 
-    /// A layer of the base: mounted from its own repository on the same registry, else copied.
+    /// A layer of the base: mounted from its own repository on the same registry, else copied, from
+    /// the cache or through it.
     async fn base_layer(
         &self,
         descriptor: &Descriptor,
@@ -283,8 +293,16 @@ impl Sink<'_> {
                 return Ok(());
             }
         }
-        let body = Blob::fetch(self.client, blob, descriptor).await.map_err(Error::Registry)?;
-        let pushed = self.client.push_blob(&self.repository, descriptor, body.into()).await;
+        let to = &self.repository;
+        let pushed = match blob {
+            BlobSource::Registry(from) => self.client.copy_blob(from, to, descriptor).await,
+            BlobSource::File(path) => {
+                self.client.push_blob(to, descriptor, BlobBody::File(path.clone())).await
+            }
+            BlobSource::Bytes(bytes) => {
+                self.client.push_blob(to, descriptor, BlobBody::Bytes(bytes.clone())).await
+            }
+        };
         pushed.map_err(Error::Registry)
     }
 
@@ -331,7 +349,8 @@ impl Sink<'_> {
         let mut packing = self.store.pack(source);
         let (sender, pieces) = mpsc::channel(2);
         let (tell, told) = oneshot::channel();
-        let upload = self.client.push_stream(&self.repository, pieces, async { told.await.ok() });
+        let upload =
+            self.client.push_stream(&self.repository, None, pieces, async { told.await.ok() });
         let pack = async {
             let mut listening = true;
             while let Some(chunk) = packing.chunks.recv().await {

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use crate::cache::Cache;
 use crate::cargo::{self, Build, Dependencies, Workspace};
 use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat};
-use crate::oci::{Descriptor, Image, ImageManifest, MediaType, Platform};
+use crate::oci::{BlobSource, Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
@@ -96,6 +96,7 @@ pub(super) struct Bills<'a> {
     pub(super) report: &'a Reporter,
     pub(super) client: &'a Client,
     pub(super) cache: &'a Cache,
+    pub(super) dependencies: OnceCell<Vec<Dependencies>>,
     pub(super) found: OnceCell<Vec<Found>>,
 }
 
@@ -127,15 +128,40 @@ pub(super) fn no_config() -> Descriptor {
 }
 
 impl Bills<'_> {
-    /// What the images are made of, asked for once.
-    async fn found(&self) -> Result<&[Found], Error> {
-        let found = self.found.get_or_try_init(async || {
+    /// What Cargo compiled, asked for once.
+    async fn dependencies(&self) -> Result<&[Dependencies], Error> {
+        let asked = self.dependencies.get_or_try_init(async || {
             let Compiled { workspace, builds } = self.compiled;
             let all = builds.iter().map(|build| workspace.dependencies(build, self.report));
             let all = try_join_all(all).await;
-            let all = all.map_err(|error| Error::Dependencies(Box::new(error)))?;
+            all.map_err(|error| Error::Dependencies(Box::new(error)))
+        });
+        asked.await.map(Vec::as_slice)
+    }
+
+    /// Asks Cargo, where bills are made, while other things go on. That it fails is said by
+    /// whoever needs the answer.
+    pub(super) async fn ask(&self) {
+        if self.sbom.is_some() {
+            let _ = self.dependencies().await;
+        }
+    }
+
+    /// Looks into a layer of a base, where bills are made, so that what is in it is in the cache.
+    /// That it fails is said by whoever needs it.
+    pub(super) async fn look_into(&self, layer: &(Layer, BlobSource)) {
+        if self.sbom.is_some() && self.cache.root().is_some() {
+            let layer = std::slice::from_ref(layer);
+            let _ = Contents::of_layers(layer, self.client, self.cache).await;
+        }
+    }
+
+    /// What the images are made of, asked for once.
+    async fn found(&self) -> Result<&[Found], Error> {
+        let found = self.found.get_or_try_init(async || {
+            let all = self.dependencies().await?;
             let mut found = Vec::new();
-            for (draft, dependencies) in self.drafts.iter().zip(all) {
+            for (draft, dependencies) in self.drafts.iter().zip(all.iter().cloned()) {
                 let layers = draft.base_layers();
                 let contents = Contents::of_layers(layers, self.client, self.cache).await;
                 let contents = contents.map_err(Error::Base)?;

@@ -30,6 +30,7 @@ mod login;
 mod pull;
 mod upload;
 mod push;
+mod copy;
 mod referrers;
 mod fetch;
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Body, Progress};
 use super::client::{Client, Reply, why};
+use super::copy::Follower;
 use super::error::{Error, Failure, Step, Transport};
 use super::locations::Places;
 use super::request;
@@ -150,14 +151,27 @@ impl Client {
         repository: &Repository,
         descriptor: &Descriptor,
     ) -> Result<PathBuf, Error> {
-        let step = Step::PullBlob;
-        let fail = |failure| Error { step, repository: repository.clone(), failure };
+        let fail =
+            |failure| Error { step: Step::PullBlob, repository: repository.clone(), failure };
         let cache = self.cache().map_err(fail)?;
         let turn = self.turn(descriptor.digest);
         let _turn = turn.lock().await;
         if let Some(path) = cache.blob(&descriptor.digest, descriptor.size) {
             return Ok(path);
         }
+        self.pull_blob(&cache, repository, descriptor, None).await
+    }
+
+    /// Fetches a blob that is not in the cache into it, from the first place that has it.
+    pub(super) async fn pull_blob(
+        &self,
+        cache: &Cache,
+        repository: &Repository,
+        descriptor: &Descriptor,
+        mut follower: Option<&mut Follower>,
+    ) -> Result<PathBuf, Error> {
+        let step = Step::PullBlob;
+        let fail = |failure| Error { step, repository: repository.clone(), failure };
         let places = self.locations().and_then(|found| {
             let image = repository.at(descriptor.digest);
             found.places(&image).map_err(|error| Failure::Locations(Box::new(error)))
@@ -165,7 +179,8 @@ impl Client {
         let Places { mirrors, last: repository } = &places.map_err(fail)?;
         let mut half: Option<BlobWriter> = None;
         for mirror in mirrors {
-            match self.pull(&cache, mirror, descriptor, &mut half).await {
+            let pulled = self.pull(cache, mirror, descriptor, &mut half, follower.as_deref_mut());
+            match pulled.await {
                 Ok(path) => return Ok(path),
                 Err(failure) => self.passed_over(mirror, &failure),
             }
@@ -174,7 +189,8 @@ impl Client {
         loop {
             let pulled = self
                 .retrying(step, repository, async || {
-                    self.pull(&cache, repository, descriptor, &mut half).await
+                    let follower = follower.as_deref_mut();
+                    self.pull(cache, repository, descriptor, &mut half, follower).await
                 })
                 .await;
             let has = half.as_ref().map_or(0, BlobWriter::length);
@@ -207,6 +223,7 @@ impl Client {
         repository: &Repository,
         descriptor: &Descriptor,
         half: &mut Option<BlobWriter>,
+        mut follower: Option<&mut Follower>,
     ) -> Result<PathBuf, Failure> {
         let (digest, size) = (&descriptor.digest, descriptor.size);
         let mut writer = match half.take() {
@@ -260,6 +277,9 @@ impl Client {
                 Failure::Cache(cache::Error::Write { path, source })
             })?;
             progress.note(writer.length(), chunk.len() as u64);
+            if let Some(follower) = &mut follower {
+                follower.take(writer.length() - chunk.len() as u64, &chunk).await;
+            }
         }
         if writer.length() < size {
             let what = format!("it ended after {} of {size} bytes", writer.length());

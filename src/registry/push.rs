@@ -178,13 +178,15 @@ impl Client {
         }
     }
 
-    /// Sends a blob while it is being made: POST, one PATCH with `pieces` as they come, and a PUT
-    /// with the digest that `finished` gives (none if making it failed). `finished` is driven to its
+    /// Sends a blob while it is being made, or fetched from elsewhere (then it is `known` what it
+    /// will be): POST, one PATCH with `pieces` as they come, and a PUT with the digest that
+    /// `finished` gives (none if it did not get ready). `finished` is driven to its
     /// end whatever the registry does, so that whoever makes the blob can keep it; when the registry
     /// does not want it, the receiver is dropped and sending pieces fails.
     pub async fn push_stream(
         &self,
         repository: &Repository,
+        known: Option<&Descriptor>,
         pieces: mpsc::Receiver<Bytes>,
         finished: impl Future<Output = Option<Digest>>,
     ) -> Result<Streamed, Error> {
@@ -194,12 +196,15 @@ impl Client {
             finished.await;
             return Ok(Streamed::Refused(format!("`{registry}` takes no streamed uploads")));
         }
-        let what = format!("pushing to {}", repository.path());
-        let progress =
-            Progress { report: self.report().clone(), what, total: None, done: Moved::default() };
+        let what = match known {
+            Some(known) => format!("pushing {}", known.digest.short()),
+            None => format!("pushing to {}", repository.path()),
+        };
+        let (report, total) = (self.report().clone(), known.map(|known| known.size));
+        let progress = Progress { report, what, total, done: Moved::default() };
         let sending = async {
             let body = Body::Pieces(Mutex::new(Some(pieces)), progress.clone());
-            let session = match self.kept_session(repository, None) {
+            let session = match self.kept_session(repository, known.map(|known| &known.digest)) {
                 Some(session) => session,
                 None => {
                     let step = Step::PushBlob;
@@ -223,7 +228,9 @@ impl Client {
             Err(_) if self.has_blob(repository, &digest).await.unwrap_or(false) => {}
             Err(failure) => return Ok(Streamed::Refused(super::client::why(&failure))),
         }
-        progress.end();
+        if total.is_none() {
+            progress.end();
+        }
         Ok(Streamed::Done(digest))
     }
 

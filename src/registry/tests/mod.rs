@@ -2,6 +2,7 @@
 //! made to do. What real ones do is tested against them.
 
 mod auth;
+mod copy;
 mod login;
 mod pull;
 mod push;

@@ -106,7 +106,7 @@ async fn stream(
         drop(sender);
         Some(digester.finish())
     };
-    let streamed = client.push_stream(repository, receiver, making).await;
+    let streamed = client.push_stream(repository, None, receiver, making).await;
     (streamed, made == pieces.len())
 }
 
@@ -248,7 +248,7 @@ async fn a_stream_that_is_never_finished_is_given_up_without_fuss() {
     let Setup { client, folder: _folder, .. } = logged_in(fake.address);
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     drop(sender);
-    let streamed = client.push_stream(&fake.repository("a"), receiver, async { None }).await;
+    let streamed = client.push_stream(&fake.repository("a"), None, receiver, async { None }).await;
     assert!(matches!(streamed.unwrap(), Streamed::Refused(_)));
     assert_eq!(fake.lines(), ["POST /v2/a/blobs/uploads/", "PATCH /up/1", "DELETE /up/1"]);
 }

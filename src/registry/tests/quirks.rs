@@ -88,7 +88,7 @@ async fn what_is_sent_without_a_body_says_that_its_length_is_zero() {
     sender.send(Bytes::from_static(b"ab")).await.unwrap();
     drop(sender);
     let digest = Digest::of(b"ab");
-    let streamed = client.push_stream(&a, pieces, async { Some(digest) }).await.unwrap();
+    let streamed = client.push_stream(&a, None, pieces, async { Some(digest) }).await.unwrap();
     assert_eq!(streamed, Streamed::Done(digest));
     let empty = BlobBody::Bytes(Bytes::new());
     client.push_blob(&a, &layer(b""), empty).await.unwrap();

@@ -13,6 +13,7 @@ pub(super) enum Step {
     Mount,
     Stream,
     EndStream,
+    Copy,
     Known,
     Change,
     PutManifest,
@@ -34,7 +35,7 @@ pub(super) enum Proof {
     Identity,
 }
 
-pub(super) const STEPS: [Step; 14] = [
+pub(super) const STEPS: [Step; 15] = [
     Step::FindTag,
     Step::PullManifest,
     Step::PullBlob,
@@ -43,6 +44,7 @@ pub(super) const STEPS: [Step; 14] = [
     Step::Mount,
     Step::Stream,
     Step::EndStream,
+    Step::Copy,
     Step::Known,
     Step::Change,
     Step::PutManifest,
@@ -70,6 +72,7 @@ impl Step {
             Self::Mount => "POST mount",
             Self::Stream => "PATCH streamed",
             Self::EndStream => "PUT its end",
+            Self::Copy => "PATCH copied",
             Self::Known => "PUT known",
             Self::Change => "PUT refused stream",
             Self::PutManifest => "PUT manifest",
@@ -90,7 +93,7 @@ impl Step {
                 is(message, "POST", "/blobs/uploads/") && !message.target().contains("mount=")
             },
             Self::Mount => |message| is(message, "POST", "mount="),
-            Self::Stream => |message| is(message, "PATCH", ""),
+            Self::Stream | Self::Copy => |message| is(message, "PATCH", ""),
             Self::EndStream => |message| {
                 is(message, "PUT", "/blobs/") && message.header("content-length") == Some("0")
             },
@@ -125,17 +128,17 @@ impl Step {
 
     /// Whether the layers were packed before, so that their digests are known.
     pub(super) fn knows_layers(self) -> bool {
-        matches!(self, Self::FindTag | Self::Known)
+        matches!(self, Self::FindTag | Self::Copy | Self::Known)
     }
 
     /// Whether the image stands on a base of the registry, and not on the embedded one.
     pub(super) fn pulls(self) -> bool {
-        matches!(self, Self::PullManifest | Self::PullBlob | Self::Mount)
+        matches!(self, Self::PullManifest | Self::PullBlob | Self::Mount | Self::Copy)
     }
 
     /// Whether the base is at another registry, as names have it.
     pub(super) fn copies(self) -> bool {
-        self == Self::PullBlob
+        matches!(self, Self::PullBlob | Self::Copy)
     }
 
     pub(super) fn platforms(self) -> &'static str {

@@ -1,0 +1,88 @@
+//! Copies a blob from one registry to another: what is pulled into the cache goes on at once, piece
+//! by piece, and the end of the upload is sent only when all of it has been seen to be the blob.
+
+use bytes::Bytes;
+use futures_util::future::join;
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::Client;
+use super::error::{Error, Failure, Step};
+use super::push::{BlobBody, Streamed};
+use crate::oci::{Descriptor, Repository};
+
+/// How many pieces may wait to be taken.
+const WAITING: usize = 2;
+
+/// Where the pieces of a blob go while it is pulled, as long as each goes on where the last ended.
+pub(super) struct Follower {
+    /// None once something was missed, or nobody listens any more.
+    to: Option<mpsc::Sender<Bytes>>,
+    sent: u64,
+}
+
+impl Follower {
+    fn new(to: mpsc::Sender<Bytes>) -> Self {
+        Self { to: Some(to), sent: 0 }
+    }
+
+    /// Takes the piece of the blob that starts at `offset`. That it may have to wait for whoever
+    /// listens is what bounds memory.
+    pub(super) async fn take(&mut self, offset: u64, piece: &Bytes) {
+        // A pull that began anew cannot be followed: what was sent may have been something else.
+        let goes_on = offset == self.sent;
+        let Some(to) = self.to.take_if(|_| goes_on) else {
+            self.to = None;
+            return;
+        };
+        if to.send(piece.clone()).await.is_ok() {
+            (self.to, self.sent) = (Some(to), offset + piece.len() as u64);
+        }
+    }
+
+    /// Whether all of a blob of that length went on.
+    fn has_all(&self, size: u64) -> bool {
+        self.to.is_some() && self.sent == size
+    }
+}
+
+impl Client {
+    /// Sends a blob that another registry has, or another repository. One that is in the cache comes
+    /// from there. Else it is pulled into the cache, and sent while it comes; where the receiving
+    /// registry takes no streams, or a connection breaks, it is sent from the cache afterwards.
+    pub async fn copy_blob(
+        &self,
+        from: &Repository,
+        to: &Repository,
+        descriptor: &Descriptor,
+    ) -> Result<(), Error> {
+        let Descriptor { digest, size, .. } = descriptor;
+        let turn = self.turn(*digest);
+        let held = turn.lock().await;
+        let fail =
+            |failure: Failure| Error { step: Step::PullBlob, repository: from.clone(), failure };
+        let cache = self.cache().map_err(fail)?;
+        if let Some(path) = cache.blob(digest, *size) {
+            drop(held);
+            return self.push_blob(to, descriptor, BlobBody::File(path)).await;
+        }
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let (tell, told) = oneshot::channel();
+        let pull = async {
+            let mut follower = Follower::new(sender);
+            let path = self.pull_blob(&cache, from, descriptor, Some(&mut follower)).await;
+            if path.is_ok() && follower.has_all(*size) {
+                let _ = tell.send(*digest);
+            }
+            // Whoever else waits for the blob need not wait for its way on.
+            drop(held);
+            path
+        };
+        let send = self.push_stream(to, Some(descriptor), pieces, async { told.await.ok() });
+        let (path, sent) = join(pull, send).await;
+        let path = path?;
+        match sent? {
+            Streamed::Done(_) => Ok(()),
+            Streamed::Refused(_) => self.push_blob(to, descriptor, BlobBody::File(path)).await,
+        }
+    }
+}
