@@ -4,6 +4,7 @@
 //! * `build`: which binary an argument means, what is printed for it, and what it is called.
 //! * `cache`: whatever befalls the cache, a result is right or there is none.
 //! * `check`: lints and references, with nothing built.
+//! * `debuggers`: a debugger finds its way in what `--debug` builds; `make test-all`.
 //! * `docs`: what the documentation names exists, and what exists is documented.
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
@@ -33,6 +34,8 @@ mod architecture;
 mod build;
 mod cache;
 mod check;
+#[cfg(target_os = "linux")]
+mod debuggers;
 mod docs;
 mod errors;
 mod interrupt;

@@ -1,5 +1,6 @@
 //! Two builds, one digest.
 
+use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, fixture};
 
 /// A workspace whose executables hold what differs between machines where nobody takes care: paths of
 /// sources, of a build script's output, of a dependency, of generated code; and data files.
@@ -253,6 +254,46 @@ fn c_does_not_know_where_it_was_compiled() {
     }
     let other = other.env("CARGO_HOME", home).env("TZ", "Asia/Kolkata");
     assert_eq!(build(&other, &UMASK, "an other/place"), first);
+}
+
+#[test]
+#[ignore = "needs sccache, which `tests/servers/install compilers` installs"]
+fn what_sccache_compiles_and_what_it_kept_make_the_same_image() {
+    let sandbox = Sandbox::new();
+    let [folder, socket, target] =
+        ["sccache", "sccache.socket", "target"].map(|name| sandbox.outside(name));
+    let sandbox = sandbox
+        .env("KO_DOCKER_REPO", "registry.example/team")
+        .env("SCCACHE_DIR", folder)
+        .env("SCCACHE_SERVER_UDS", socket)
+        .env("CARGO_TARGET_DIR", target);
+    let sccache = |args: &str| {
+        let output = sandbox.command("sccache").args(args.split(' ')).output();
+        let output = output.expect("run `tests/servers/install compilers`");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for crates in ["with-c", "proc-macro-workspace"] {
+        let mut copy = sandbox.command("cp");
+        copy.arg("-r").arg(fixture(&format!("crates/{crates}"))).arg(".");
+        assert!(copy.status().unwrap().success());
+        let build = |wrapper: &str| {
+            let _ = fs::remove_dir_all(sandbox.outside("target"));
+            let package = if crates == "with-c" { "with-c" } else { "app" };
+            let args = ["-C", crates, "build", "--push=false", "--platform=linux/amd64", package];
+            let mut command = sandbox.command(env!("CARGO_BIN_EXE_ko-rs"));
+            let output = command.args(args).env("RUSTC_WRAPPER", wrapper).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let plain = build("");
+        assert_eq!([build("sccache"), build("sccache")], [plain.clone(), plain], "{crates}");
+    }
+    let counted = sccache("--show-stats --stats-format=json");
+    sccache("--stop-server");
+    for language in ["Rust", "C/C++"] {
+        let hits = counted.split_once("\"cache_hits\"").unwrap().1.split_once('}').unwrap().0;
+        assert!(hits.contains(&format!("\"{language}\":")), "{counted}");
+    }
 }
 
 /// A crate whose program holds what a build script or macro tells it.
