@@ -9,7 +9,8 @@ use super::{Error, TargetTriple};
 use crate::report::Reporter;
 
 /// The flags that make rustc link as a target needs it: an executable for musl static, by what comes
-/// with rustc; one for glibc of another machine, or of an older glibc, by a compiler that has it.
+/// with rustc, or by zig where rustc has nothing for the target; one for glibc of another machine, or of
+/// an older glibc, by a compiler that has it.
 pub(crate) fn flags(
     target: &TargetTriple,
     user: &UserFlags,
@@ -28,7 +29,11 @@ pub(crate) fn flags(
     }
     let linker = |path: &std::path::Path| format!("-Clinker={}", path.display());
     if target.is_musl() {
-        if toolchain.has_lld() {
+        if Tools::can_be_used() && !toolchain.has_std(target) {
+            // The standard library is compiled too, and what comes with it lacks: musl, an unwinder.
+            flags.extend([linker(&tools.zig("ld", target)?), "-Clinker-flavor=gcc".to_owned()]);
+            flags.push("-Clink-self-contained=no".to_owned());
+        } else if toolchain.has_lld() {
             let lld = if Tools::can_be_used() { tools.rust_lld()? } else { "rust-lld".into() };
             flags.extend([linker(&lld), "-Clinker-flavor=ld.lld".to_owned()]);
         } else {

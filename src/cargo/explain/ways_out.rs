@@ -71,7 +71,7 @@ pub(super) fn of(cause: &Cause) -> String {
             target.as_str().replace('-', "_"),
             glibc(target)
         ),
-        Lack::Linker if target.glibc().is_some() => format!("install {zig}"),
+        Lack::Linker if target.glibc().is_some() || target.is_musl() => format!("install {zig}"),
         Lack::Linker => format!("install {zig} or `{compiler}gcc`"),
         Lack::LinkArgument(_) => format!(
             "write it as your linker's own argument, or name a C compiler that links: \
