@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Error;
+use crate::oci::file::Stamp;
 
 /// The user's whole environment, as a value.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -16,7 +17,11 @@ pub(crate) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&
 }
 
 /// A command in the given environment and nothing else of this process.
-pub(crate) fn command(program: &str, environment: &Environment, folder: &Path) -> Command {
+pub(crate) fn command(
+    program: impl AsRef<OsStr>,
+    environment: &Environment,
+    folder: &Path,
+) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(environment).current_dir(folder).stdin(Stdio::null());
     command
@@ -37,7 +42,11 @@ pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
 
 /// A command as its user would type it, without tokens of registries.
 pub(crate) fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    // Where exactly it lies, nobody typed.
+    let program =
+        program.file_name().filter(|name| *name == "cargo").unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
     shell_words::join(words.map(|word| without_token(&word.to_string_lossy())))
 }
 
@@ -55,6 +64,18 @@ pub(crate) fn on_path(name: &str, environment: &Environment) -> Option<PathBuf> 
     std::env::split_paths(path)
         .map(|folder| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
         .find(|file| is_executable(file))
+}
+
+/// Whether what a program's name means is rustup, which stands in for all programs of a toolchain.
+pub(crate) fn is_rustup_s(name: &str, environment: &Environment) -> bool {
+    let found = on_path(name, environment);
+    found.is_some_and(|file| are_same(&file, &file.with_file_name("rustup")))
+}
+
+/// Whether two paths lead to one file.
+pub(crate) fn are_same(one: &Path, other: &Path) -> bool {
+    let stamp = |path: &Path| std::fs::metadata(path).ok().map(|found| Stamp::of(&found));
+    stamp(one).is_some_and(|found| stamp(other) == Some(found))
 }
 
 #[cfg(unix)]
@@ -103,10 +124,28 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_without_tokens() {
-        let mut command = Command::new("cargo");
+        let mut command = Command::new("/sysroot/bin/cargo");
         command.args(["build", "--config", "registries.own.token = \"secret\"", "--bin", "a b"]);
         let shown = shown(&command);
         assert_eq!(shown, "cargo build --config 'registries.own.token=…' --bin 'a b'");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rustup_s_programs_are_links_to_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["rustup", "rustc"] {
+            std::fs::write(path(name), name).unwrap();
+            std::fs::set_permissions(path(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        symlink("rustup", path("cargo")).unwrap();
+        std::fs::hard_link(path("rustup"), path("rustdoc")).unwrap();
+        let environment = [("PATH".into(), folder.path().into())].into();
+        let found =
+            ["cargo", "rustdoc", "rustc", "gone"].map(|name| is_rustup_s(name, &environment));
+        assert_eq!(found, [true, true, false, false]);
     }
 
     #[test]

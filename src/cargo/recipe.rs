@@ -70,6 +70,8 @@ pub(crate) struct Recipe {
     /// Folders of this machine, which no executable should name.
     pub(crate) stray: Vec<String>,
     target_directory: PathBuf,
+    /// Cargo, by its name or where it lies.
+    cargo: PathBuf,
     arguments: Vec<String>,
 }
 
@@ -121,6 +123,9 @@ impl Recipe {
         }
         let locked = settings.locked || in_ci(&environment);
         environment.extend(set.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let found = toolchain.cargo(&facts.root, &environment);
+        let (cargo, set) = found.unwrap_or_else(|| ("cargo".into(), Environment::new()));
+        environment.extend(set);
         Ok(Recipe {
             root: facts.root.clone(),
             target: target.clone(),
@@ -135,12 +140,13 @@ impl Recipe {
             arguments: arguments(settings, locked, alike),
             environment,
             target_directory,
+            cargo,
         })
     }
 
     /// `cargo build` of some packages, with everything but where its output goes.
     pub(crate) fn cargo(&self, packages: &Packages) -> Command {
-        let mut command = program::command("cargo", &self.environment, &self.root);
+        let mut command = program::command(&self.cargo, &self.environment, &self.root);
         command.arg("build").arg("--target-dir").arg(&self.target_directory);
         command.args(&self.arguments);
         match self.unification {

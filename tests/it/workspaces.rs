@@ -143,6 +143,20 @@ fn an_example_is_named_by_its_folder() {
 }
 
 #[test]
+fn build_scripts_are_told_of_the_toolchain_as_cargo_tells_them() {
+    let script = "fn main() {\n    for name in [\"RUSTUP_TOOLCHAIN\", \"RUSTUP_HOME\", \"CARGO_HOME\", \"CARGO\", \"RUSTC\"] {\n        \
+                  let value = std::env::var(name).unwrap_or_default();\n        \
+                  println!(\"cargo:rustc-env=SEEN_{name}={value}\");\n    }\n}";
+    let main = "fn main() {\n    println!(\"{} {} {} {} {}\", env!(\"SEEN_RUSTUP_TOOLCHAIN\"), env!(\"SEEN_RUSTUP_HOME\"), \
+                env!(\"SEEN_CARGO_HOME\"), env!(\"SEEN_CARGO\"), env!(\"SEEN_RUSTC\"));\n}";
+    let sandbox = package(sandbox(), "", "app", "").file("build.rs", script);
+    let sandbox = sandbox.file("src/main.rs", main);
+    let output = sandbox.command("cargo").args(["run", "-q"]).output().unwrap();
+    let by_cargo = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said(&sandbox, &["."], &["app"]), [by_cargo.trim_end()]);
+}
+
+#[test]
 fn the_toolchain_is_the_workspace_s() {
     let toolchain = "[toolchain]\nchannel = \"1.31.0\"\n";
     let sandbox = package(sandbox(), "", "app", "").file("rust-toolchain.toml", toolchain);
