@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use super::TargetTriple;
 use super::explain::Cause;
 use crate::oci::Platform;
-use crate::reference::InvalidReference;
+use crate::reference::{InvalidReference, without_users};
 
 /// A failure to find or to compile.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +193,12 @@ pub enum Error {
 impl Error {
     pub(super) fn start(command: &std::process::Command, source: io::Error) -> Self {
         Self::Start { program: command.get_program().to_string_lossy().into_owned(), source }
+    }
+
+    /// A program's failure in its own words, but for the passwords in them: Cargo and Git name a
+    /// dependency's URL as it is written.
+    pub(super) fn command(command: String, status: ExitStatus, said: &str) -> Self {
+        Self::Command { command, status: status.to_string(), stderr: without_users(said.trim()) }
     }
 
     /// Whether `cargo build` itself ran and failed.

@@ -75,11 +75,7 @@ impl Output {
         if self.status.success() {
             return Ok(self);
         }
-        Err(Error::Command {
-            command: self.command,
-            status: self.status.to_string(),
-            stderr: self.stderr.trim().to_owned(),
-        })
+        Err(Error::command(self.command, self.status, &self.stderr))
     }
 }
 

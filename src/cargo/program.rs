@@ -31,11 +31,8 @@ pub(crate) fn command(
 pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     let output = command.output().map_err(|source| Error::start(&command, source))?;
     if !output.status.success() {
-        return Err(Error::Command {
-            command: shown(&command),
-            status: output.status.to_string(),
-            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        });
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::command(shown(&command), output.status, &said));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -146,6 +143,16 @@ mod tests {
         let found =
             ["cargo", "rustdoc", "rustc", "gone"].map(|name| is_rustup_s(name, &environment));
         assert_eq!(found, [true, true, false, false]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_program_said_is_repeated_without_passwords() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo unable to update https://me:hunter2@h.example/a.git >&2; exit 3"]);
+        let Err(Error::Command { stderr, .. }) = capture(command) else { panic!("it fails") };
+        assert_eq!(stderr, "unable to update https://h.example/a.git");
     }
 
     #[test]

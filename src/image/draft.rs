@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::base::BaseImage;
-use super::config::{HistoryLine, InvalidRecipe, config, without_user};
+use super::config::{HistoryLine, InvalidRecipe, config};
 use super::contents::Contents;
 use super::elf::ElfFacts;
 use super::files::{DATA, FileRule, data, files, folder_entry};
@@ -20,7 +20,7 @@ use crate::oci::{
     BlobSource, Compression, Digest, Format, Image, ImageConfig, ImageFacts, ImageReference, Layer,
     LayerSource, MediaType, Platform,
 };
-use crate::reference::ImportPath;
+use crate::reference::{ImportPath, without_users};
 
 /// What is laid on a base.
 #[derive(Clone, Debug)]
@@ -178,7 +178,7 @@ pub fn draft(
         annotations.insert("org.opencontainers.image.base.name".to_owned(), name.to_string());
     }
     let given = recipe.annotations.iter();
-    annotations.extend(given.map(|(key, value)| (key.clone(), without_user(value))));
+    annotations.extend(given.map(|(key, value)| (key.clone(), without_users(value))));
     Ok(ImageDraft {
         program: name.clone(),
         platform: base.platform.clone(),

@@ -4,12 +4,14 @@
 
 mod import_path;
 mod nearest;
+mod url;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use import_path::{ImportPath, NameStyle, normalise_repository};
 pub use nearest::{did_you_mean, nearest};
+pub use url::without_users;
 
 /// The prefix of ko, which is also ours.
 pub const PREFIX: &str = "ko://";

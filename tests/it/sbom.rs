@@ -7,18 +7,24 @@ use crate::support::Sandbox;
 
 const HOST: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
-/// Builds and returns the one bill of materials that is written, by name.
+/// Builds and returns the one bill of materials that is written, by name, and all that is printed.
 #[track_caller]
-fn bill(sandbox: &Sandbox, arguments: &[&str]) -> (String, String) {
+fn bill_and_words(sandbox: &Sandbox, arguments: &[&str]) -> (String, String, String) {
     let folder = sandbox.outside("bills");
     let _ = fs::remove_dir_all(&folder);
     let build = ["build", "--push=false", "--repo=x", "--sbom-dir", folder.to_str().unwrap()];
-    let _ = sandbox.run(build.iter().chain(arguments)).exits(0);
+    let ran = sandbox.run(build.iter().chain(arguments)).exits(0);
     let mut entries: Vec<_> = fs::read_dir(&folder).unwrap().map(Result::unwrap).collect();
     assert_eq!(entries.len(), 1, "one file, and nothing half-written beside it");
     let path = entries.remove(0).path();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    (name, fs::read_to_string(path).unwrap())
+    (name, fs::read_to_string(path).unwrap(), format!("{}{}", ran.stdout(), ran.stderr()))
+}
+
+#[track_caller]
+fn bill(sandbox: &Sandbox, arguments: &[&str]) -> (String, String) {
+    let (name, text, _) = bill_and_words(sandbox, arguments);
+    (name, text)
 }
 
 #[test]
@@ -151,6 +157,18 @@ fn with_secrets() -> Sandbox {
     sandbox
 }
 
+/// What Cargo and Git print while they work is theirs, and goes to the terminal as they say it.
+#[track_caller]
+fn says_nothing(words: &str) {
+    let theirs = ["    Updating git repository ", "   Compiling from-git "];
+    let ours = words.lines().filter(|line| theirs.iter().all(|start| !line.starts_with(start)));
+    for line in ours {
+        for hidden in [SECRET, "x-access-token"] {
+            assert!(!line.contains(hidden), "{words}");
+        }
+    }
+}
+
 #[test]
 fn no_password_and_no_folder_of_the_machine_gets_into_a_bill_or_an_image() {
     let sandbox = with_secrets();
@@ -159,7 +177,9 @@ fn no_password_and_no_folder_of_the_machine_gets_into_a_bill_or_an_image() {
     let machine = sandbox.outside("").to_str().unwrap().trim_end_matches('/').to_owned();
     for format in ["spdx", "cyclonedx"] {
         let format = format!("--sbom={format}");
-        let (_, text) = bill(&sandbox, &["app", &format, &layout_flag, "--layer-compression=none"]);
+        let arguments = ["app", "-v", &format, &layout_flag, "--layer-compression=none"];
+        let (_, text, words) = bill_and_words(&sandbox, &arguments);
+        says_nothing(&words);
         for hidden in [SECRET, &machine, "x-access-token"] {
             assert!(!text.contains(hidden), "{hidden}: {text}");
         }
