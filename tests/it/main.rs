@@ -12,6 +12,7 @@
 //! * `memory`: how much of it large and hostile manifests take.
 //! * `native`: C and C++ in crates, executables for other machines; takes minutes, `make test-all`.
 //! * `outputs`: where manifests go, all of them or none.
+//! * `read_back`: what is written, read by a library that is not ours.
 //! * `reproducible`: two builds, one digest.
 //! * `resolve`: which bytes of manifests change; a case is a folder of `fixtures/manifests`.
 //! * `rustflags`: rustc gets the flags that it gets from a plain `cargo build`.
@@ -44,6 +45,7 @@ mod layout;
 mod memory;
 mod native;
 mod outputs;
+mod read_back;
 mod reproducible;
 mod resolve;
 mod rustflags;
