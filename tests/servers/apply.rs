@@ -3,11 +3,13 @@
 //! * `delinkcious`: a whole system, from its sources to answers over HTTP.
 //! * `kubectl`: the same words, the same objects and no quarrel with kubectl.
 //! * `choices`: which cluster, which namespace, which objects, and trying it out.
+//! * `duplicates`: what the server refuses as there twice, found before.
 //! * `mapped`: images of the map, applied and deleted.
 //! * `waiting`: rollouts that come to nothing.
 
 mod choices;
 mod delinkcious;
+mod duplicates;
 mod kubectl;
 mod mapped;
 mod waiting;

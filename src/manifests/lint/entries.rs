@@ -32,6 +32,12 @@ const BESIDE_CONTAINERS: &[List] = &[
     List { name: "volumes", keys: &[("name", "")], entry: "volume" },
     List { name: "imagePullSecrets", keys: &[("name", "")], entry: "secret" },
     List { name: "hostAliases", keys: &[("ip", "")], entry: "alias" },
+    List {
+        name: "topologySpreadConstraints",
+        keys: &[("topologyKey", ""), ("whenUnsatisfiable", "")],
+        entry: "spread constraint",
+    },
+    List { name: "resourceClaims", keys: &[("name", "")], entry: "claim" },
 ];
 
 const IN_SERVICES: &[List] =
