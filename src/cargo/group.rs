@@ -8,8 +8,13 @@ use tokio::process::{Child, ChildStdout};
 use super::Error;
 use super::program;
 
+/// After how long what was interrupted is asked again, by the signal that is not ignored where a
+/// shell started ko-rs, or what it runs, in the background.
+#[cfg(unix)]
+const ASKED_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// A running program with all that it starts. Dropped before its end, the whole group is
-/// interrupted, and killed where that is not enough.
+/// interrupted, then terminated, and killed where that is not enough.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Child,
@@ -120,10 +125,15 @@ impl Drop for Group {
         let Some(group) = self.id else { return };
         let _ = kill_process_group(group, Signal::INT);
         let interrupted = std::time::Instant::now();
+        let mut terminated = false;
         while interrupted.elapsed() < self.patience {
             let ended = !matches!(self.child.try_wait(), Ok(None));
             if ended && !is_alive(group) {
                 return;
+            }
+            if !terminated && interrupted.elapsed() > ASKED_AGAIN {
+                terminated = true;
+                let _ = kill_process_group(group, Signal::TERM);
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
@@ -179,23 +189,35 @@ mod tests {
         stat.is_ok_and(|stat| !stat.contains(") Z "))
     }
 
-    #[tokio::test]
-    async fn what_does_not_end_when_interrupted_is_killed_with_the_whole_group() {
-        // The shell starts background jobs with SIGINT ignored, so this one needs the second signal.
-        let (mut group, grandchild) = start("trap 'exit 1' INT; sleep 60 & echo $!; wait").await;
-        assert!(runs(grandchild));
-        group.patience = Duration::from_millis(300);
-        drop(group);
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(!runs(grandchild));
+    /// Waits for the end of what was sent a signal that it cannot ignore.
+    fn ends(id: rustix::process::Pid) -> bool {
+        let start = Instant::now();
+        while runs(id) && start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        !runs(id)
     }
 
     #[tokio::test]
-    async fn a_group_that_ends_when_interrupted_is_not_waited_for() {
-        let (group, shell) = start("echo $$; exec sleep 60").await;
-        let before = Instant::now();
+    async fn what_does_not_end_when_asked_is_killed_with_the_whole_group() {
+        let script = "trap '' INT TERM; sleep 60 & echo $!; wait";
+        let (mut group, grandchild) = start(script).await;
+        assert!(runs(grandchild));
+        group.patience = ASKED_AGAIN + Duration::from_millis(200);
         drop(group);
-        assert!(before.elapsed() < Duration::from_secs(2));
-        assert!(!runs(shell));
+        assert!(ends(grandchild));
+    }
+
+    #[tokio::test]
+    async fn a_group_that_ends_when_asked_is_not_waited_for() {
+        // The second is like what a shell starts in the background: SIGINT means nothing to it.
+        for script in ["echo $$; exec sleep 60", "trap '' INT; echo $$; exec sleep 60"] {
+            let (mut group, shell) = start(script).await;
+            group.patience = Duration::from_secs(40);
+            let before = Instant::now();
+            drop(group);
+            assert!(before.elapsed() < Duration::from_secs(20), "{script}");
+            assert!(!runs(shell), "{script}");
+        }
     }
 }
