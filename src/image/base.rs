@@ -224,6 +224,7 @@ fn is_layer(media_type: &MediaType) -> bool {
 pub struct Reading {
     platform: Platform,
     wanted: Descriptor,
+    index: Option<Digest>,
     manifest: Option<(Descriptor, Bytes)>,
 }
 
@@ -231,7 +232,7 @@ impl Reading {
     /// Begins with the index or manifest that is described.
     #[must_use]
     pub fn begin(platform: &Platform, descriptor: Descriptor) -> Self {
-        Self { platform: platform.clone(), wanted: descriptor, manifest: None }
+        Self { platform: platform.clone(), wanted: descriptor, index: None, manifest: None }
     }
 
     /// The document that is to be fetched. What has more than [`LARGEST_DOCUMENT`] bytes is refused.
@@ -256,10 +257,11 @@ impl Reading {
         if let Some((descriptor, manifest)) = &self.manifest {
             let base =
                 BaseImage::from_parts(&self.platform, descriptor, manifest, &document, source);
-            return base.map(Some);
+            return Ok(Some(BaseImage { index: self.index, ..base? }));
         }
         if Format::is_index(&self.wanted.media_type) {
             verify("index", &self.wanted, &document)?;
+            self.index = Some(self.wanted.digest);
             self.wanted = choose(&document, &self.platform)?;
         } else {
             let config = image_manifest(&self.wanted, &document)?.1.config;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
 use crate::cargo::TargetTriple;
 use crate::daemon::{self, Address, Daemon};
-use crate::image::{self, BaseError, BaseImage, BaseName, Contents};
-use crate::oci::{BlobSource, Format, ImageReference, Platform};
+use crate::image::{self, BaseError, BaseImage, BaseName, Contents, Reading};
+use crate::oci::{BlobSource, ImageReference, Platform};
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
@@ -167,23 +166,26 @@ async fn pull(
     platform: &Platform,
 ) -> Result<BaseImage, Error> {
     let registry = |source| Error::Registry { name: image.clone(), source };
-    let unusable = |source| Error::Unusable { name: name.clone(), source };
-    let mut found = client.manifest(image).await.map_err(registry)?;
-    let mut index = None;
-    if Format::is_index(&found.descriptor.media_type) {
-        let chosen = image::choose(&found.bytes, platform).map_err(unusable)?;
-        let platform_of = chosen.platform.clone();
-        index = Some(found.descriptor.digest);
-        found = client.manifest(&image.repository.at(chosen.digest)).await.map_err(registry)?;
-        found.descriptor.platform = platform_of;
+    let found = client.manifest(image).await.map_err(registry)?;
+    let mut reading = Reading::begin(platform, found.descriptor);
+    let mut document = found.bytes;
+    loop {
+        let layer = |_: &_| BlobSource::Registry(image.repository.clone());
+        let taken = reading.take(document, layer);
+        let taken = taken.map_err(|source| Error::Unusable { name: name.clone(), source })?;
+        if let Some(base) = taken {
+            return Ok(base.named(image.clone()));
+        }
+        let wanted = reading.wants();
+        document = if reading.wants_manifest() {
+            let manifest = image.repository.at(wanted.digest);
+            client.manifest(&manifest).await.map_err(registry)?.bytes
+        } else {
+            let path = client.blob(&image.repository, wanted).await.map_err(registry)?;
+            let read = tokio::fs::read(&path).await;
+            read.map_err(|source| Error::Read { name: image.clone(), source })?.into()
+        };
     }
-    let (_, manifest) = image::image_manifest(&found.descriptor, &found.bytes).map_err(unusable)?;
-    let path = client.blob(&image.repository, &manifest.config).await.map_err(registry)?;
-    let config = tokio::fs::read(&path).await;
-    let config = Bytes::from(config.map_err(|source| Error::Read { name: image.clone(), source })?);
-    let layer = |_: &_| BlobSource::Registry(image.repository.clone());
-    let base = BaseImage::from_parts(platform, &found.descriptor, &found.bytes, &config, layer);
-    Ok(BaseImage { index, ..base.map_err(unusable)?.named(image.clone()) })
 }
 
 /// A base, and what it holds once somebody asked.

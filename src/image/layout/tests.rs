@@ -44,7 +44,8 @@ fn one_image_and_an_index_of_images_are_read() {
     let both = IndexedImages::new(Format::Oci, vec![one.clone(), two.clone()], BTreeMap::new());
     write(folder.path(), &both.descriptor().digest, both.index());
     index(folder.path(), vec![both.descriptor().clone()]);
-    assert_eq!(from_layout(folder.path(), &arm64).unwrap().digest, Some(two.digest()));
+    let base = from_layout(folder.path(), &arm64).unwrap();
+    assert_eq!((base.digest, base.index), (Some(two.digest()), Some(both.descriptor().digest)));
 
     index(folder.path(), vec![one.descriptor().clone(), two.descriptor().clone()]);
     assert_eq!(from_layout(folder.path(), &amd64).unwrap().digest, Some(one.digest()));
