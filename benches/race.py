@@ -1,5 +1,6 @@
 """Runs commands by turns and prints how long they took beside each other."""
 
+import math
 import os
 import shlex
 import statistics
@@ -116,11 +117,12 @@ class Race:
             below = total(ratio.below, medians) / ratio.work[1]
             limit = "" if ratio.limit is None else f"   limit {ratio.limit:.2f}"
             per = "" if ratio.work == (1, 1) else ", per MB"
-            print(f"  ({ratio.above}) / ({ratio.below}){per} = {above / below:.3f}{limit}")
+            print(f"  ({ratio.above}) / ({ratio.below}){per} = {figures(above / below)}{limit}")
         for speed in self.speeds:
             limit = "" if speed.limit is None else f"   at least {speed.limit:.0f}"
-            per_second = speed.megabytes / total(speed.time, medians)
-            print(f"  {speed.megabytes:.1f} MB / ({speed.time}) = {per_second:.1f} MB/s{limit}")
+            per_second = figures(speed.megabytes / total(speed.time, medians))
+            size = figures(speed.megabytes)
+            print(f"  {size} MB / ({speed.time}) = {per_second} MB/s{limit}")
         sys.stdout.flush()
 
 
@@ -128,6 +130,12 @@ def total(expression, medians):
     """The value of names with ` - ` between them."""
     first, *rest = (medians[name.strip()] for name in expression.split(" - "))
     return first - sum(rest)
+
+
+def figures(number):
+    """Three figures of a number, however small it is."""
+    digits = 3 if number == 0 else max(0, 2 - math.floor(math.log10(abs(number))))
+    return f"{number:.{digits}f}"
 
 
 def duration(seconds):

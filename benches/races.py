@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import large
+from hostile import Hostile
 from manifests import Files
 from race import Contestant, Race, Ratio, Speed, heading, row
 
@@ -83,7 +84,7 @@ def manifests():
     """`resolve` of large files, past the one image that they refer to."""
     ours = Files(work, "ko-rs", "ko://link-service", 50, 96_000)
     # Every reference costs ko tens of milliseconds, and every MB a third of a second.
-    theirs = Files(work, "ko", "ko://example.com/go-hello", 5, 100)
+    theirs = Files(work, "ko", "ko://example.com/go-hello", 5, 300)
     ko_cache = {"KOCACHE": str(work / "ko-cache")}
 
     def contestants(name, command, files, folder, environment):
@@ -254,6 +255,11 @@ class Sizes:
                 row(f"memory, {name}, {compression}", f"{peaks[1]:.1f}", spread)
 
 
+def hostile():
+    env = {**os.environ, **cache}
+    return Hostile(ko_rs, work, fixtures / "crates/hello", "ko://hello", env)
+
+
 races = [
     ("start-up", start_up),
     ("one-crate", one_crate),
@@ -261,6 +267,7 @@ races = [
     ("small-workspace", small_workspace),
     ("ko", against_ko),
     ("manifests", manifests),
+    ("hostile", hostile),
     ("changed", changed),
     ("copy", copy),
     ("compressors", compressors),
