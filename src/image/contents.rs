@@ -4,15 +4,18 @@
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#applying-changesets
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
+use bytes::{Buf as _, Bytes};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::mpsc;
 
 use super::BaseImage;
 use super::blob::Blob;
 use super::elf::ElfFacts;
 use super::layer_facts::{LARGEST_TEXT, LayerError, LayerFacts, kept};
 use super::packages::Package;
-use super::unpack::unpack;
+use super::unpack::{unpack, unpack_from};
 use crate::cache::Cache;
 use crate::oci::facts::{FileTree, Inside, Node, User};
 use crate::oci::file::OpenedFile;
@@ -249,14 +252,52 @@ async fn kept_or_read(
         return Ok(facts);
     }
     let blob = blob.await?;
-    let layer = layer.clone();
-    let facts = tokio::task::spawn_blocking(move || unpack(&layer, &blob)).await;
+    read_and_keep(layer, cache, move |layer| unpack(layer, &blob)).await
+}
+
+/// Reads a layer away from the threads that serve connections, and keeps what was found.
+async fn read_and_keep(
+    layer: &Layer,
+    cache: &Cache,
+    read: impl FnOnce(&Layer) -> Result<LayerFacts, LayerError> + Send + 'static,
+) -> Result<LayerFacts, ContentsError> {
+    let (digest, layer) = (layer.descriptor.digest, layer.clone());
+    let facts = tokio::task::spawn_blocking(move || read(&layer)).await;
     let facts = facts
         .map_err(|_| ContentsError::BrokenOff(digest))?
         .map_err(|source| ContentsError::Layer { layer: digest, source })?;
     // That it cannot be kept costs the next run time, no more.
     let _ = cache.put_record(RECORDS, &digest, &facts);
     Ok(facts)
+}
+
+/// Looks into a layer that is on its way, so that what is in it is known when it has come. One that
+/// does not come whole is none the wiser for it.
+pub async fn look_into(layer: &Layer, pieces: mpsc::Receiver<Bytes>, cache: &Cache) {
+    if cache.record::<LayerFacts>(RECORDS, &layer.descriptor.digest).is_none() {
+        let pieces = Pieces { pieces, piece: Bytes::new() };
+        let _ = read_and_keep(layer, cache, move |layer| unpack_from(layer, pieces)).await;
+    }
+}
+
+/// Reads pieces as they come, waiting for each.
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    piece: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let count = self.piece.len().min(buffer.len());
+        self.piece.split_to(count).copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
 }
 
 #[cfg(test)]

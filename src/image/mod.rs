@@ -32,7 +32,7 @@ pub use base::{BaseError, BaseImage, LARGEST_DOCUMENT, Reading, choose, image_ma
 pub use base_name::{BaseName, InvalidBaseName};
 pub use blob::Blob;
 pub use config::InvalidRecipe;
-pub use contents::{Contents, ContentsError};
+pub use contents::{Contents, ContentsError, look_into};
 pub use difference::{Difference, What, differences};
 pub use draft::{BASE_DIGEST, Error, ImageDraft, Program, Recipe, asks, draft};
 pub use elf::{ElfFacts, NotElf};

@@ -11,7 +11,12 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// Reads a layer whose bytes are at hand.
 pub(super) fn unpack(layer: &Layer, blob: &Blob) -> Result<LayerFacts, LayerError> {
-    let mut digested = Digested::new(blob.open()?);
+    unpack_from(layer, blob.open()?)
+}
+
+/// Reads a layer from its first byte on.
+pub(super) fn unpack_from(layer: &Layer, blob: impl Read) -> Result<LayerFacts, LayerError> {
+    let mut digested = Digested::new(blob);
     let (facts, diff_id, size) = {
         let plain: Box<dyn Read + '_> = match compression(layer.descriptor.media_type.as_ref()) {
             Some("gzip") => Box::new(flate2::read::MultiGzDecoder::new(&mut digested)),

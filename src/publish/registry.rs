@@ -157,15 +157,11 @@ impl Sink<'_> {
         base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
         base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
         let base_layers = stream::iter(base.iter())
-            .map(async |layer| {
-                self.base_layer(&layer.0.descriptor, &layer.1, full).await?;
-                // What bills ask about it is read from what was pulled just now.
-                self.bills.look_into(layer).await;
-                Ok::<_, Error>(())
-            })
+            .map(async |(layer, blob)| self.base_layer(layer, blob, full).await)
             .buffer_unordered(AT_ONCE)
             .try_collect::<Vec<()>>();
         let prepared = async {
+            // Who looks into a layer before it is on its way would pull it alone.
             let ((), copied) = join(self.bills.ask(), base_layers).await;
             copied?;
             self.prepare().await
@@ -275,12 +271,8 @@ impl Sink<'_> {
 
     /// A layer of the base: mounted from its own repository on the same registry, else copied, from
     /// the cache or through it.
-    async fn base_layer(
-        &self,
-        descriptor: &Descriptor,
-        blob: &BlobSource,
-        full: bool,
-    ) -> Result<(), Error> {
+    async fn base_layer(&self, layer: &Layer, blob: &BlobSource, full: bool) -> Result<(), Error> {
+        let descriptor = &layer.descriptor;
         if !full && self.has_blob(&descriptor.digest).await? {
             return Ok(());
         }
@@ -295,7 +287,10 @@ impl Sink<'_> {
         }
         let to = &self.repository;
         let pushed = match blob {
-            BlobSource::Registry(from) => self.client.copy_blob(from, to, descriptor).await,
+            BlobSource::Registry(from) => {
+                let (read, looking) = self.bills.look_into(layer);
+                join(self.client.copy_blob(from, to, descriptor, read), looking).await.0
+            }
             BlobSource::File(path) => {
                 self.client.push_blob(to, descriptor, BlobBody::File(path.clone())).await
             }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, mpsc};
 
 use crate::cache::Cache;
 use crate::cargo::{self, Build, Dependencies, Workspace};
-use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat};
-use crate::oci::{BlobSource, Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
+use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat, look_into};
+use crate::oci::{Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
@@ -147,13 +147,20 @@ impl Bills<'_> {
         }
     }
 
-    /// Looks into a layer of a base, where bills are made, so that what is in it is in the cache.
-    /// That it fails is said by whoever needs it.
-    pub(super) async fn look_into(&self, layer: &(Layer, BlobSource)) {
-        if self.sbom.is_some() && self.cache.root().is_some() {
-            let layer = std::slice::from_ref(layer);
-            let _ = Contents::of_layers(layer, self.client, self.cache).await;
-        }
+    /// Looks into a layer of a base while it is on its way, where bills are made: who wants its
+    /// pieces, and what has to be driven for that. That it fails is said by whoever needs it.
+    pub(super) fn look_into<'b>(
+        &'b self,
+        layer: &'b Layer,
+    ) -> (Option<mpsc::Sender<Bytes>>, impl Future<Output = ()> + 'b) {
+        let asked = self.sbom.is_some() && self.cache.root().is_some();
+        let (sender, pieces) = mpsc::channel(2);
+        let looking = async move {
+            if asked {
+                look_into(layer, pieces, self.cache).await;
+            }
+        };
+        (asked.then_some(sender), looking)
     }
 
     /// What the images are made of, asked for once.

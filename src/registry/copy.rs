@@ -14,34 +14,35 @@ use crate::oci::{Descriptor, Repository};
 const WAITING: usize = 2;
 
 /// Where the pieces of a blob go while it is pulled, as long as each goes on where the last ended.
+/// Each is none once something was missed, or nobody listens any more.
 pub(super) struct Follower {
-    /// None once something was missed, or nobody listens any more.
-    to: Option<mpsc::Sender<Bytes>>,
+    push: Option<mpsc::Sender<Bytes>>,
+    read: Option<mpsc::Sender<Bytes>>,
     sent: u64,
 }
 
 impl Follower {
-    fn new(to: mpsc::Sender<Bytes>) -> Self {
-        Self { to: Some(to), sent: 0 }
-    }
-
     /// Takes the piece of the blob that starts at `offset`. That it may have to wait for whoever
     /// listens is what bounds memory.
     pub(super) async fn take(&mut self, offset: u64, piece: &Bytes) {
         // A pull that began anew cannot be followed: what was sent may have been something else.
-        let goes_on = offset == self.sent;
-        let Some(to) = self.to.take_if(|_| goes_on) else {
-            self.to = None;
+        if offset != self.sent {
+            (self.push, self.read) = (None, None);
             return;
-        };
-        if to.send(piece.clone()).await.is_ok() {
-            (self.to, self.sent) = (Some(to), offset + piece.len() as u64);
+        }
+        self.sent += piece.len() as u64;
+        for listener in [&mut self.push, &mut self.read] {
+            if let Some(to) = listener
+                && to.send(piece.clone()).await.is_err()
+            {
+                *listener = None;
+            }
         }
     }
 
-    /// Whether all of a blob of that length went on.
+    /// Whether all of a blob of that length went on to be pushed.
     fn has_all(&self, size: u64) -> bool {
-        self.to.is_some() && self.sent == size
+        self.push.is_some() && self.sent == size
     }
 }
 
@@ -49,11 +50,13 @@ impl Client {
     /// Sends a blob that another registry has, or another repository. One that is in the cache comes
     /// from there. Else it is pulled into the cache, and sent while it comes; where the receiving
     /// registry takes no streams, or a connection breaks, it is sent from the cache afterwards.
+    /// Whoever wants to `read` what is pulled gets it too, not verified and perhaps not to its end.
     pub async fn copy_blob(
         &self,
         from: &Repository,
         to: &Repository,
         descriptor: &Descriptor,
+        read: Option<mpsc::Sender<Bytes>>,
     ) -> Result<(), Error> {
         let Descriptor { digest, size, .. } = descriptor;
         let turn = self.turn(*digest);
@@ -62,14 +65,15 @@ impl Client {
             |failure: Failure| Error { step: Step::PullBlob, repository: from.clone(), failure };
         let cache = self.cache().map_err(fail)?;
         if let Some(path) = cache.blob(digest, *size) {
-            drop(held);
+            drop((held, read));
             return self.push_blob(to, descriptor, BlobBody::File(path)).await;
         }
         let (sender, pieces) = mpsc::channel(WAITING);
         let (tell, told) = oneshot::channel();
         let pull = async {
-            let mut follower = Follower::new(sender);
+            let mut follower = Follower { push: Some(sender), read, sent: 0 };
             let path = self.pull_blob(&cache, from, descriptor, Some(&mut follower)).await;
+            follower.read = None;
             if path.is_ok() && follower.has_all(*size) {
                 let _ = tell.send(*digest);
             }

@@ -141,6 +141,30 @@ fn the_embedded_base_is_read_once_and_its_facts_are_kept() {
     assert!(look(&base, &Cache::none()).is_err());
 }
 
+#[tokio::test]
+async fn a_layer_on_its_way_is_known_once_it_has_come_whole_and_is_the_right_one() {
+    let tar = tar(&[("a", Put::File(&[7; 5000]))]);
+    let base = base(&tar, &tar, Compression::None);
+    let layer = &base.layers[0].0;
+    let mut wrong = tar.clone();
+    wrong[600] ^= 1;
+    for (bytes, is_known) in [(&tar[..], true), (&tar[..1000], false), (&wrong, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let (sender, pieces) = mpsc::channel(1);
+        let send = async {
+            for piece in bytes.chunks(700) {
+                // Who has seen enough listens no more.
+                let _ = sender.send(Bytes::copy_from_slice(piece)).await;
+            }
+            drop(sender);
+        };
+        futures_util::future::join(look_into(layer, pieces, &cache), send).await;
+        let found = cache.record::<LayerFacts>(RECORDS, &layer.descriptor.digest);
+        assert_eq!(found.is_some(), is_known, "{} bytes", bytes.len());
+    }
+}
+
 #[test]
 fn every_compression_is_read_and_every_digest_held_against_the_bytes() {
     let tar = tar(&[("a", Put::File(b"x"))]);

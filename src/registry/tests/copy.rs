@@ -18,7 +18,8 @@ fn arrived(fake: &Fake) -> (Vec<Bytes>, Vec<String>) {
 }
 
 async fn copy(setup: &Setup, from: &Fake, to: &Fake) -> Result<(), Error> {
-    setup.client.copy_blob(&from.repository("from"), &to.repository("to"), &layer(BLOB)).await
+    let (from, to) = (from.repository("from"), to.repository("to"));
+    setup.client.copy_blob(&from, &to, &layer(BLOB), None).await
 }
 
 #[tokio::test]
@@ -108,4 +109,30 @@ async fn the_upload_of_a_failed_mount_takes_the_copy() {
     setup.client.mount_blob(&repository, &other, &Digest::of(BLOB)).await.unwrap();
     copy(&setup, &from, &to).await.unwrap();
     assert_eq!(to.lines(), ["POST /v2/to/blobs/uploads/", "PATCH /up/1", "PUT /up/1"]);
+}
+
+#[tokio::test]
+async fn who_wants_to_read_what_is_pulled_gets_it_whatever_comes_of_the_push() {
+    for code in [202, 405] {
+        let to = Fake::start(move |seen, _| match seen.method {
+            Method::PATCH => status(code),
+            _ => obliging(seen),
+        })
+        .await;
+        let (setup, from) = (setup(), source().await);
+        let (read, mut pieces) = tokio::sync::mpsc::channel(1);
+        let (from, to) = (from.repository("from"), to.repository("to"));
+        let descriptor = layer(BLOB);
+        let copying = setup.client.copy_blob(&from, &to, &descriptor, Some(read));
+        let reading = async {
+            let mut all = Vec::new();
+            while let Some(piece) = pieces.recv().await {
+                all.extend_from_slice(&piece);
+            }
+            all
+        };
+        let (copied, all) = futures_util::future::join(copying, reading).await;
+        copied.unwrap();
+        assert_eq!(all, BLOB, "{code}");
+    }
 }
