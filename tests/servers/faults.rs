@@ -78,7 +78,7 @@ struct Looked {
 fn look(scene: &Scene, place: Place, expected: Option<&Content>) -> (Looked, Option<Content>) {
     let Place { fault, step, times, number } = place;
     let cell = scene.cell(step, number);
-    let registry = cell.registry().host.clone();
+    let registry = cell.host().to_owned();
     let plan = Plan {
         step: step.is(),
         fault: fault.map(|(_, fault)| fault),
@@ -283,7 +283,7 @@ fn table(done: &[Looked]) -> String {
 
 #[test]
 fn each_failure_at_some_steps_ends_in_the_right_image_or_a_clear_error() {
-    // Seven and the number of columns have no divisor in common: each column has its turns.
+    // Seven and the number of columns have no divisor in common: each column has its turn.
     matrix(|row, column| (row * 7 + column) % STEPS.len() == 0);
 }
 

@@ -11,13 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::MANY;
-use super::judge::{Content, Stored};
+use super::judge::{Content, Kept, Served, Stored};
 use super::secrets::{IDENTITIES, Secrets, USERS};
 use super::step::{BASE, Proof, Step};
 use crate::faulty::{Elsewhere, Faulty};
 use crate::publish::{NAME, hello};
 use crate::refusals::end;
-use crate::servers::{Registry, RegistryOptions};
+use crate::servers::{Registry, RegistryOptions, olareg};
 use crate::support::{Ran, Sandbox};
 use crate::tokens::{Rules, TokenServer};
 
@@ -70,8 +70,8 @@ impl Scene {
         self.tokens.rules(|rules| rules.read_only = None);
         for (number, step) in [(0, Step::Open), (1, Step::FindBlob)].into_iter() {
             let cell = self.cell(step, number);
-            cell.log_in(&[&cell.registry().host]);
-            let repo = format!("{}/{BASE}", cell.registry().host);
+            cell.log_in(&[cell.host()]);
+            let repo = format!("{}/{BASE}", cell.host());
             let both = "--platform=linux/amd64,linux/arm64";
             let only = ["build", "--push=false", "--repo=x", both];
             let _ = cell.run(&only).exits(0);
@@ -112,11 +112,18 @@ impl Scene {
 }
 
 impl Cell<'_> {
-    pub(super) fn registry(&self) -> &Registry {
+    /// The registry; none if it is the one with the referrers API.
+    fn registry(&self) -> Option<&Registry> {
         match self.step.proof() {
-            Proof::Password | Proof::Helper => &self.scene.basic,
-            Proof::Token | Proof::Identity => &self.scene.bearer,
+            Proof::Password | Proof::Helper => Some(&self.scene.basic),
+            Proof::Token | Proof::Identity => Some(&self.scene.bearer),
+            Proof::Nothing => None,
         }
+    }
+
+    /// `HOST:PORT` of the registry.
+    pub(super) fn host(&self) -> &str {
+        self.registry().map_or(&olareg().host, |registry| &registry.host)
     }
 
     pub(super) fn cache(&self) -> PathBuf {
@@ -139,7 +146,7 @@ impl Cell<'_> {
         let entry = match self.step.proof() {
             Proof::Password | Proof::Token => json!({"auth": auth}),
             Proof::Identity => json!({"identitytoken": identity}),
-            Proof::Helper => json!({}),
+            Proof::Helper | Proof::Nothing => json!({}),
         };
         let mut config = json!({"auths": {}, "credHelpers": {}});
         for host in hosts {
@@ -164,7 +171,7 @@ impl Cell<'_> {
         let path = format!("{}:{}", self.folder.display(), path.to_str().unwrap());
         command
             .args(arguments)
-            .args(["-v", "--sbom=none"])
+            .args(["-v", "--sbom", self.step.bill()])
             .arg(format!("--registry-timeout={}s", 2 + 6 * (self.number / MANY)))
             .env("PATH", path)
             .env("DOCKER_CONFIG", &self.folder)
@@ -214,10 +221,14 @@ impl Cell<'_> {
 
     /// What the tag leads to, if it exists, and its digest.
     pub(super) fn stored(&self) -> Option<(String, Result<Content, String>)> {
-        let storage = self.registry().storage();
-        let stored = Stored { storage: &storage, repository: &self.repository() };
-        let digest = stored.tag("latest")?;
-        let content = stored.content(&digest);
+        let repository = &self.repository();
+        let storage = self.registry().map(Registry::storage);
+        let kept = match &storage {
+            Some(storage) => Kept::Stored(Stored { storage, repository }),
+            None => Kept::Served(Served { host: self.host(), repository }),
+        };
+        let digest = kept.tag("latest")?;
+        let content = kept.content(&digest, self.step.bill() == "required");
         Some((digest, content))
     }
 }

@@ -18,6 +18,10 @@ pub(super) enum Step {
     Change,
     PutManifest,
     PutChild,
+    PutReferrer,
+    GetList,
+    PutList,
+    ListedReferrer,
     Token,
     Refresh,
 }
@@ -33,9 +37,11 @@ pub(super) enum Proof {
     Token,
     /// Tokens for an identity token.
     Identity,
+    /// Not at all: the registry with the referrers API is open.
+    Nothing,
 }
 
-pub(super) const STEPS: [Step; 15] = [
+pub(super) const STEPS: [Step; 19] = [
     Step::FindTag,
     Step::PullManifest,
     Step::PullBlob,
@@ -49,6 +55,10 @@ pub(super) const STEPS: [Step; 15] = [
     Step::Change,
     Step::PutManifest,
     Step::PutChild,
+    Step::PutReferrer,
+    Step::GetList,
+    Step::PutList,
+    Step::ListedReferrer,
     Step::Token,
     Step::Refresh,
 ];
@@ -77,6 +87,10 @@ impl Step {
             Self::Change => "PUT refused stream",
             Self::PutManifest => "PUT manifest",
             Self::PutChild => "PUT index child",
+            Self::PutReferrer => "PUT referrer",
+            Self::GetList => "GET referrers tag",
+            Self::PutList => "PUT referrers tag",
+            Self::ListedReferrer => "PUT listed referrer",
             Self::Token => "GET token",
             Self::Refresh => "POST token",
         }
@@ -103,7 +117,12 @@ impl Step {
                 is(message, "PUT", "/blobs/") && length.is_some_and(|length: u64| length > 20_000)
             },
             Self::PutManifest => |message| is(message, "PUT", "/manifests/latest"),
-            Self::PutChild => |message| is(message, "PUT", "/manifests/sha256:"),
+            // With a bill and no index, what is put by digest is the bill.
+            Self::PutChild | Self::PutReferrer | Self::ListedReferrer => {
+                |message| is(message, "PUT", "/manifests/sha256:")
+            }
+            Self::GetList => |message| is(message, "GET", "/manifests/sha256-"),
+            Self::PutList => |message| is(message, "PUT", "/manifests/sha256-"),
             Self::Token => |message| is(message, "GET", "/token"),
             Self::Refresh => |message| is(message, "POST", "/token"),
         }
@@ -121,6 +140,7 @@ impl Step {
         match self {
             Self::FindTag | Self::Open | Self::EndStream => Proof::Password,
             Self::PullBlob | Self::Change | Self::PutChild => Proof::Helper,
+            Self::ListedReferrer => Proof::Nothing,
             Self::Refresh => Proof::Identity,
             _ => Proof::Token,
         }
@@ -139,6 +159,14 @@ impl Step {
     /// Whether the base is at another registry, as names have it.
     pub(super) fn copies(self) -> bool {
         matches!(self, Self::PullBlob | Self::Copy)
+    }
+
+    /// Which bill of materials an image must have.
+    pub(super) fn bill(self) -> &'static str {
+        match self {
+            Self::PutReferrer | Self::GetList | Self::PutList | Self::ListedReferrer => "required",
+            _ => "none",
+        }
     }
 
     pub(super) fn platforms(self) -> &'static str {
