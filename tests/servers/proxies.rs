@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::certificates::Workshop;
 use crate::judges::is_complete;
+use crate::proxy::{Act, Proxy};
 use crate::publish::{NAME, hello};
 use crate::servers::registry;
 use crate::support::{Ran, Sandbox};
@@ -140,4 +141,40 @@ fn https_goes_through_the_proxy_but_for_what_no_proxy_names_and_this_machine() {
         let hint = "hint: check the name `registry.test:5000`, the network, and HTTPS_PROXY";
         assert!(ran.stderr().contains(hint), "{}", ran.stderr());
     }
+}
+
+#[test]
+fn each_repository_of_amazon_s_has_to_be_there_and_elsewhere_one_answer_is_as_good_as_all() {
+    let registry = Proxy::to_host(&registry().host);
+    registry.rule(|line| match line.starts_with("POST /v2/team/export/") {
+        true => Act::Answer(404, r#"{"errors":[{"code":"NAME_UNKNOWN","message":"no"}]}"#),
+        false => Act::Pass,
+    });
+    let (port, _asked) = proxy_to(registry.host.clone());
+    let proxy = format!("http://{USER}@localhost:{port}");
+    let sandbox = Sandbox::with_fixture("crates/several-binaries");
+    let target = sandbox.outside("target");
+    let sandbox = sandbox
+        .env("CARGO_TARGET_DIR", &target)
+        .env("HTTP_PROXY", &proxy)
+        .env("HTTPS_PROXY", &proxy);
+    let push = |host: &str| {
+        let repo = format!("{host}/team");
+        let all = ["build", "--insecure-registry", "-B", "--repo", &repo, ".#import", ".#export"];
+        let error = sandbox.run(all).exits(1).stderr().to_owned();
+        let put = registry.take_seen().iter().any(|seen| seen.line.starts_with("PUT "));
+        (error, put)
+    };
+    let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    let (error, put) = push(host);
+    assert!(!put, "nothing is sent before each repository is known to be there");
+    assert!(
+        error.contains(&format!("could not get push access to `{host}/team/export`")),
+        "{error}"
+    );
+    let hint = "aws ecr create-repository --region eu-west-1 --repository-name team/export;";
+    assert!(error.contains(hint), "{error}");
+
+    let (error, _) = push("registry.test");
+    assert!(error.contains("could not push a blob to `registry.test/team/export`"), "{error}");
 }
