@@ -8,16 +8,7 @@ fn kept_in(settings: &mut Settings, folder: &std::path::Path) {
 
 async fn log_in(fake: &Fake, password: &str) -> (Result<LoggedIn, LoginError>, String) {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = Settings {
-        insecure: false,
-        credentials: CredentialSources::default(),
-        locations: LocationFiles::default(),
-        certificates: Certificates::default(),
-        proxies: Proxies::default(),
-        patience: PATIENCE,
-        user_agent: "ko-rs/test".to_owned(),
-        temporary: folder.path().to_owned(),
-    };
+    let mut settings = plain(folder.path());
     kept_in(&mut settings, folder.path());
     let account: Account = fake.address.to_string().parse().unwrap();
     let done = account.log_in(settings, "me", Secret::new(password), Reporter::silent()).await;

@@ -133,6 +133,20 @@ struct Setup {
     folder: tempfile::TempDir,
 }
 
+/// Settings that lead nowhere.
+fn plain(folder: &std::path::Path) -> Settings {
+    Settings {
+        insecure: false,
+        credentials: CredentialSources::default(),
+        locations: LocationFiles::default(),
+        certificates: Certificates::default(),
+        proxies: Proxies::default(),
+        patience: PATIENCE,
+        user_agent: "ko-rs/test".to_owned(),
+        temporary: folder.to_owned(),
+    }
+}
+
 fn setup_with(change: impl FnOnce(&mut Settings, &std::path::Path)) -> Setup {
     setup_waiting(Duration::from_secs(30), change)
 }
@@ -144,16 +158,7 @@ fn impatient() -> Setup {
 
 fn setup_waiting(silence: Duration, change: impl FnOnce(&mut Settings, &std::path::Path)) -> Setup {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = Settings {
-        insecure: false,
-        credentials: CredentialSources::default(),
-        locations: LocationFiles::default(),
-        certificates: Certificates::default(),
-        proxies: Proxies::default(),
-        patience: PATIENCE,
-        user_agent: "ko-rs/test".to_owned(),
-        temporary: folder.path().to_owned(),
-    };
+    let mut settings = plain(folder.path());
     change(&mut settings, folder.path());
     let (report, events) = Reporter::channel();
     let cache = Cache::at(folder.path().join("cache"));
