@@ -147,7 +147,7 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
         Subcommand::Resolve => {
             let (manifests, places) = inputs::read(complete, Parse::OnlyReferences).await?;
             let targets = outputs::targets(complete, places)?;
-            let (rendered, images) = pipeline.resolve(&manifests).await?;
+            let (rendered, images) = pipeline.resolve(manifests).await?;
             let (text, mut files) = targets.manifests(rendered, complete.selector.is_some());
             files.extend(outputs::images(complete, &images)?);
             write(files)?;

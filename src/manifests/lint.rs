@@ -231,6 +231,13 @@ impl Manifests {
         findings
     }
 
+    /// The same without what only lints look at, which makes room for what is written.
+    #[must_use]
+    pub fn linted(mut self) -> Self {
+        self.files.iter_mut().for_each(|file| file.notes = Notes::default());
+        self
+    }
+
     /// Whether lints ask what files are in images.
     #[must_use]
     pub fn asks_inside(&self) -> bool {

@@ -169,9 +169,9 @@ impl Pipeline {
     }
 
     /// Builds and publishes what manifests refer to, and puts the images in its place.
-    pub async fn resolve(&self, manifests: &Manifests) -> Result<(Vec<Rendered>, Images), Error> {
-        let found = self.referenced(manifests, &[Platform::host()]).await?;
-        let rendered = manifests.substitute(&found.names).map_err(Error::Manifests)?;
+    pub async fn resolve(&self, manifests: Manifests) -> Result<(Vec<Rendered>, Images), Error> {
+        let found = self.referenced(&manifests, &[Platform::host()]).await?;
+        let rendered = manifests.linted().substitute(&found.names).map_err(Error::Manifests)?;
         Ok((rendered, found.images))
     }
 

@@ -30,6 +30,7 @@ fn cases(scalar: usize, anchors: usize) -> Vec<Case> {
     let anchored = each(&|number| format!("k{number}: &a{number} x"));
     let aliased = each(&|number| format!("k{number}: *a"));
     vec![
+        case("deployments", deployments(anchors / 4), 0, [3.3, 2.5]),
         case("plain", format!("a: {}\n", unit("x")), 0, [2.5, 2.0]),
         case("quoted", format!("a: \"{}\"\n", unit("\\u006b")), 0, [3.0, 2.0]),
         case("block", format!("a: |\n{}", unit("  no reference\n")), 0, [2.5, 2.5]),
@@ -38,6 +39,15 @@ fn cases(scalar: usize, anchors: usize) -> Vec<Case> {
         case("anchors", anchored, i32::from(anchors > 100_000), [10.0, 10.0]),
         case("aliases", format!("a: &a x\n{aliased}"), 0, [7.0, 7.0]),
     ]
+}
+
+/// A reference in every object.
+fn deployments(number: usize) -> String {
+    let one = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {app: web}}\nspec:\n  \
+               selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
+               containers:\n      - name: web\n        image: ko://hello\n        ports: [{containerPort: 8080}]\n        \
+               env: [{name: PORT, value: \"8080\"}, {name: LOG, value: info}]\n";
+    one.repeat(number)
 }
 
 /// Resolves and checks each case.
