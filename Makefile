@@ -16,7 +16,7 @@ test: servers
 
 # `make test`, and what is too slow for every pull request.
 test-all: test
-	$(SERVERS) peers renderers compilers
+	$(SERVERS) peers renderers engine compilers
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
 	./.ci/emulated

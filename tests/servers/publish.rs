@@ -4,6 +4,7 @@
 //! * `bases`: bases pulled from a registry, and the services that need one.
 //! * `cache`: nothing is read or compressed twice, and ko's cache is ko's.
 //! * `containerd`: archives that it imports.
+//! * `engine_29`: an engine whose images lie in containerd's store.
 //! * `layers`: compressed layers.
 //! * `memory`: large layers and bases in little memory.
 //! * `link_check`: what is refused does not run, what is taken does.
@@ -12,6 +13,7 @@
 mod bases;
 mod cache;
 mod containerd;
+mod engine_29;
 mod layers;
 mod memory;
 mod link_check;

@@ -60,6 +60,7 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         "skopeo" | "umoci" | "podman" | "etcd" | "containerd" | "runc" | "docker-registry" => name,
         "ctr" => "containerd",
         "docker" | "dockerd" => "docker.io",
+        "dockerd-29" => "tests/servers/go/engine, by `tests/servers/install engine`",
         "htpasswd" => "apache2-utils",
         "musl-gcc" => "musl-tools",
         "python-with-validators" => "tests/servers/validators",

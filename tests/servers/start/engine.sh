@@ -1,7 +1,8 @@
 # Sourced after instance.sh by what runs a Docker Engine.
 
 # Prints an OCI runtime for engine folder $1: runc, but for the adjustment of the OOM score, which
-# needs a capability (CAP_SYS_RESOURCE) that machines in containers and sandboxes lack.
+# needs a capability (CAP_SYS_RESOURCE) that machines in containers and sandboxes lack, and the namespace
+# for time, which Engine 29 asks for and Debian's runc does not know.
 write_runtime() {
   cat >"$1/runc" <<'RUNTIME'
 #!/usr/bin/env bash
@@ -12,7 +13,8 @@ for argument; do
   previous=$argument
 done
 if [[ -n $bundle ]]; then
-  jq -c 'del(.process.oomScoreAdj)' "$bundle/config.json" >"$bundle/config.json.new"
+  jq -c 'del(.process.oomScoreAdj) | .linux.namespaces |= map(select(.type != "time"))' \
+    "$bundle/config.json" >"$bundle/config.json.new"
   mv "$bundle/config.json.new" "$bundle/config.json"
 fi
 exec runc "$@"
@@ -52,7 +54,7 @@ launch_engine() {
   rm -f "$engine/docker.pid" "$engine/docker.sock"
   # Without a configuration file, it would read the machine's.
   echo '{}' >"$engine/daemon.json"
-  run dockerd dockerd --config-file "$engine/daemon.json" \
+  run dockerd "${dockerd:-dockerd}" --config-file "$engine/daemon.json" \
     --data-root "$engine/data" --exec-root "$engine/exec" --pidfile "$engine/docker.pid" \
     --host "unix://$engine/docker.sock" --host "tcp://127.0.0.1:$engine_port" \
     --group "${SUDO_GID:-0}" \

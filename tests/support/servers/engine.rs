@@ -1,4 +1,4 @@
-//! A Docker Engine: Debian's, on a socket and over TLS.
+//! A Docker Engine: Debian's or version 29, on a socket and over TLS.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -27,6 +27,13 @@ impl DockerEngine {
     /// Starts an engine for one test alone. It has one image, `localhost/pause:1`.
     pub(crate) fn start_private() -> Self {
         let (instance, facts) = Instance::start("docker-engine", &[]);
+        Self { instance: Some(instance), ..Self::from_facts(&facts) }
+    }
+
+    /// Starts Docker Engine 29, whose images lie in containerd's store, for one test alone.
+    pub(crate) fn start_private_29() -> Self {
+        tool("dockerd-29");
+        let (instance, facts) = Instance::start("docker-engine", &["29"]);
         Self { instance: Some(instance), ..Self::from_facts(&facts) }
     }
 
