@@ -9,7 +9,7 @@ use crate::oci;
 use crate::support::{Ran, Sandbox, fixture};
 
 /// What each package of `fixtures/native` prints that brings its own C or C++.
-const BRING: [(&str, &str); 8] = [
+const BRING: [(&str, &str); 7] = [
     ("ring", "e3\n"),
     ("sqlite", "42\n"),
     ("zstd", "there and back\n"),
@@ -17,8 +17,10 @@ const BRING: [(&str, &str); 8] = [
     ("cxx", "C++ says hello\n"),
     ("aws-lc", "e3\n"),
     ("openssl-vendored", "e3\n"),
-    ("rdkafka", "20c01ff\n"),
 ];
+
+/// The same of one whose build script starts `configure`, which knows nothing of targets.
+const CONFIGURED: (&str, &str) = ("rdkafka", "20c01ff\n");
 
 fn sandbox(place: &str) -> Sandbox {
     Sandbox::inside_fixture(place).env("KO_DOCKER_REPO", "registry.example/team")
@@ -91,6 +93,7 @@ fn crates_that_bring_c_are_compiled_for_this_machine() {
     let sandbox = sandbox("native");
     folder_of(&sandbox, "zig");
     each_of_them_runs(&sandbox, "linux/amd64");
+    assert_eq!(said(&sandbox, "linux/amd64", CONFIGURED.0), CONFIGURED.1);
 }
 
 #[test]
@@ -99,6 +102,33 @@ fn crates_that_bring_c_are_compiled_for_other_machines_by_zig() {
     let sandbox = sandbox("native");
     folder_of(&sandbox, "zig");
     each_of_them_runs(&sandbox, "linux/arm64");
+}
+
+#[test]
+#[ignore = "compiles a lot of C"]
+fn a_crate_that_is_configured_for_this_machine_alone_is_named_with_the_way_out() {
+    let sandbox = sandbox("native");
+    folder_of(&sandbox, "zig");
+    let (name, expected) = CONFIGURED;
+    let place = format!("./{name}");
+    let ran = sandbox.run(["build", "--push=false", "--platform=linux/arm64", &place]).exits(101);
+    let hint = hint(&ran);
+    assert!(hint.starts_with("`rdkafka-sys v4"), "{hint}");
+    assert!(
+        hint.contains(", which `rdkafka-user v0.1.0` needs, brings `librdkafka_sys-"),
+        "{hint}"
+    );
+    let zig = |tool: &str| format!("zig {tool} -target aarch64-linux-musl");
+    let way_out = format!("`CC='{}' CXX='{}' HOST_CC=cc HOST_CXX=c++` set", zig("cc"), zig("c++"));
+    assert!(hint.ends_with(&way_out), "{hint}");
+    // Its list of symbols to export names some that are not there, which zig's linker minds.
+    let zig = |tool: &str| format!("{} -Wl,--undefined-version", zig(tool));
+    let sandbox = sandbox.env("CC", zig("cc")).env("CXX", zig("c++"));
+    let sandbox = sandbox.env("HOST_CC", "cc").env("HOST_CXX", "c++");
+    // Cargo does not know that the build script looks at these variables.
+    let fresh = sandbox.outside("target");
+    let sandbox = sandbox.env("CARGO_TARGET_DIR", fresh);
+    assert_eq!(said(&sandbox, "linux/arm64", name), expected);
 }
 
 #[test]

@@ -51,7 +51,9 @@ pub(super) fn lacks(text: &str, heard: &Heard) -> Vec<(Option<Package>, Lack)> {
 /// A file whose objects are for something else, and for what.
 fn foreign(said: &str) -> Option<(&str, Option<String>)> {
     if let Some((file, wanted)) = said.split_once(" is incompatible with ") {
-        return Some((file, Some(format!("the linker wants {wanted}"))));
+        // Another file says nothing; a format says all.
+        let format = (!wanted.contains('/')).then(|| format!("the linker wants {wanted}"));
+        return Some((file, format));
     }
     if let Some((file, _)) = said.split_once(": unknown file type") {
         return Some((file, None));
@@ -136,7 +138,8 @@ mod tests {
         let text = "rust-lld: warning: /t/build/mine-sys-0a/out/libmine.a: archive member 'a.o' is neither ET_REL nor LLVM bitcode\n\
                     rust-lld: warning: /t/build/mine-sys-0a/out/libmine.a: archive member 'b.o' is neither ET_REL nor LLVM bitcode\n\
                     rust-lld: error: undefined symbol: answer\n\
-                    rust-lld: error: /t/deps/libpq_sys-0b.rlib(c.o) is incompatible with elf64-x86-64\n";
+                    rust-lld: error: /t/deps/libpq_sys-0b.rlib(c.o) is incompatible with elf64-x86-64\n\
+                    rust-lld: error: /t/d/x.rlib(d.o) is incompatible with /sysroot/lib/crt1.o\n";
         let objects = |file: &str, found: Option<&str>| Lack::Objects {
             file: file.to_owned(),
             found: found.map(str::to_owned),
@@ -147,6 +150,7 @@ mod tests {
             [
                 (Some("mine-sys v0.1.0".to_owned()), objects("libmine.a", None)),
                 (Some("pq-sys v0.7.2".to_owned()), objects("libpq_sys-0b.rlib(c.o)", Some(wanted))),
+                (None, objects("x.rlib(d.o)", None)),
             ]
         );
     }

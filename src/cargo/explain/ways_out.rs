@@ -2,7 +2,7 @@
 
 use super::{Cause, Lack};
 use crate::cargo::TargetTriple;
-use crate::cargo::c;
+use crate::cargo::{c, tools};
 
 /// Crates that bring their library along where a feature says so: the crate that fails, the crate to
 /// name, and the feature.
@@ -63,8 +63,11 @@ pub(super) fn of(cause: &Cause) -> String {
         Lack::Tool(tool) => tool_s_package(tool),
         Lack::Objects { .. } => format!(
             "a library that is checked in or downloaded has to be one for `{target}`; one that is \
-             compiled here has to be compiled by what `CC_{0}` and `AR_{0}` name",
-            target.as_str().replace('-', "_")
+             compiled here has to be compiled by what `CC_{0}` and `AR_{0}` name, or, by a build \
+             script that starts `configure` or `make` itself, with \
+             `CC='zig cc -target {1}' CXX='zig c++ -target {1}' HOST_CC=cc HOST_CXX=c++` set",
+            target.as_str().replace('-', "_"),
+            tools::zig_target(target)
         ),
         Lack::Musl { .. } => format!(
             "compile it by what `CC_{}` names{}",
