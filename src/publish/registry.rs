@@ -25,6 +25,9 @@ use crate::report::Reporter;
 /// How many blobs of one image travel at once.
 const AT_ONCE: usize = 4;
 
+/// How many layers of a base are copied at once if each is unpacked too: that takes memory as well.
+const UNPACKED_AT_ONCE: usize = 2;
+
 /// How many digests are remembered to be in one repository.
 const REMEMBERED: usize = 64;
 
@@ -156,9 +159,10 @@ impl Sink<'_> {
         base.sort_by_key(|(layer, _)| layer.descriptor.digest);
         base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
         base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
+        let at_once = if self.bills.sbom.is_some() { UNPACKED_AT_ONCE } else { AT_ONCE };
         let base_layers = stream::iter(base.iter())
             .map(async |(layer, blob)| self.base_layer(layer, blob, full).await)
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(at_once)
             .try_collect::<Vec<()>>();
         let prepared = async {
             // Who looks into a layer before it is on its way would pull it alone.

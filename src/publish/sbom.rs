@@ -154,7 +154,7 @@ impl Bills<'_> {
         layer: &'b Layer,
     ) -> (Option<mpsc::Sender<Bytes>>, impl Future<Output = ()> + 'b) {
         let asked = self.sbom.is_some() && self.cache.root().is_some();
-        let (sender, pieces) = mpsc::channel(2);
+        let (sender, pieces) = mpsc::channel(1);
         let looking = async move {
             if asked {
                 look_into(layer, pieces, self.cache).await;

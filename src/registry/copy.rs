@@ -11,7 +11,7 @@ use super::push::{BlobBody, Streamed};
 use crate::oci::{Descriptor, Repository};
 
 /// How many pieces may wait to be taken.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 
 /// Where the pieces of a blob go while it is pulled, as long as each goes on where the last ended.
 /// Each is none once something was missed, or nobody listens any more.
