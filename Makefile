@@ -29,7 +29,8 @@ faults: servers
 FUZZ_SECONDS ?= 300
 fuzz:
 	cd fuzz && for target in documents substitution references selectors settings names answers files images layers; do \
-	  $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	  mkdir -p corpus/$$target && \
+	  $(CARGO) +nightly fuzz run --fuzz-dir . $$target corpus/$$target $$(ls -d seeds/$$target 2>/dev/null) -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
 
 # Installs and builds, once a machine, the real servers and tools that tests run against.

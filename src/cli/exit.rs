@@ -24,6 +24,7 @@ pub(super) enum Stop {
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
+    #[cfg(unix)]
     Terminated,
 }
 
@@ -32,6 +33,7 @@ impl Stop {
         match self {
             Self::Done => 0,
             Self::Interrupted => 130,
+            #[cfg(unix)]
             Self::Terminated => 143,
         }
     }

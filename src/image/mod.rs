@@ -15,7 +15,7 @@ mod elf;
 mod embedded;
 mod engine;
 mod files;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod folder;
 mod layer_facts;

@@ -1,11 +1,34 @@
 //! Doors for `fuzz/` to what reads bytes from outside and is nobody else's business.
 
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
+
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 
 use super::locations::LocationFiles;
-use super::{answer, certificate, challenge, credential_file, request, retry};
-use crate::oci::{ImageReference, Repository};
+use super::{Account, answer, certificate, challenge, credential_file, request, retry};
+use crate::oci::{Digest, ImageReference, Platform, Registry, Repository, Tag};
+
+fn round_trip<T: FromStr<Err: Debug> + Display + PartialEq + Debug>(text: &str) {
+    if let Ok(read) = text.parse::<T>() {
+        assert_eq!(read.to_string().parse::<T>().expect("what is written can be read"), read);
+    }
+}
+
+/// An image's name or a part of one, a platform, a digest, what is logged in to: what is read is
+/// written as something that reads the same.
+pub fn names(text: &str) {
+    round_trip::<ImageReference>(text);
+    round_trip::<Registry>(text);
+    round_trip::<Repository>(text);
+    round_trip::<Tag>(text);
+    if let Ok(account) = text.parse::<Account>() {
+        assert_eq!(account.to_string().parse(), Ok(account));
+    }
+    round_trip::<Platform>(text);
+    round_trip::<Digest>(text);
+}
 
 /// Headers with which a registry answers: challenges, where to go on, when to come back.
 pub fn headers(bytes: &[u8]) {
@@ -33,8 +56,10 @@ pub fn bodies(bytes: &[u8]) {
     let _ = certificate::Facts::read(bytes);
 }
 
-/// Files that others write: of credentials, and of where pulls go.
-pub fn files(text: &str, image: &ImageReference, folder: &std::path::Path) {
+/// Files that others write: of credentials, and of where pulls go. What is put into one of
+/// credentials is found there again.
+pub fn files(text: &str, folder: &std::path::Path) {
+    let image: &ImageReference = &"quay.io/team/app:1".parse().expect("it is a name");
     let path = folder.join("file");
     let repository: &Repository = &image.repository;
     if std::fs::write(&path, text).is_err() {

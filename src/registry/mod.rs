@@ -34,7 +34,7 @@ mod copy;
 mod referrers;
 mod fetch;
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 #[cfg(test)]
 mod tests;
