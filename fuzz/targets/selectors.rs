@@ -28,7 +28,7 @@ fuzz_target!(|input: (&str, &str)| {
         .map(|found| (found.reference.clone(), found.reference.to_string()))
         .collect();
     let rendered = chosen.substitute(&images).expect("every reference has an image");
-    let again = read(&rendered[0].text).expect("what is kept can be read");
+    let again = read(&rendered[0].text.to_string()).expect("what is kept can be read");
     let values = |objects: Vec<Object>| -> Vec<_> {
         objects.into_iter().map(|object| object.value).collect()
     };

@@ -35,7 +35,8 @@ fuzz_target!(|input: (u8, &str)| {
     let images: BTreeMap<_, _> =
         manifests.references().map(|found| (found.reference.clone(), image.to_owned())).collect();
     let rendered = manifests.substitute(&images).expect("every reference has an image");
-    let result = rendered[0].text.as_str();
+    let result = rendered[0].text.to_string();
+    let result = result.as_str();
 
     let mut at = 0;
     let mut after = result;

@@ -3,16 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
+
+use crate::manifests::Text;
+
+/// How much is compared at once.
+const BLOCK: usize = 4 << 10;
 
 /// A file as it shall be.
 #[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
-    pub(super) text: String,
+    pub(super) text: Text,
     /// The file whose permissions a new one gets.
     pub(super) like: Option<PathBuf>,
 }
@@ -84,8 +89,25 @@ fn target(path: &Path) -> PathBuf {
     }
 }
 
-fn holds(path: &Path, length: u64, text: &str) -> io::Result<bool> {
-    Ok(length == text.len() as u64 && fs::read(path)? == text.as_bytes())
+fn holds(path: &Path, length: u64, text: &Text) -> io::Result<bool> {
+    if length != text.len() as u64 {
+        return Ok(false);
+    }
+    let mut file = BufReader::new(fs::File::open(path)?);
+    let mut block = [0; BLOCK];
+    for piece in text.pieces() {
+        for part in piece.as_bytes().chunks(BLOCK) {
+            let read = &mut block[..part.len()];
+            match file.read_exact(read) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+                done => done?,
+            }
+            if read != part {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Gives a file the permissions of the one that it replaces, and its owner where that may be done.
@@ -127,7 +149,7 @@ impl Staged {
             builder.permissions(like);
         }
         let mut temporary = builder.tempfile_in(folder)?;
-        temporary.write_all(file.text.as_bytes())?;
+        file.text.write_to(&mut temporary)?;
         Ok(temporary)
     }
 
@@ -161,7 +183,7 @@ impl Staged {
         self.folders.keep();
         for (target, file) in &self.streams {
             let written = fs::OpenOptions::new().write(true).open(target);
-            let written = written.and_then(|mut stream| stream.write_all(file.text.as_bytes()));
+            let written = written.and_then(|stream| file.text.write_to(stream));
             written.map_err(|source| Error::Write { path: file.path.clone(), source })?;
         }
         Ok(())
@@ -242,7 +264,7 @@ mod tests {
     use super::*;
 
     fn file(path: PathBuf, text: &str) -> File {
-        File { path, text: text.to_owned(), like: None }
+        File { path, text: text.to_owned().into(), like: None }
     }
 
     fn names(folder: &Path) -> Vec<String> {

@@ -151,7 +151,7 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             let (text, mut files) = targets.manifests(rendered, complete.selector.is_some());
             files.extend(outputs::images(complete, &images)?);
             write(files)?;
-            print(&text)
+            print::manifests(&text).map_err(Failure::Stdout)
         }
         Subcommand::Check => {
             let (manifests, _) = inputs::read(complete, Parse::Everything).await?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use super::files::File;
-use crate::manifests::{self, Place, Rendered};
+use crate::manifests::{self, Place, Rendered, Text};
 use crate::pipeline::Images;
 use crate::settings::{Complete, Output};
 
@@ -60,12 +60,12 @@ pub(super) fn targets(
 
 impl Targets {
     /// The text for standard output, and files.
-    pub(super) fn manifests(self, rendered: Vec<Rendered>, selected: bool) -> (String, Vec<File>) {
+    pub(super) fn manifests(self, rendered: Vec<Rendered>, selected: bool) -> (Text, Vec<File>) {
         match self {
             Self::Stdout => (manifests::join(rendered), Vec::new()),
             Self::File(path) => {
                 let text = manifests::join(rendered);
-                (String::new(), vec![File { path, text, like: None }])
+                (Text::default(), vec![File { path, text, like: None }])
             }
             Self::Each(targets) => {
                 let files = targets.into_iter().zip(rendered);
@@ -76,7 +76,7 @@ impl Targets {
                     text: rendered.text,
                     like: target.like,
                 };
-                (String::new(), files.map(file).collect())
+                (Text::default(), files.map(file).collect())
             }
         }
     }
@@ -87,12 +87,12 @@ pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, 
     let mut files = Vec::new();
     if let Some(path) = &complete.image_refs {
         let lines = images.published.iter().flat_map(|image| &image.lines);
-        let text = lines.map(|line| format!("{line}\n")).collect();
-        files.push(File { path: path.clone(), text, like: None });
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        files.push(File { path: path.clone(), text: text.into(), like: None });
     }
     for file in &complete.images_files {
         let text = file.reader.write(&images.replacements).map_err(Failure::ImagesFile)?;
-        files.push(File { path: file.path.clone(), text, like: None });
+        files.push(File { path: file.path.clone(), text: text.into(), like: None });
     }
     Ok(files)
 }

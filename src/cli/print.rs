@@ -1,10 +1,11 @@
 //! All that is printed: events as lines on standard error, errors with their causes and hints.
 
 use std::error::Error as StdError;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, StdoutLock, Write as _};
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 
+use crate::manifests::Text;
 use crate::report::Event;
 
 /// How much is said.
@@ -126,10 +127,19 @@ pub(super) fn prompt(text: &str) {
 
 /// Prints the result, byte for byte.
 pub(super) fn stdout(bytes: &[u8]) -> std::io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "the result leaves here and nowhere else")]
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = result();
     stdout.write_all(bytes)?;
     stdout.flush()
+}
+
+/// Prints manifests, which may be large.
+pub(super) fn manifests(text: &Text) -> std::io::Result<()> {
+    text.write_to(result())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the result leaves here and nowhere else")]
+fn result() -> StdoutLock<'static> {
+    std::io::stdout().lock()
 }
 
 #[cfg(test)]

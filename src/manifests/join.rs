@@ -1,40 +1,41 @@
 //! Several manifests as one stream.
 
-use super::Rendered;
 use super::split::{BOM, Marker, marker};
+use super::{Rendered, Text};
 
 /// Writes manifests one after the other. A single one comes out as it is; between two stands `---`
 /// unless the second starts with one, or `...` where the second starts with a directive.
 #[must_use]
-pub fn join(rendered: Vec<Rendered>) -> String {
-    let mut joined = String::new();
+pub fn join(rendered: Vec<Rendered>) -> Text {
+    let mut joined = Text::default();
     for Rendered { text, .. } in rendered {
         if joined.is_empty() {
             joined = text;
             continue;
         }
         // A mark belongs to the start of a stream.
-        let text = without_mark(&text);
+        let text = text.without_mark();
         if !text.is_empty() {
-            separate(&mut joined, text);
-            joined.push_str(text);
+            separate(&mut joined, text.pieces());
+            joined.append(text);
         }
     }
     joined
 }
 
 /// Ends a stream so that another one, which is added next, keeps its documents.
-pub(super) fn separate(joined: &mut String, next: &str) {
-    if without_mark(joined).is_empty() {
+pub(super) fn separate<'a>(joined: &mut Text, mut next: impl Iterator<Item = &'a str>) {
+    let Some(last) = joined.pieces().map(without_mark).rfind(|piece| !piece.is_empty()) else {
         return;
+    };
+    let (is_line, is_ended) = (last.ends_with(['\n', '\r']), ended(last));
+    if !is_line {
+        joined.mark("\n");
     }
-    if !joined.ends_with(['\n', '\r']) {
-        joined.push('\n');
-    }
-    match first(next) {
-        First::Directive => joined.push_str(if ended(joined) { "" } else { "...\n" }),
+    match next.find_map(first).unwrap_or(First::Content) {
+        First::Directive => joined.mark(if is_ended { "" } else { "...\n" }),
         First::Marker => {}
-        First::Content => joined.push_str("---\n"),
+        First::Content => joined.mark("---\n"),
     }
 }
 
@@ -51,33 +52,54 @@ enum First {
     Content,
 }
 
-fn first(text: &str) -> First {
-    let line = text.lines().find(|line| {
+/// What the first piece of a stream that says so starts with. Only what has content follows within
+/// a line of its own, so a piece never ends before it has said what its last line is.
+fn first(piece: &str) -> Option<First> {
+    let line = piece.lines().find(|line| {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')
-    });
-    match line {
-        Some(line) if line.starts_with('%') => First::Directive,
-        Some(line) if marker(line) == Some(Marker::Start) => First::Marker,
-        _ => First::Content,
-    }
+    })?;
+    Some(if line.starts_with('%') {
+        First::Directive
+    } else if marker(line) == Some(Marker::Start) {
+        First::Marker
+    } else {
+        First::Content
+    })
 }
 
-/// Whether a stream ends in `...`, so that a directive may follow.
-fn ended(text: &str) -> bool {
-    text.lines().next_back().is_some_and(|line| marker(line) == Some(Marker::End))
+/// Whether a stream ends in `...`, so that a directive may follow; `last` is its last piece, in
+/// which no line is behind something that was replaced and yet begins like that.
+fn ended(last: &str) -> bool {
+    last.lines().next_back().is_some_and(|line| marker(line) == Some(Marker::End))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
+    use super::*;
+    use crate::source::Source;
+
+    /// What texts become, in one piece each or in as many as they have lines.
     fn joined(texts: &[&str]) -> String {
-        let rendered: Vec<Rendered> = texts
-            .iter()
-            .map(|text| Rendered { name: String::new(), text: (*text).to_owned() })
-            .collect();
-        join(rendered)
+        let whole: fn(&str) -> Vec<&str> = |text| vec![text];
+        let lines: fn(&str) -> Vec<&str> = |text| text.split_inclusive('\n').collect();
+        let [whole, lines] = [whole, lines].map(|cut| {
+            let rendered = texts.iter().map(|text| {
+                let source = Arc::new(Source::new("", *text));
+                let mut text = Text::default();
+                let mut start = 0;
+                for piece in cut(source.text()) {
+                    text.keep(&source, start..start + piece.len());
+                    start += piece.len();
+                }
+                Rendered { name: String::new(), text }
+            });
+            join(rendered.collect()).to_string()
+        });
+        assert_eq!(whole, lines);
+        whole
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod select;
 mod selector;
 mod split;
 mod spot;
+mod text;
 mod value;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use rules::Rules;
 pub use search::Search;
 pub use selector::{InvalidSelector, Selector};
 pub use spot::Spot;
+pub use text::Text;
 
 use crate::reference::CrateReference;
 use crate::source::Source;
@@ -132,7 +134,7 @@ pub struct Rendered {
     /// The name of the source.
     pub name: String,
     /// What it became.
-    pub text: String,
+    pub text: Text,
 }
 
 /// Finds the references of a set and, where `depth` says so, its objects.

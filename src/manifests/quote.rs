@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::scalar;
 
 /// How a scalar is written. The two kinds of block scalars are one: their text stands as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Style {
     Plain,
     Single,

@@ -1,6 +1,5 @@
 //! Putting images in the places of references.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,8 +7,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::document::Document;
+use super::quote::Style;
 use super::value::Builder;
-use super::{Error, Errors, File, ImageMap, Manifests, Object, Rendered, Rules};
+use super::{Error, Errors, File, ImageMap, Manifests, Object, Occurrence, Rendered, Rules, Text};
 use super::{join, quote};
 use crate::reference::CrateReference;
 use crate::source::Source;
@@ -39,7 +39,7 @@ impl Rendered {
         builder: &mut Builder,
         errors: &mut Errors,
     ) -> Vec<Object> {
-        let source = Arc::new(Source::new(self.name, self.text));
+        let source = Arc::new(Source::new(self.name, self.text.to_string()));
         let file = File::unread(source);
         // What is an image now is looked for no more.
         let nothing =
@@ -53,33 +53,41 @@ impl Rendered {
 }
 
 /// A span of a source and what stands there instead.
-struct Edit<'a> {
+struct Edit {
     span: Range<usize>,
-    text: Cow<'a, str>,
+    new: New,
+}
+
+enum New {
+    Image(Arc<str>),
+    /// A block scalar's `-`.
+    Strip,
+    Nothing,
 }
 
 impl File {
     pub(super) fn render(&self, images: &BTreeMap<CrateReference, String>) -> Rendered {
-        let edits = self.edits(images);
-        let source = self.source.text();
-        let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
-        let mut text = String::with_capacity(source.len() + added);
-        let mut edits = edits.iter().peekable();
+        let mut edits = self.edits(images).into_iter().peekable();
+        let (source, mut text) = (&self.source, Text::default());
         for run in self.runs() {
             let mut copied = run.start;
             if !text.is_empty() {
-                let next = join::without_mark(&source[run.clone()]);
+                let next = join::without_mark(&source.text()[run.clone()]);
                 copied = run.end - next.len();
-                join::separate(&mut text, next);
+                join::separate(&mut text, std::iter::once(next));
             }
             while let Some(edit) = edits.next_if(|edit| edit.span.start < run.end) {
-                text.push_str(&source[copied..edit.span.start]);
-                text.push_str(&edit.text);
+                text.keep(source, copied..edit.span.start);
+                match edit.new {
+                    New::Image(image) => text.put(image),
+                    New::Strip => text.mark("-"),
+                    New::Nothing => {}
+                }
                 copied = edit.span.end;
             }
-            text.push_str(&source[copied..run.end]);
+            text.keep(source, copied..run.end);
         }
-        Rendered { name: self.source.name().to_owned(), text }
+        Rendered { name: source.name().to_owned(), text }
     }
 
     /// What stands together in the source, documents that are left out apart.
@@ -95,16 +103,18 @@ impl File {
     }
 
     /// References and cuts in the order of the source.
-    fn edits<'a>(&self, images: &'a BTreeMap<CrateReference, String>) -> Vec<Edit<'a>> {
+    fn edits(&self, images: &BTreeMap<CrateReference, String>) -> Vec<Edit> {
         let mut edits = Vec::with_capacity(self.occurrences.len() + self.cuts.len());
-        for occurrence in &self.occurrences {
-            let Some(image) = images.get(&occurrence.reference) else { continue };
-            let strip = occurrence.strip.clone();
-            edits.extend(strip.map(|span| Edit { span: *span, text: Cow::Borrowed("-") }));
-            let text = quote::write(image, occurrence.style);
-            edits.push(Edit { span: occurrence.spot.span(), text });
+        let mut written: BTreeMap<(&CrateReference, Style), Arc<str>> = BTreeMap::new();
+        for Occurrence { reference, spot, style, strip, .. } in &self.occurrences {
+            let Some(image) = images.get(reference) else { continue };
+            edits.extend(strip.as_deref().map(|span| Edit { span: span.clone(), new: New::Strip }));
+            let image = written
+                .entry((reference, *style))
+                .or_insert_with(|| quote::write(image, *style).into());
+            edits.push(Edit { span: spot.span(), new: New::Image(Arc::clone(image)) });
         }
-        let cut = |span: &Range<usize>| Edit { span: span.clone(), text: Cow::Borrowed("") };
+        let cut = |span: &Range<usize>| Edit { span: span.clone(), new: New::Nothing };
         edits.extend(self.cuts.iter().map(cut));
         edits.sort_by_key(|edit| edit.span.start);
         edits

@@ -23,7 +23,7 @@ fn parsed(text: &str, depth: Parse) -> Result<Manifests, Errors> {
 fn resolved(text: &str) -> String {
     let manifests = parsed(text, Parse::OnlyReferences).unwrap();
     let mut rendered = manifests.substitute(&images(&[("a", "r/a@sha256:0")])).unwrap();
-    rendered.remove(0).text
+    rendered.remove(0).text.to_string()
 }
 
 fn objects(text: &str) -> Vec<Value> {
@@ -234,7 +234,7 @@ fn selected(text: &str, selector: &str) -> String {
     let manifests = parsed(text, Parse::Everything).unwrap();
     let manifests = manifests.select(&selector.parse().unwrap()).unwrap();
     let rendered = manifests.substitute(&images(&[("a", "r/a")])).unwrap();
-    rendered[0].text.clone()
+    rendered[0].text.to_string()
 }
 
 /// An object with one label.

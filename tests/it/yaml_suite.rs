@@ -56,7 +56,7 @@ fn resolved(text: &str) -> Result<(String, usize), Errors> {
     let images: BTreeMap<_, _> =
         manifests.references().map(|found| (found.reference.clone(), IMAGE.to_owned())).collect();
     let mut rendered = manifests.substitute(&images)?;
-    Ok((rendered.remove(0).text, manifests.references().count()))
+    Ok((rendered.remove(0).text.to_string(), manifests.references().count()))
 }
 
 /// A value that stands in the text as it is, as often as it is a value.

@@ -18,7 +18,7 @@ fn mapped(text: &str, depth: Parse) -> Manifests {
 
 fn resolved(text: &str) -> String {
     let rendered = mapped(text, Parse::OnlyReferences).substitute(&images(&[("a", IMAGE)]));
-    rendered.unwrap().remove(0).text
+    rendered.unwrap().remove(0).text.to_string()
 }
 
 #[test]

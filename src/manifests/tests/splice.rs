@@ -262,7 +262,7 @@ proptest! {
         let manifests = parse(source, &Rules::default(), Parse::OnlyReferences)
             .unwrap_or_else(|errors| panic!("{errors}\n{before}"));
         let rendered = manifests.substitute(&pairs()).unwrap();
-        prop_assert_eq!(&rendered[0].text, &after);
+        prop_assert_eq!(&rendered[0].text.to_string(), &after);
 
         let mut expected = reread(&before);
         for value in &mut expected {
@@ -337,7 +337,7 @@ proptest! {
                 .map(|occurrence| (occurrence.reference.clone(), "r/a: 'x\"".to_owned()))
                 .collect();
             let rendered = manifests.substitute(&images).unwrap();
-            let result = &rendered[0].text;
+            let result = &rendered[0].text.to_string();
             let again = read(result, Parse::OnlyReferences)
                 .unwrap_or_else(|errors| panic!("{errors}\n{text:?}\n{result:?}"));
             prop_assert_eq!(again.references().count(), 0, "{:?}", result);
