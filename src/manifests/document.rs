@@ -10,188 +10,19 @@ use granit_parser::{
 };
 
 use super::image_map::Mapped;
-use super::lint::Notes;
 use super::outline::Outline;
 use super::quote::Style;
 use super::rules::Meaning;
-use super::value::{Builder, Items, Mark, Root, Scalar};
-use super::{Error, Errors, Occurrence, Rules, Spot};
-use super::{File, Object, Parse, block, objects, split};
+use super::value::{Builder, Mark, Root, Scalar};
+use super::{Error, Errors, Occurrence, Rules, Spot, block};
 use crate::reference::{CrateReference, InvalidReference};
 use crate::source::Source;
-
-/// How many references a source may hold: far more than there can be crates.
-const REFERENCES_LIMIT: usize = 1_000_000;
 
 /// How many anchors a document may have: the parser keeps the name of each.
 const ANCHORS_LIMIT: usize = 100_000;
 
 /// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
 const KEY_LIMIT: usize = 64 << 10;
-
-/// One document of a source. Its values are not kept: a tree of them takes many times the text.
-#[derive(Debug)]
-pub(super) struct Document {
-    /// All of it, its markers and the comments before it included.
-    pub(super) range: Range<usize>,
-    /// Which of its objects a selector chose, where it did not choose them all.
-    pub(super) chosen: Option<Box<[bool]>>,
-}
-
-/// The objects of a document.
-#[derive(Debug, Default)]
-pub(super) struct Content {
-    pub(super) objects: Vec<Object>,
-    /// Where each of them stands, where they are the items of a List.
-    pub(super) items: Option<Items>,
-}
-
-impl File {
-    /// A source whose documents were not looked at.
-    pub(super) fn unread(source: Arc<Source>) -> Self {
-        let unread = |range| Document { range, chosen: None };
-        let documents = split::documents(source.text()).map(unread).collect();
-        let notes = Notes::default();
-        Self { source, documents, occurrences: Vec::new(), notes, cuts: Vec::new() }
-    }
-
-    /// The objects as they are written.
-    pub(super) fn objects_as_written(
-        &self,
-        rules: &Rules,
-        builder: &mut Builder,
-        errors: &mut Errors,
-    ) -> Vec<Object> {
-        self.contents(rules, builder, errors).flat_map(|(_, content)| content.objects).collect()
-    }
-
-    /// Parses the documents for their objects, one after the other.
-    pub(super) fn contents<'a>(
-        &'a self,
-        rules: &'a Rules,
-        builder: &'a mut Builder,
-        errors: &'a mut Errors,
-    ) -> impl Iterator<Item = (&'a Document, Content)> {
-        let mut lines = Lines::new(self.source.text());
-        self.documents.iter().map(move |document| {
-            let Document { range, chosen } = document;
-            let roots = parse(
-                &self.source,
-                range.clone(),
-                rules,
-                Some(&mut *builder),
-                None,
-                (&mut Vec::new(), &mut Shared::default()),
-                errors,
-            );
-            let first_line = lines.before(range.start);
-            let mut content = objects::read(&self.source, range.start, first_line, roots, errors);
-            if let Some(chosen) = chosen {
-                let mut chosen = chosen.iter();
-                content.objects.retain(|_| chosen.next().copied().unwrap_or(false));
-            }
-            (document, content)
-        })
-    }
-}
-
-/// The least text that is worth a thread of its own.
-const PART: usize = 1 << 20;
-
-/// Parses a source document by document, so that one that is broken hides no other. A large one is
-/// parsed in several parts side by side.
-pub(super) fn parse_file(
-    source: Arc<Source>,
-    rules: &Rules,
-    depth: Parse,
-    errors: &mut Errors,
-) -> File {
-    let unread = |range| Document { range, chosen: None };
-    let documents: Vec<Document> = split::documents(source.text()).map(unread).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let parts = parts(&documents, (source.text().len() / threads).max(PART));
-    let mut found = Part::default();
-    if let [part] = parts.as_slice() {
-        found = Part::parse(&source, part, rules, depth);
-    } else {
-        std::thread::scope(|scope| {
-            let source = &source;
-            let parse = |part| scope.spawn(move || Part::parse(source, part, rules, depth));
-            for part in parts.into_iter().map(parse).collect::<Vec<_>>() {
-                let part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                found.extend(part);
-            }
-        });
-    }
-    let Part { occurrences, notes, errors: new, .. } = found;
-    errors.extend(new);
-    if occurrences.len() > REFERENCES_LIMIT {
-        errors.push(Error::TooManyReferences(source.name().to_owned()));
-    }
-    File { source, documents, occurrences, notes, cuts: Vec::new() }
-}
-
-/// Documents that follow one another, in groups of about so many bytes.
-fn parts(documents: &[Document], size: usize) -> Vec<&[Document]> {
-    let mut parts = Vec::new();
-    let mut first = 0;
-    for (at, document) in documents.iter().enumerate() {
-        if document.range.end - documents[first].range.start >= size {
-            parts.push(&documents[first..=at]);
-            first = at + 1;
-        }
-    }
-    parts.extend((first < documents.len()).then(|| &documents[first..]));
-    parts
-}
-
-/// What was found in some documents of a source.
-#[derive(Default)]
-struct Part {
-    occurrences: Vec<Occurrence>,
-    notes: Notes,
-    errors: Errors,
-}
-
-impl Part {
-    fn parse(source: &Arc<Source>, documents: &[Document], rules: &Rules, depth: Parse) -> Self {
-        let mut part = Self::default();
-        let mut builder = Builder::for_kinds();
-        let mut outline = Outline::default();
-        let mut shared = Shared::default();
-        for Document { range, .. } in documents {
-            let builder = match depth {
-                Parse::OnlyReferences if !rules.may_apply(&source.text()[range.clone()]) => {
-                    continue;
-                }
-                Parse::OnlyReferences => None,
-                Parse::Everything => Some(&mut builder),
-            };
-            let (errors, range) = (&mut part.errors, range.clone());
-            let found = (&mut part.occurrences, &mut shared);
-            let before = found.0.len();
-            let outlined = Some(&mut outline);
-            let roots = parse(source, range.clone(), rules, builder, outlined, found, errors);
-            if depth == Parse::Everything {
-                objects::read(source, range.start, 0, roots, errors);
-            }
-            part.notes.take(source, range, &outline, &part.occurrences[before..], rules);
-            outline.clear();
-            if part.occurrences.len() > REFERENCES_LIMIT {
-                break;
-            }
-        }
-        part
-    }
-
-    /// Takes what was found behind it.
-    fn extend(&mut self, behind: Self) {
-        let Self { occurrences, notes, errors } = behind;
-        self.occurrences.extend(occurrences);
-        self.notes.extend(notes);
-        self.errors.extend(errors);
-    }
-}
 
 /// References by how they are written, so that what stands in a source thousands of times is kept
 /// once.
@@ -208,27 +39,6 @@ impl Shared {
         } else if self.0.len() < Self::LIMIT {
             self.0.insert(written.to_owned(), reference.clone());
         }
-    }
-}
-
-/// Counts the lines of a text from its start on, each once.
-struct Lines<'a> {
-    text: &'a str,
-    counted: usize,
-    lines: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, counted: 0, lines: 0 }
-    }
-
-    /// How many lines end before an offset, which never is less than the one before.
-    fn before(&mut self, offset: usize) -> usize {
-        let bytes = &self.text.as_bytes()[self.counted..offset];
-        self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count();
-        self.counted = offset;
-        self.lines
     }
 }
 

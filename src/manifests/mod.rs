@@ -7,6 +7,7 @@ mod base64;
 mod block;
 mod document;
 mod error;
+mod file;
 mod glob;
 mod image_map;
 mod images_file;
@@ -47,6 +48,7 @@ pub use text::Text;
 
 use crate::reference::CrateReference;
 use crate::source::Source;
+use file::File;
 use quote::Style;
 
 /// Which documents of a set are parsed.
@@ -63,18 +65,6 @@ pub enum Parse {
 pub struct Manifests {
     files: Vec<File>,
     rules: Rules,
-}
-
-/// One source of a set.
-#[derive(Debug)]
-struct File {
-    source: Arc<Source>,
-    documents: Vec<document::Document>,
-    occurrences: Vec<Occurrence>,
-    /// What lints look at.
-    notes: lint::Notes,
-    /// What a selector left out of the documents that it kept, in order.
-    cuts: Vec<Range<usize>>,
 }
 
 /// A reference in a manifest.
@@ -142,7 +132,7 @@ pub fn parse(sources: Vec<Source>, rules: &Rules, depth: Parse) -> Result<Manife
     let mut errors = Errors::none();
     let mut files = Vec::with_capacity(sources.len());
     for source in sources {
-        files.push(document::parse_file(Arc::new(source), rules, depth, &mut errors));
+        files.push(File::parse(Arc::new(source), rules, depth, &mut errors));
     }
     errors.check(Manifests { files, rules: rules.clone() })
 }

@@ -4,10 +4,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::document::Content;
-use super::value::Root;
+use super::value::{Items, Root};
 use super::{Error, Errors, Object, Spot};
 use crate::source::Source;
+
+/// The objects of a document.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) objects: Vec<Object>,
+    /// Where each of them stands, where they are the items of a List.
+    pub(super) items: Option<Items>,
+}
 
 /// The objects of a document that starts at `offset`, behind `lines` lines. A document without any
 /// value has none.
@@ -18,7 +25,7 @@ pub(super) fn read(
     roots: Vec<Root>,
     errors: &mut Errors,
 ) -> Content {
-    let mut content = Content { objects: Vec::new(), items: None };
+    let mut content = Content::default();
     for root in roots {
         let place = |line: usize, column| format!("{}:{}:{column}", source.name(), lines + line);
         let spot = |at: usize| Spot::new(source, offset + at..offset + at + 1);

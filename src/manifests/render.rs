@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::document::Document;
+use super::file::{Document, File};
 use super::quote::Style;
 use super::value::Builder;
-use super::{Error, Errors, File, ImageMap, Manifests, Object, Occurrence, Rendered, Rules, Text};
+use super::{Error, Errors, ImageMap, Manifests, Object, Occurrence, Rendered, Rules, Text};
 use super::{join, quote};
 use crate::reference::CrateReference;
 use crate::source::Source;

@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::document::{self, Content, Document};
+use super::document;
+use super::file::{Document, File};
+use super::objects::Content;
 use super::value::{Builder, Items};
-use super::{Error, Errors, File, Manifests, Object, Rules, Selector, Spot};
+use super::{Error, Errors, Manifests, Object, Rules, Selector, Spot};
 use crate::source::Source;
 
 impl Manifests {
