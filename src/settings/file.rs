@@ -147,10 +147,13 @@ impl File {
                 errors.push(self.error(key.span.clone(), &message, "no such key", Some(hint)));
                 continue;
             };
-            if let Some(expected) = mismatch(*kind, value) {
-                let message = format!("`{name}` is {expected}");
-                let label = format!("this is {}", node_label(value));
-                errors.push(self.error(value.span.clone(), &message, &label, None));
+            for Mismatch { node, part, expected } in mismatches(*kind, value) {
+                let message = match part {
+                    Some(part) => format!("`{part}` in `{name}` is {expected}"),
+                    None => format!("`{name}` is {expected}"),
+                };
+                let label = format!("this is {}", node_label(node));
+                errors.push(self.error(node.span.clone(), &message, &label, None));
             }
             entry.insert(name.clone(), value.clone());
         }
@@ -198,37 +201,54 @@ fn node_label(node: &Node) -> String {
     }
 }
 
-/// What a value should have been, where it is something else.
-fn mismatch(kind: Kind, node: &Node) -> Option<&'static str> {
-    let scalars = |items: &[Node]| items.iter().all(|item| matches!(item.value, Value::Scalar(_)));
+/// A value of another kind than it should be.
+struct Mismatch<'a> {
+    node: &'a Node,
+    /// The key that it has, where it is one of a mapping.
+    part: Option<&'a str>,
+    expected: &'static str,
+}
+
+/// What of a value is of another kind: all of it, or what of its parts.
+fn mismatches<'a>(kind: Kind, node: &'a Node) -> Vec<Mismatch<'a>> {
+    let whole = |expected| vec![Mismatch { node, part: None, expected }];
+    let is_scalar = |node: &Node| matches!(node.value, Value::Scalar(_));
     match (kind, &node.value) {
-        (_, Value::Null) | (Kind::Text, Value::Scalar(_)) | (Kind::Nested, _) => None,
-        (Kind::Switch, Value::Scalar(text)) => {
-            (!matches!(text.as_str(), "true" | "false")).then_some("`true` or `false`")
+        (_, Value::Null) | (Kind::Nested, _) => Vec::new(),
+        (Kind::Text | Kind::List | Kind::Texts, Value::Scalar(_)) => Vec::new(),
+        (Kind::Switch, Value::Scalar(text)) if matches!(text.as_str(), "true" | "false") => {
+            Vec::new()
         }
-        (Kind::Number, Value::Scalar(text)) => {
-            text.parse::<i64>().is_err().then_some("a whole number")
-        }
-        (Kind::List | Kind::Texts, Value::Scalar(_)) => None,
+        (Kind::Number, Value::Scalar(text)) if text.parse::<i64>().is_ok() => Vec::new(),
         (Kind::List | Kind::Texts, Value::List(items)) => {
-            (!scalars(items)).then_some("a list of texts")
+            let wrong = items.iter().filter(|item| !is_scalar(item));
+            wrong.map(|node| Mismatch { node, part: None, expected: "a list of texts" }).collect()
         }
-        (Kind::Map, Value::Map(pairs)) => pairs
-            .iter()
-            .any(|(_, value)| !matches!(value.value, Value::Scalar(_)))
-            .then_some("a mapping of texts to texts"),
-        (Kind::Switch, _) => Some("`true` or `false`"),
-        (Kind::Number, _) => Some("a whole number"),
-        (Kind::Text, _) => Some("a single text"),
-        (Kind::List | Kind::Texts, Value::Map(_)) => Some("a list of texts"),
-        (Kind::Map, _) => Some("a mapping of texts to texts"),
+        (Kind::Map, Value::Map(pairs)) => {
+            let in_pair = |(key, value): &'a (Node, Node)| match (scalar(key), is_scalar(value)) {
+                (None, _) => Some((key, None, "a mapping of texts to texts")),
+                (part, false) => Some((value, part, "a single text")),
+                (Some(_), true) => None,
+            };
+            let wrong = pairs.iter().filter_map(in_pair);
+            wrong.map(|(node, part, expected)| Mismatch { node, part, expected }).collect()
+        }
+        (Kind::Switch, _) => whole("`true` or `false`"),
+        (Kind::Number, _) => whole("a whole number"),
+        (Kind::Text, _) => whole("a single text"),
+        (Kind::List | Kind::Texts, Value::Map(_)) => whole("a list of texts"),
+        (Kind::Map, _) => whole("a mapping of texts to texts"),
     }
 }
 
 /// The text of a scalar.
 pub(super) fn text(node: &Node) -> Option<String> {
+    scalar(node).map(str::to_owned)
+}
+
+fn scalar(node: &Node) -> Option<&str> {
     match &node.value {
-        Value::Scalar(text) => Some(text.clone()),
+        Value::Scalar(text) => Some(text),
         Value::Null | Value::List(_) | Value::Map(_) => None,
     }
 }
@@ -296,6 +316,40 @@ mod tests {
           |
         1 | defaultPlatforms: {linux: amd64}
           |                   ^ this is a mapping
+        hint:
+        ");
+    }
+
+    #[test]
+    fn what_is_wrong_inside_a_value_is_pointed_at() {
+        let two = "lints:\n  latest-tag: off\n  unexposed-port: ~\nimageFields:\n- a\n- {b: c}\n";
+        insta::assert_snapshot!(error(two), @"
+        `unexposed-port` in `lints` is a single text
+         --> .ko-rs.yaml:3:19
+          |
+        3 |   unexposed-port: ~
+          |                   ^ this is nothing
+        error: `imageFields` is a list of texts
+         --> .ko-rs.yaml:6:3
+          |
+        6 | - {b: c}
+          |   ^ this is a mapping
+        hint:
+        ");
+        insta::assert_snapshot!(error("images: {a/b: x, c/d: [x]}\n"), @"
+        `c/d` in `images` is a single text
+         --> .ko-rs.yaml:1:23
+          |
+        1 | images: {a/b: x, c/d: [x]}
+          |                       ^ this is a list
+        hint:
+        ");
+        insta::assert_snapshot!(error("images:\n  a/b: x\n  [c/d]: x\n"), @"
+        `images` is a mapping of texts to texts
+         --> .ko-rs.yaml:3:3
+          |
+        3 |   [c/d]: x
+          |   ^ this is a list
         hint:
         ");
     }
