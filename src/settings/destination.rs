@@ -24,12 +24,10 @@ impl Sources {
         let local =
             self.switch("local", false)? || repo.as_ref().is_some_and(|(r, _)| is(r, "ko.local"));
         if let Some((text, origin)) = &repo {
-            let later =
-                ["kind.local", "k3d.local", "minikube.local"].iter().any(|name| is(text, name));
-            if later || text == "auto" {
-                return Err(origin.error(format!(
-                    "`{text}` is no destination yet; for minikube run `eval $(minikube docker-env)` and use `ko.local`"
-                )));
+            if let Some(instead) = instead_of(text) {
+                let (origin, hint) = (origin.to_string(), Some(instead.to_owned()));
+                let reason = format!("`{text}` is no destination yet");
+                return Err(Error::Value { origin, reason, hint });
             }
             if text.contains("://") || text.ends_with('/') {
                 return Err(origin.error(format!(
@@ -183,9 +181,55 @@ fn is(repo: &str, name: &str) -> bool {
     repo == name || repo.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// What to do in the place of a destination of ko's that is none here.
+fn instead_of(repo: &str) -> Option<&'static str> {
+    let ways = [
+        (
+            "kind.local",
+            "with kind use a registry on this machine, `localhost:5000`, that its nodes know as well\n\
+             (kind.sigs.k8s.io/docs/user/local-registry), or `ko.local`, then\n\
+             `kind load docker-image IMAGE` for each image",
+        ),
+        (
+            "k3d.local",
+            "with k3d use the registry of `k3d cluster create --registry-create NAME:0.0.0.0:5000`,\n\
+             or `ko.local`, then `k3d image import IMAGE` for each image",
+        ),
+        (
+            "minikube.local",
+            "with minikube run `eval $(minikube docker-env)` and use `ko.local`: its engine is where \
+             images go then",
+        ),
+    ];
+    if repo == "auto" {
+        return Some("name a registry's repository, `localhost:5000` or `ko.local`");
+    }
+    ways.into_iter().find(|(name, _)| is(repo, name)).map(|(_, way)| way)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_name_of_ko_s_that_is_no_destination_has_its_own_way_out() {
+        for (name, way) in [
+            ("kind.local", "kind load docker-image"),
+            ("k3d.local", "k3d image import"),
+            ("minikube.local", "minikube docker-env"),
+        ] {
+            for repo in [name.to_owned(), format!("{name}/team")] {
+                let instead = instead_of(&repo).unwrap();
+                assert!(instead.contains(way), "{repo}: {instead}");
+                let tool = name.trim_end_matches(".local");
+                assert!(instead.starts_with(&format!("with {tool} ")), "{repo}: {instead}");
+                let others = ["kind", "k3d", "minikube"].into_iter().filter(|other| *other != tool);
+                assert!(others.clone().all(|other| !instead.contains(other)), "{repo}: {instead}");
+            }
+        }
+        assert!(instead_of("auto").is_some());
+        assert_eq!(instead_of("kind.localhost:5000"), None);
+    }
 
     #[test]
     fn only_the_name_itself_means_the_daemon() {
