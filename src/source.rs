@@ -2,6 +2,7 @@
 //!
 //! Manifests and settings alike point into their texts with this; it knows nothing of YAML.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -35,6 +36,34 @@ impl fmt::Debug for Source {
     }
 }
 
+/// A text as a message can quote it: on one line, and with nothing in it that cannot be seen or that
+/// turns around what stands behind it. Such a character is written as in Rust, `\n` or `\u{202e}`.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_invisible(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a character has no form of its own: controls, breaks, marks of direction, and what has no
+/// width.
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// The longest line an excerpt shows whole; a minified JSON file has lines of megabytes.
 const EXCERPT_BYTES: usize = 240;
 
@@ -60,12 +89,27 @@ impl Source {
     /// The line and column of a byte offset; an offset past the end is the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
-        let before = &self.text[..self.floor(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let offset = self.floor(offset);
+        let line_start = self.line_start(offset);
+        let before = self.text.as_bytes()[..line_start].iter();
+        let pairs = before.clone().zip(before.clone().skip(1));
+        let breaks = before.filter(|&&byte| byte == b'\n' || byte == b'\r').count();
+        let of_two = pairs.filter(|&pair| pair == (&b'\r', &b'\n')).count();
         Position {
-            line: before.bytes().filter(|&byte| byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line: breaks - of_two + 1,
+            column: self.text[line_start.min(offset)..offset].chars().count() + 1,
         }
+    }
+
+    /// Where the line of a character begins. As in YAML a line ends in LF, in CR or in both; a mark
+    /// of the byte order is no part of the first.
+    fn line_start(&self, offset: usize) -> usize {
+        let mut before = &self.text[..offset];
+        if self.text[offset..].starts_with('\n') {
+            before = before.strip_suffix('\r').unwrap_or(before);
+        }
+        let mark = if self.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        before.rfind(['\n', '\r']).map_or(mark, |end| end + 1)
     }
 
     /// `name:line:column` of a byte offset, as editors and compilers write it.
@@ -79,9 +123,9 @@ impl Source {
     #[must_use]
     pub fn excerpt(&self, span: Range<usize>, label: &str) -> String {
         let start = self.floor(span.start);
-        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |n| start + n);
-        let line_end = line_end - usize::from(self.text[start..line_end].ends_with('\r'));
+        let line_start = self.line_start(start);
+        let start = start.max(line_start);
+        let line_end = self.text[start..].find(['\n', '\r']).map_or(self.text.len(), |n| start + n);
         let end = self.floor(span.end).clamp(start, line_end);
         let shown_start = self.floor(line_start.max(start.saturating_sub(EXCERPT_BYTES / 2)));
         let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES))).max(end);
@@ -121,6 +165,55 @@ mod tests {
         assert_eq!(source.position(2), Position { line: 1, column: 2 });
         assert_eq!(source.place(source.text().find("ko").unwrap()), "a.yaml:2:8");
         assert_eq!(source.place(usize::MAX), "a.yaml:3:1");
+    }
+
+    #[test]
+    fn a_line_ends_in_lf_or_cr_and_a_byte_order_mark_is_in_none() {
+        let source = Source::new("a.yaml", "\u{feff}a: 1\rb: 2\r\nc: 3\n\rd: 4\n");
+        let place = |text: &str| source.place(source.text().find(text).unwrap());
+        for (text, expected) in [
+            ("\u{feff}", "a.yaml:1:1"),
+            ("a", "a.yaml:1:1"),
+            ("1", "a.yaml:1:4"),
+            ("\r", "a.yaml:1:5"),
+            ("b", "a.yaml:2:1"),
+            ("\r\n", "a.yaml:2:5"),
+            ("\nc", "a.yaml:2:6"),
+            ("3", "a.yaml:3:4"),
+            ("\rd", "a.yaml:4:1"),
+            ("d", "a.yaml:5:1"),
+        ] {
+            assert_eq!(place(text), expected, "{text:?}");
+        }
+        assert_eq!(source.place(usize::MAX), "a.yaml:6:1");
+        insta::assert_snapshot!(source.excerpt(6..7, "here"), @"
+         --> a.yaml:1:4
+          |
+        1 | a: 1
+          |    ^ here
+        ");
+        let at = source.text().find('2').unwrap();
+        insta::assert_snapshot!(source.excerpt(at..at + 1, "here"), @"
+         --> a.yaml:2:4
+          |
+        2 | b: 2
+          |    ^ here
+        ");
+        insta::assert_snapshot!(source.excerpt(0..4, "here"), @"
+         --> a.yaml:1:1
+          |
+        1 | a: 1
+          | ^ here
+        ");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(visible("ko://é 'a\"\\"), "ko://é 'a\"\\");
+        assert_eq!(
+            visible("a\nb\r\t\u{202e}c\u{200b}\u{1b}[1m"),
+            "a\\nb\\r\\t\\u{202e}c\\u{200b}\\u{1b}[1m"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::manifests::Text;
 use crate::report::Event;
+use crate::source::visible;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,9 +114,19 @@ pub(super) fn hint(hint: &str) -> String {
     format!("\nhint: {}", hint.replace('\n', "\n      "))
 }
 
-/// Prints a line on standard error. A reader that is gone is no reason to fail.
-pub(super) fn stderr(line: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{line}");
+/// Prints lines on standard error, without what a terminal would obey. A reader that is gone is no
+/// reason to fail.
+pub(super) fn stderr(lines: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", harmless(lines));
+}
+
+/// A text with nothing in it but lines, tabs and what can be seen: messages quote manifests, and
+/// what servers answer.
+fn harmless(lines: &str) -> String {
+    lines.split_inclusive(['\n', '\t']).fold(String::with_capacity(lines.len()), |text, part| {
+        let words = part.trim_end_matches(['\n', '\t']);
+        text + &visible(words) + &part[words.len()..]
+    })
 }
 
 /// Asks something on the line where it is answered.
@@ -158,6 +169,13 @@ mod tests {
             text,
             "error: could not read `a`\ncaused by: no such file\nhint: make it\n      or not"
         );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed() {
+        let text = "error: `a\u{202e}b\u{1b}[1m`\n\n\tcaused by:\r\n é\n";
+        let expected = "error: `a\\u{202e}b\\u{1b}[1m`\n\n\tcaused by:\\r\n é\n";
+        assert_eq!(harmless(text), expected);
     }
 
     #[test]

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{
-    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag,
-};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::image_map::Mapped;
 use super::outline::Outline;
 use super::quote::Style;
 use super::rules::Meaning;
 use super::value::{Builder, Mark, Root, Scalar};
-use super::{Error, Errors, Occurrence, Rules, Spot, block};
+use super::{Error, Errors, Occurrence, Rules, Spot, block, syntax};
 use crate::reference::{CrateReference, InvalidReference};
 use crate::source::Source;
 
@@ -69,7 +67,7 @@ pub(super) fn parse<'a>(
         let (event, span) = match event {
             Ok(parsed) => parsed,
             Err(error) => {
-                errors.push(syntax(source, offset, &error));
+                errors.push(syntax::error(source, offset, &error));
                 if let Some(outline) = outline {
                     outline.clear();
                 }
@@ -135,18 +133,6 @@ fn options() -> Options {
     options.block_scalar_eof_without_line_feed = false;
     options.simple_key_max_lookahead = KEY_LIMIT;
     options
-}
-
-fn syntax(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
-    let at = offset + error.marker().byte_offset().unwrap_or(0);
-    let rest = source.text().get(at..).unwrap_or_default();
-    let end = at + rest.chars().next().map_or(0, char::len_utf8);
-    let mut reason = error.kind().to_string();
-    let word = rest.split_whitespace().next().unwrap_or_default();
-    if matches!(error.kind(), ErrorKind::UnknownAnchor) && word.ends_with(':') {
-        reason.push_str("; a `:` right behind an alias is part of its name");
-    }
-    Error::Syntax { spot: Spot::new(source, at..end), reason }
 }
 
 /// Where a node stands.

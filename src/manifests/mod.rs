@@ -26,6 +26,7 @@ mod select;
 mod selector;
 mod split;
 mod spot;
+mod syntax;
 mod text;
 mod value;
 

@@ -207,7 +207,7 @@ fn a_document_that_is_no_object_is_an_error() {
         ),
         (
             "x: &a b\ny:\n  *a:\n    c: d\n",
-            "a.yaml:3:3: while parsing node, found unknown anchor; a `:` right behind an alias is part of its name",
+            "a.yaml:3:3: found unknown anchor `a:`; a `:` right behind an alias is part of its name",
         ),
         ("a: .inf", "a.yaml:1:4: `.inf` is a number that JSON does not have"),
         ("a: &x [*x]", "a.yaml:1:8: this anchor's value contains itself"),

@@ -9,6 +9,8 @@ mod url;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::source::{is_invisible, visible};
+
 pub use import_path::{ImportPath, NameStyle, normalise_repository};
 pub use nearest::{did_you_mean, nearest};
 pub use url::without_users;
@@ -36,13 +38,13 @@ struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
     /// Nothing follows the prefix.
-    #[error("`{0}` names no crate")]
+    #[error("`{}` names no crate", visible(.0))]
     Empty(String),
     /// Nothing follows `#`, or a second `#` does.
-    #[error("`{0}` names no binary after `#`")]
+    #[error("`{}` names no binary after `#`", visible(.0))]
     Binary(String),
     /// A character that no package, path or binary has.
-    #[error("`{text}` has {character:?} in it, which no crate's name or path has")]
+    #[error("`{}` has {character:?} in it, which no crate's name or path has", visible(text))]
     Character {
         /// The reference.
         text: String,
@@ -50,7 +52,7 @@ pub enum InvalidReference {
         character: char,
     },
     /// A tag or digest is glued to the reference.
-    #[error("`{text}` ends in `{suffix}`; a reference has no tag or digest")]
+    #[error("`{}` ends in `{}`; a reference has no tag or digest", visible(text), visible(suffix))]
     Suffix {
         /// The reference.
         text: String,
@@ -65,7 +67,7 @@ impl InvalidReference {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Suffix { suffix, text } => text.strip_suffix(suffix.as_str()).map(|reference| {
-                format!("write `{reference}`: the image's digest is put in its place")
+                format!("write `{}`: the image's digest is put in its place", visible(reference))
             }),
             Self::Empty(_) | Self::Binary(_) | Self::Character { .. } => Some(
                 "write `ko://PACKAGE`, `ko://path/of/the/package` or an import path, and `#BIN` to choose a binary"
@@ -114,7 +116,7 @@ impl CrateReference {
             let suffix = suffix.chars().take(160).collect();
             return Err(InvalidReference::Suffix { text: shown(), suffix });
         }
-        if let Some(character) = rest.chars().find(|c| c.is_control() || c.is_whitespace()) {
+        if let Some(character) = rest.chars().find(|&c| is_invisible(c) || c.is_whitespace()) {
             return Err(InvalidReference::Character { text: shown(), character });
         }
         if place.trim_matches('/').is_empty() {
@@ -242,6 +244,26 @@ mod tests {
         }
         let long = format!("ko://a:{}", "x".repeat(10_000));
         assert!(error(&long).hint().is_none() && error(&long).to_string().len() < 600);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_reference_is_said_on_one_line_that_can_be_seen() {
+        let error = |text: &str| parse(text).unwrap().unwrap_err();
+        for (text, expected) in [
+            ("ko://a\nb", r"`ko://a\nb` has '\n' in it, which no crate's name or path has"),
+            (
+                "ko://a\u{202e}b",
+                r"`ko://a\u{202e}b` has '\u{202e}' in it, which no crate's name or path has",
+            ),
+            (
+                "ko://a\r\n:1\u{1b}",
+                r"`ko://a\r\n:1\u{1b}` ends in `:1\u{1b}`; a reference has no tag or digest",
+            ),
+            ("ko://a#\n#", r"`ko://a#\n#` has '\n' in it, which no crate's name or path has"),
+        ] {
+            assert_eq!(error(text).to_string(), expected);
+        }
+        assert!(!error("ko://a\nb:1").hint().unwrap().contains('\n'));
     }
 
     #[test]

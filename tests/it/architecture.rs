@@ -9,7 +9,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("report", &[]),
     ("source", &[]),
     ("oci", &[]),
-    ("reference", &[]),
+    ("reference", &["source"]),
     ("template", &["reference"]),
     ("cache", &["oci"]),
     ("manifests", &["source", "oci", "reference"]),
