@@ -7,7 +7,7 @@ use ko_rs::source::Source;
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str, depth: Parse) -> Result<Manifests, Errors> {
-    parse(vec![Source::new("fuzz", text)], &Rules::default(), depth)
+    parse(vec![Source::new("fuzz", text)], &Rules::default(), depth).checked()
 }
 
 fn places(manifests: &Manifests) -> Vec<String> {
@@ -17,7 +17,7 @@ fn places(manifests: &Manifests) -> Vec<String> {
 fuzz_target!(|text: &str| {
     let quick = read(text, Parse::OnlyReferences);
     if let Err(errors) = &quick {
-        for error in errors {
+        for error in errors.iter() {
             let _ = (error.to_string(), error.excerpt(), error.hint());
         }
     }
@@ -29,7 +29,7 @@ fuzz_target!(|text: &str| {
             assert_eq!(objects, manifests.objects_as_written().expect("they are there"));
         }
         Err(errors) => {
-            for error in &errors {
+            for error in errors.iter() {
                 let _ = (error.to_string(), error.excerpt(), error.hint());
             }
         }

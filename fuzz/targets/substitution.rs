@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 const IMAGES: [&str; 4] = ["registry.example/team/image@sha256:0", "12:30", "a: 'x\" # y", "~"];
 
 fn read(text: &str, depth: Parse) -> Result<Manifests, Errors> {
-    parse(vec![Source::new("fuzz", text)], &Rules::default(), depth)
+    parse(vec![Source::new("fuzz", text)], &Rules::default(), depth).checked()
 }
 
 /// Takes off both texts what they start with alike: `kept`, in which a block scalar's header may

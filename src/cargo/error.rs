@@ -78,9 +78,9 @@ pub enum Error {
         /// Where it was looked for.
         workspaces: Vec<PathBuf>,
         /// `did you mean …?`
-        suggestion: Option<String>,
-        /// How many names there are.
-        known: usize,
+        nearest: Option<String>,
+        /// What can be named, if there is anything.
+        crates: Option<String>,
     },
     /// A package has several binaries and no default.
     #[error("`{reference}` may be any of the binaries of `{package}`: {}", quoted(bins))]
@@ -223,9 +223,10 @@ impl Error {
                 "run in one of them, or name it: `--manifest-path PATH/Cargo.toml`".to_owned(),
             ),
             Self::InvalidReference { source } => source.hint(),
-            Self::NoSuchCrate { suggestion, known, .. } => suggestion.clone().or_else(|| {
-                (*known == 0).then(|| "the workspace has no package with a binary".to_owned())
-            }),
+            Self::NoSuchCrate { nearest, crates, .. } => {
+                let none = || "the workspace has no package with a binary".to_owned();
+                Some(nearest.clone().or_else(|| crates.clone()).unwrap_or_else(none))
+            }
             Self::NoSuchBinary { suggestion, .. } => suggestion.clone(),
             Self::AmbiguousBinary { reference, bins, .. } => bins.first().map(|bin| {
                 format!("write `{reference}#{bin}`, or set `default-run` in the package's Cargo.toml")

@@ -218,12 +218,11 @@ pub(crate) fn across(
     }
     found.into_iter().next().unwrap_or_else(|| {
         let candidates: Vec<String> = workspaces.iter().flat_map(Names::candidates).collect();
-        let nearest = did_you_mean(place, candidates.iter().map(String::as_str));
         Err(Error::NoSuchCrate {
             reference: reference.to_string(),
             workspaces: workspaces.iter().map(|names| names.facts.root.clone()).collect(),
-            suggestion: nearest.or_else(|| packages(workspaces)),
-            known: candidates.len(),
+            nearest: did_you_mean(place, candidates.iter().map(String::as_str)),
+            crates: packages(workspaces),
         })
     })
 }

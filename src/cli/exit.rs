@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::{files, print};
 use crate::cache;
 use crate::manifests;
-use crate::pipeline;
+use crate::pipeline::{self, Fault};
 use crate::registry;
 use crate::settings;
 
@@ -121,12 +121,12 @@ impl Failure {
     pub(super) fn text(&self) -> String {
         match self {
             Self::Manifests(errors) | Self::Pipeline(pipeline::Error::Manifests(errors)) => {
-                let drawn = errors.iter().map(|error| {
-                    let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}"));
-                    let hint = error.hint().as_deref().map(print::hint);
-                    [Some(print::error(error, None)), excerpt, hint]
-                        .map(Option::unwrap_or_default)
-                        .concat()
+                wrong(errors).join("\n")
+            }
+            Self::Pipeline(pipeline::Error::Faulty(faults)) => {
+                let drawn = faults.iter().flat_map(|fault| match fault {
+                    Fault::Manifests(errors) => wrong(errors),
+                    fault => vec![print::error(fault, fault.hint())],
                 });
                 drawn.collect::<Vec<_>>().join("\n")
             }
@@ -165,6 +165,17 @@ impl Failure {
             | Self::Manifests(_) => None,
         }
     }
+}
+
+/// What is wrong with manifests: each with its causes, the line that it is in and the way out.
+fn wrong(errors: &manifests::Errors) -> Vec<String> {
+    let drawn = errors.iter().map(|error| {
+        let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}"));
+        let hint = error.hint().as_deref().map(print::hint);
+        [Some(print::error(error, None)), excerpt, hint].map(Option::unwrap_or_default).concat()
+    });
+    let more = (errors.more() > 0).then(|| format!("error: {} more like these", errors.more()));
+    drawn.chain(more).collect()
 }
 
 /// Waits for a signal that ends the run. What is under way is dropped then, which ends Cargo's

@@ -24,8 +24,7 @@ pub(super) async fn read(
         })
         .unzip();
     let depth = if complete.selector.is_some() { Parse::Everything } else { depth };
-    let manifests =
-        manifests::parse(sources, &complete.rules, depth).map_err(Failure::Manifests)?;
+    let manifests = manifests::parse(sources, &complete.rules, depth);
     let manifests = match &complete.selector {
         Some(selector) => manifests.select(selector).map_err(Failure::Manifests)?,
         None => manifests,

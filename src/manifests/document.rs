@@ -40,22 +40,28 @@ impl Shared {
     }
 }
 
-/// Parses the part of a source that holds one document. Adds its references to those that were
-/// found; hands its scalars and collections to `outline` and to `builder`, where there are any, and
+/// What is looked for in documents, and where it goes.
+pub(super) struct Search<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) found: &'a mut Vec<Occurrence>,
+    pub(super) shared: &'a mut Shared,
+}
+
+/// Parses the part of a source that holds one document. Does the `search` for references, if there is
+/// one; hands its scalars and collections to `outline` and to `builder`, where there are any, and
 /// returns what became of them.
 pub(super) fn parse<'a>(
     source: &'a Arc<Source>,
     range: Range<usize>,
-    rules: &Rules,
+    mut search: Option<Search<'_>>,
     mut builder: Option<&mut Builder>,
     mut outline: Option<&mut Outline<'a>>,
-    (occurrences, shared): (&mut Vec<Occurrence>, &mut Shared),
     errors: &mut Errors,
 ) -> Vec<Root> {
     let text = &source.text()[range.clone()];
     let offset = range.start;
     let mut before = 0;
-    let mut images = rules.images.finder();
+    let mut images = search.as_ref().and_then(|search| search.rules.images.finder());
     if let Some(builder) = &mut builder {
         builder.start(text);
     }
@@ -74,27 +80,30 @@ pub(super) fn parse<'a>(
                 return Vec::new();
             }
         };
-        let mut take = |found| match found {
-            Ok(found) => occurrences.push(found),
-            Err(error) => errors.push(error),
-        };
         let at = bytes(&span);
-        let place = Place { source, offset, span: at.clone(), before };
-        match &event {
-            Event::Scalar(value, style, anchor, _) => {
-                let image = images.as_mut().and_then(|images| images.scalar(value, *anchor));
-                before = place.span.end;
-                if let Some(mut meant) = rules.meaning(value, image) {
-                    if let Ok(Meaning { reference, image: None }) = &mut meant {
-                        shared.share(value, reference);
-                    }
-                    take(place.scalar(value, *style, meant));
+        if let Some(Search { rules, found, shared }) = &mut search {
+            let ignores_tags = rules.ignore_tags;
+            let place = Place { source, offset, span: at.clone(), before, ignores_tags };
+            let occurrence = match &event {
+                Event::Scalar(value, style, anchor, _) => {
+                    before = at.end;
+                    let image = images.as_mut().and_then(|images| images.scalar(value, *anchor));
+                    rules.meaning(value, image).map(|mut meant| {
+                        if let Ok(Meaning { reference, image: None }) = &mut meant {
+                            shared.share(value, reference);
+                        }
+                        place.scalar(value, *style, meant)
+                    })
                 }
-            }
-            other => {
-                if let Some(image) = images.as_mut().and_then(|images| images.other(other)) {
-                    take(place.alias(image));
+                other => {
+                    let image = images.as_mut().and_then(|images| images.other(other));
+                    image.map(|image| place.alias(image))
                 }
+            };
+            match occurrence {
+                Some(Ok(occurrence)) => found.push(occurrence),
+                Some(Err(error)) => errors.push(error),
+                None => {}
             }
         }
         if let Some(outline) = &mut outline {
@@ -142,6 +151,7 @@ struct Place<'a> {
     span: Range<usize>,
     /// Where the scalar before it ends.
     before: usize,
+    ignores_tags: bool,
 }
 
 impl Place<'_> {
@@ -152,7 +162,7 @@ impl Place<'_> {
         style: ScalarStyle,
         meant: Result<Meaning, InvalidReference>,
     ) -> Result<Occurrence, Error> {
-        let Self { source, offset, span, before } = self;
+        let Self { source, offset, span, before, ignores_tags } = self;
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
             ScalarStyle::SingleQuoted => Style::Single,
@@ -168,7 +178,7 @@ impl Place<'_> {
         let spot = Spot::new(source, start..start + length);
         let (reference, image) = match meant {
             Ok(Meaning { reference, image }) => (reference, image),
-            Err(reason) => return Err(Error::Reference { spot, reason }),
+            Err(reason) => return Err(Error::Reference { spot, reason, ignores_tags }),
         };
         // Bytes are replaced only where they are seen to be what is replaced.
         let text = source.text();

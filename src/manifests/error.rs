@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Spot;
 use crate::reference::{CrateReference, InvalidReference};
@@ -72,6 +73,8 @@ pub enum Error {
         spot: Spot,
         /// What is wrong with it.
         reason: InvalidReference,
+        /// Whether a tag would go, were it one.
+        ignores_tags: bool,
     },
     /// A reference for which no image was handed in.
     #[error("{}: `{reference}` has no image", spot.place())]
@@ -152,7 +155,12 @@ impl Error {
             Self::NoManifests { recursive: false, .. } => {
                 Some("-R searches subfolders too".to_owned())
             }
-            Self::Reference { reason: reason @ InvalidReference::Suffix { .. }, .. } => {
+            Self::Reference { spot, .. } if spot.text().contains("{{") => Some(TEMPLATE.to_owned()),
+            Self::Reference {
+                reason: reason @ InvalidReference::Suffix { .. },
+                ignores_tags: false,
+                ..
+            } => {
                 let write = reason.hint().map(|hint| format!("{hint},\nor "));
                 Some(format!(
                     "{}set `ignoreReferenceTags: true` in .ko-rs.yaml where a template adds it",
@@ -160,13 +168,8 @@ impl Error {
                 ))
             }
             Self::Reference { reason, .. } => reason.hint(),
-            Self::Syntax { spot, .. } | Self::Value { spot, .. }
-                if spot.source().text().contains("{{") =>
-            {
-                Some(
-                    "this looks like a template, not like YAML: `helm template … | ko-rs … -f -`"
-                        .to_owned(),
-                )
+            Self::Syntax { spot, .. } | Self::Value { spot, .. } if is_template(spot) => {
+                Some(TEMPLATE.to_owned())
             }
             Self::Syntax { .. }
             | Self::Missing(_)
@@ -184,13 +187,31 @@ impl Error {
     }
 }
 
-/// The most errors that are kept: hostile input has one in every line.
-const KEPT: usize = 100;
+const TEMPLATE: &str =
+    "this looks like a template, not like YAML: `helm template … | ko-rs … -f -`";
 
-/// Everything that is wrong with a set of manifests, in its order; never empty.
-#[derive(Debug, Default)]
+/// How many lines around an error may hold what makes it one.
+const AROUND: usize = 5;
+
+/// Whether something that a template engine would replace stands around a place, and not in quotes.
+fn is_template(spot: &Spot) -> bool {
+    let (before, behind) = spot.around();
+    let is_bare = |line: &str| {
+        line.split_once("{{").is_some_and(|(before, _)| !before.contains(['"', '\'', '#']))
+    };
+    before.lines().rev().take(AROUND).chain(behind.lines().take(AROUND)).any(is_bare)
+}
+
+/// The most errors that are kept: hostile input has one in every line.
+const KEPT: usize = 10_000;
+
+/// The most errors that are told.
+const TOLD: usize = 100;
+
+/// Everything that is wrong with a set of manifests, in its order; cheap to clone.
+#[derive(Clone, Debug, Default)]
 pub struct Errors {
-    kept: Vec<Error>,
+    kept: Vec<Arc<Error>>,
     more: usize,
 }
 
@@ -200,6 +221,10 @@ impl Errors {
     }
 
     pub(super) fn push(&mut self, error: Error) {
+        self.add(Arc::new(error));
+    }
+
+    fn add(&mut self, error: Arc<Error>) {
         if self.kept.len() < KEPT {
             self.kept.push(error);
         } else {
@@ -210,48 +235,56 @@ impl Errors {
     /// Adds what is wrong behind it.
     pub(super) fn extend(&mut self, behind: Self) {
         self.more += behind.more;
-        behind.kept.into_iter().for_each(|error| self.push(error));
+        behind.kept.into_iter().for_each(|error| self.add(error));
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.more == 0
     }
 
     /// Fails if there is any error.
     pub(super) fn check<T>(self, value: T) -> Result<T, Self> {
-        if self.kept.is_empty() { Ok(value) } else { Err(self) }
+        if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// The errors, of which the first hundred are kept.
-    pub fn iter(&self) -> std::slice::Iter<'_, Error> {
-        self.kept.iter()
+    /// What is wrong with documents as a whole, whatever their references are.
+    pub(super) fn of_documents(&self) -> Self {
+        self.clone().retain(|error| !matches!(error, Error::Reference { .. }))
+    }
+
+    /// Those of the errors which are wanted; all where there are more than are known.
+    pub(super) fn retain(mut self, is_wanted: impl Fn(&Error) -> bool) -> Self {
+        self.kept.retain(|error| self.more > 0 || is_wanted(error));
+        self
+    }
+
+    /// The errors that are told.
+    pub fn iter(&self) -> impl Iterator<Item = &Error> {
+        self.kept.iter().take(TOLD).map(|error| &**error)
     }
 
     /// How many more there were.
     #[must_use]
     pub fn more(&self) -> usize {
-        self.more
-    }
-}
-
-impl<'a> IntoIterator for &'a Errors {
-    type Item = &'a Error;
-    type IntoIter = std::slice::Iter<'a, Error>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+        self.more + self.kept.len().saturating_sub(TOLD)
     }
 }
 
 impl From<Error> for Errors {
     fn from(error: Error) -> Self {
-        Self { kept: vec![error], more: 0 }
+        Self { kept: vec![Arc::new(error)], more: 0 }
     }
 }
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.kept.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{error}")?;
-        }
-        if self.more > 0 { write!(f, "\nand {} more", self.more) } else { Ok(()) }
+        let separated = |index: usize| if index == 0 { "" } else { "\n" };
+        self.iter()
+            .enumerate()
+            .try_for_each(|(at, error)| write!(f, "{}{error}", separated(at)))?;
+        if self.more() > 0 { write!(f, "\nand {} more", self.more()) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::document::{self, Shared};
+use super::document::{self, Search, Shared};
 use super::lint::Notes;
 use super::objects::{self, Content};
 use super::outline::Outline;
@@ -80,17 +80,15 @@ impl File {
     /// The objects as they are written.
     pub(super) fn objects_as_written(
         &self,
-        rules: &Rules,
         builder: &mut Builder,
         errors: &mut Errors,
     ) -> Vec<Object> {
-        self.contents(rules, builder, errors).flat_map(|(_, content)| content.objects).collect()
+        self.contents(builder, errors).flat_map(|(_, content)| content.objects).collect()
     }
 
     /// Parses the documents for their objects, one after the other.
     pub(super) fn contents<'a>(
         &'a self,
-        rules: &'a Rules,
         builder: &'a mut Builder,
         errors: &'a mut Errors,
     ) -> impl Iterator<Item = (&'a Document, Content)> {
@@ -100,10 +98,9 @@ impl File {
             let roots = document::parse(
                 &self.source,
                 range.clone(),
-                rules,
+                None,
                 Some(&mut *builder),
                 None,
-                (&mut Vec::new(), &mut Shared::default()),
                 errors,
             );
             let first_line = lines.before(range.start);
@@ -157,11 +154,11 @@ impl Part {
                 Parse::Everything => Some(&mut builder),
             };
             let (errors, range) = (&mut part.errors, range.clone());
-            let found = (&mut part.occurrences, &mut shared);
-            let before = found.0.len();
+            let before = part.occurrences.len();
+            let search = Search { rules, found: &mut part.occurrences, shared: &mut shared };
             let outlined = Some(&mut outline);
             let roots =
-                document::parse(source, range.clone(), rules, builder, outlined, found, errors);
+                document::parse(source, range.clone(), Some(search), builder, outlined, errors);
             if depth == Parse::Everything {
                 objects::read(source, range.start, 0, roots, errors);
             }

@@ -4,11 +4,16 @@ use super::split::{BOM, Marker, marker};
 use super::{Rendered, Text};
 
 /// Writes manifests one after the other. A single one comes out as it is; between two stands `---`
-/// unless the second starts with one, or `...` where the second starts with a directive.
+/// unless the second starts with one, or `...` where the second starts with a directive. JSON objects
+/// that follow one another are kept apart by `---` too, as they are no stream of JSON any more.
 #[must_use]
 pub fn join(rendered: Vec<Rendered>) -> Text {
+    let texts = rendered.into_iter().map(|rendered| rendered.text);
+    let texts: Vec<Text> = texts.filter(|text| !text.is_empty()).collect();
+    let is_alone = texts.len() == 1;
     let mut joined = Text::default();
-    for Rendered { text, .. } in rendered {
+    for text in texts {
+        let text = if is_alone { text } else { text.apart() };
         if joined.is_empty() {
             joined = text;
             continue;
@@ -76,9 +81,11 @@ fn ended(last: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::*;
+    use crate::manifests::{Parse, Rules, parse};
     use crate::source::Source;
 
     /// What texts become, in one piece each or in as many as they have lines.
@@ -131,5 +138,21 @@ mod tests {
         ] {
             assert_eq!(joined(&texts), expected, "{texts:?}");
         }
+    }
+
+    #[test]
+    fn json_objects_are_a_stream_only_where_they_are_alone() {
+        let stream = "{\"a\": 1}{\"a\": 2}\n{\"a\": 3}\n";
+        let read = |texts: &[&str]| {
+            let sources = texts.iter().map(|text| Source::new("", *text)).collect();
+            let manifests = parse(sources, &Rules::default(), Parse::OnlyReferences);
+            join(manifests.substitute(&BTreeMap::new()).unwrap()).to_string()
+        };
+        let apart = "{\"a\": 1}\n---\n{\"a\": 2}\n---\n{\"a\": 3}\n";
+        assert_eq!(read(&[stream]), stream);
+        assert_eq!(read(&[stream, ""]), stream);
+        assert_eq!(read(&[stream, "b: 1\n"]), format!("{apart}---\nb: 1\n"));
+        assert_eq!(read(&["b: 1\n", stream]), format!("b: 1\n---\n{apart}"));
+        assert_eq!(read(&["# c\n", stream]), format!("# c\n---\n{apart}"));
     }
 }

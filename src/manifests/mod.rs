@@ -66,6 +66,7 @@ pub enum Parse {
 pub struct Manifests {
     files: Vec<File>,
     rules: Rules,
+    errors: Errors,
 }
 
 /// A reference in a manifest.
@@ -128,20 +129,33 @@ pub struct Rendered {
     pub text: Text,
 }
 
-/// Finds the references of a set and, where `depth` says so, its objects.
-pub fn parse(sources: Vec<Source>, rules: &Rules, depth: Parse) -> Result<Manifests, Errors> {
+/// Finds the references of a set and, where `depth` says so, its objects. What is wrong with some of
+/// it keeps nothing else from being looked at.
+#[must_use]
+pub fn parse(sources: Vec<Source>, rules: &Rules, depth: Parse) -> Manifests {
     let mut errors = Errors::none();
     let mut files = Vec::with_capacity(sources.len());
     for source in sources {
         files.push(File::parse(Arc::new(source), rules, depth, &mut errors));
     }
-    errors.check(Manifests { files, rules: rules.clone() })
+    Manifests { files, rules: rules.clone(), errors }
 }
 
 impl Manifests {
     /// The references, in the order of the sources, as often as they stand there.
     pub fn references(&self) -> impl Iterator<Item = &Occurrence> {
         self.files.iter().flat_map(|file| &file.occurrences)
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    /// The set, if nothing is wrong with it.
+    pub fn checked(self) -> Result<Self, Errors> {
+        self.errors.clone().check(self)
     }
 
     /// Puts images in the places of references. Everything else stays byte for byte.
@@ -159,11 +173,12 @@ impl Manifests {
         &self,
         images: &BTreeMap<CrateReference, String>,
     ) -> Result<Vec<Object>, Errors> {
-        let mut errors = self.without_image(images);
+        self.without_image(images).check(())?;
+        let mut errors = Errors::none();
         let mut builder = value::Builder::new();
         let mut objects = Vec::new();
         for file in &self.files {
-            let mut written = file.objects_as_written(&self.rules, &mut builder, &mut errors);
+            let mut written = file.objects_as_written(&mut builder, &mut errors);
             if file.occurrences.iter().all(|occurrence| occurrence.image.is_none()) {
                 for object in &mut written {
                     render::replace(&mut object.value, &self.rules, images);
@@ -177,14 +192,15 @@ impl Manifests {
         errors.check(objects)
     }
 
-    /// The objects of a set with their references as they are written, which is enough to delete
-    /// them.
+    /// The objects of a set with their references as they are written, were they wrong, which is
+    /// enough to delete them.
     pub fn objects_as_written(&self) -> Result<Vec<Object>, Errors> {
+        self.errors.of_documents().check(())?;
         let mut errors = Errors::none();
         let mut builder = value::Builder::new();
         let mut objects = Vec::new();
         for file in &self.files {
-            objects.extend(file.objects_as_written(&self.rules, &mut builder, &mut errors));
+            objects.extend(file.objects_as_written(&mut builder, &mut errors));
         }
         errors.check(objects)
     }

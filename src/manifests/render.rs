@@ -9,15 +9,15 @@ use serde_json::Value;
 use super::file::{Document, File};
 use super::quote::Style;
 use super::value::Builder;
-use super::{Error, Errors, ImageMap, Manifests, Object, Occurrence, Rendered, Rules, Text};
+use super::{Error, Errors, Manifests, Object, Occurrence, Rendered, Rules, Text};
 use super::{join, quote};
 use crate::reference::CrateReference;
 use crate::source::Source;
 
 impl Manifests {
-    /// An error for every reference that has no image.
+    /// What is wrong, and an error for every reference that has no image.
     pub(super) fn without_image(&self, images: &BTreeMap<CrateReference, String>) -> Errors {
-        let mut errors = Errors::none();
+        let mut errors = self.errors.clone();
         for occurrence in self.references() {
             if !images.contains_key(&occurrence.reference) {
                 errors.push(Error::NoImage {
@@ -41,10 +41,7 @@ impl Rendered {
     ) -> Vec<Object> {
         let source = Arc::new(Source::new(self.name, self.text.to_string()));
         let file = File::unread(source);
-        // What is an image now is looked for no more.
-        let nothing =
-            Rules { prefixes: Vec::new(), images: ImageMap::default(), ignore_tags: false };
-        let mut objects = file.objects_as_written(&nothing, builder, errors);
+        let mut objects = file.objects_as_written(builder, errors);
         for (object, written) in objects.iter_mut().zip(written) {
             object.place = written.place;
         }
@@ -62,6 +59,8 @@ enum New {
     Image(Arc<str>),
     /// A block scalar's `-`.
     Strip,
+    /// The seam of two JSON objects.
+    Seam,
     Nothing,
 }
 
@@ -81,6 +80,7 @@ impl File {
                 match edit.new {
                     New::Image(image) => text.put(image),
                     New::Strip => text.mark("-"),
+                    New::Seam => text.seam(),
                     New::Nothing => {}
                 }
                 copied = edit.span.end;
@@ -102,6 +102,13 @@ impl File {
         runs
     }
 
+    /// Where a JSON object follows what may be another one, without a marker.
+    fn seams(&self) -> impl Iterator<Item = usize> {
+        let behind = self.documents.iter().skip(1).map(|document| document.range.clone());
+        let source = self.source.text();
+        behind.filter(|range| source[range.clone()].trim_start().starts_with('{')).map(|r| r.start)
+    }
+
     /// References and cuts in the order of the source.
     fn edits(&self, images: &BTreeMap<CrateReference, String>) -> Vec<Edit> {
         let mut edits = Vec::with_capacity(self.occurrences.len() + self.cuts.len());
@@ -116,6 +123,7 @@ impl File {
         }
         let cut = |span: &Range<usize>| Edit { span: span.clone(), new: New::Nothing };
         edits.extend(self.cuts.iter().map(cut));
+        edits.extend(self.seams().map(|at| Edit { span: at..at, new: New::Seam }));
         edits.sort_by_key(|edit| edit.span.start);
         edits
     }

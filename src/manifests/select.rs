@@ -7,36 +7,34 @@ use super::document;
 use super::file::{Document, File};
 use super::objects::Content;
 use super::value::{Builder, Items};
-use super::{Error, Errors, Manifests, Object, Rules, Selector, Spot};
+use super::{Error, Errors, Manifests, Object, Selector, Spot};
 use crate::source::Source;
 
 impl Manifests {
     /// Leaves out every document and every item of a List that a selector does not choose, together
-    /// with its references. What is chosen keeps its bytes.
+    /// with its references and what is wrong with them. What is chosen keeps its bytes.
     pub fn select(self, selector: &Selector) -> Result<Self, Errors> {
-        let Self { files, rules } = self;
-        let mut errors = Errors::none();
+        let Self { files, rules, errors } = self;
+        errors.of_documents().check(())?;
+        let mut wrong = Errors::none();
         let mut builder = Builder::new();
         let mut chosen = Vec::with_capacity(files.len());
         for file in files {
-            chosen.push(file.select(selector, &rules, &mut builder, &mut errors));
+            chosen.push(file.select(selector, &mut builder, &mut wrong));
         }
-        errors.check(Self { files: chosen, rules })
+        let errors = errors.retain(|error| {
+            error.spot().is_some_and(|spot| chosen.iter().any(|file| file.holds(spot)))
+        });
+        wrong.check(Self { files: chosen, rules, errors })
     }
 }
 
 impl File {
-    fn select(
-        self,
-        selector: &Selector,
-        rules: &Rules,
-        builder: &mut Builder,
-        errors: &mut Errors,
-    ) -> Self {
+    fn select(self, selector: &Selector, builder: &mut Builder, errors: &mut Errors) -> Self {
         let mut kept = Vec::new();
         let mut cuts = Vec::new();
         let mut wrong = Vec::new();
-        for (Document { range, .. }, content) in self.contents(rules, builder, errors) {
+        for (Document { range, .. }, content) in self.contents(builder, errors) {
             let Content { objects, items } = content;
             let flags: Vec<bool> =
                 objects.iter().map(|object| is_chosen(object, selector)).collect();
@@ -54,11 +52,20 @@ impl File {
         }
         wrong.into_iter().for_each(|error| errors.push(error));
         let Self { source, mut occurrences, mut notes, .. } = self;
-        let stays = |at: usize| is_within(&kept, at) && !cuts.iter().any(|cut| cut.contains(&at));
+        let stays = |at: usize| stays(&kept, &cuts, at);
         occurrences.retain(|occurrence| stays(occurrence.spot.span().start));
         notes.retain(stays);
         Self { source, documents: kept, occurrences, notes, cuts }
     }
+
+    /// Whether something that stood in a source is in what was chosen of it.
+    fn holds(&self, spot: &Spot) -> bool {
+        spot.is_in(&self.source) && stays(&self.documents, &self.cuts, spot.span().start)
+    }
+}
+
+fn stays(documents: &[Document], cuts: &[Range<usize>], at: usize) -> bool {
+    is_within(documents, at) && !cuts.iter().any(|cut| cut.contains(&at))
 }
 
 /// What is cut from a document so that only the chosen items of its List stay.

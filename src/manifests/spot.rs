@@ -30,6 +30,23 @@ impl Spot {
         &self.source
     }
 
+    /// What stands there.
+    pub(super) fn text(&self) -> &str {
+        self.source.text().get(self.span()).unwrap_or_default()
+    }
+
+    /// What stands before the line that it starts in, and the rest from there on.
+    pub(super) fn around(&self) -> (&str, &str) {
+        let text = self.source.text();
+        let start = text.floor_char_boundary(self.span.start.min(text.len()));
+        text.split_at(text[..start].rfind('\n').map_or(0, |newline| newline + 1))
+    }
+
+    /// Whether it is in a source, and not in another one of the same name.
+    pub(super) fn is_in(&self, source: &Arc<Source>) -> bool {
+        Arc::ptr_eq(&self.source, source)
+    }
+
     /// `name:line:column`.
     #[must_use]
     pub fn place(&self) -> String {

@@ -108,7 +108,8 @@ mod tests {
     /// The message, its label left out, and the text that is pointed at.
     fn said(text: &str) -> (String, String) {
         let source = Source::new("a.yaml", format!("{text}# ko://a\n"));
-        let errors = parse(vec![source], &Rules::default(), Parse::OnlyReferences).unwrap_err();
+        let errors =
+            parse(vec![source], &Rules::default(), Parse::OnlyReferences).checked().unwrap_err();
         let error = errors.iter().next().unwrap();
         let spot = error.spot().unwrap();
         (error.to_string(), spot.source().text()[spot.span()].to_owned())

@@ -16,7 +16,7 @@ fn images(references: &[(&str, &str)]) -> BTreeMap<CrateReference, String> {
 }
 
 fn parsed(text: &str, depth: Parse) -> Result<Manifests, Errors> {
-    parse(vec![Source::new("a.yaml", text)], &Rules::default(), depth)
+    super::parse(vec![Source::new("a.yaml", text)], &Rules::default(), depth).checked()
 }
 
 /// Every `ko://a` becomes `r/a@sha256:0`.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::split::BOM;
 use crate::source::Source;
 
-/// A text in pieces, none of which is empty. Cheap to clone beside what it is of.
+/// A text in pieces. Cheap to clone beside what it is of.
 #[derive(Clone, Default)]
 pub struct Text {
     pieces: Vec<Piece>,
@@ -22,6 +22,8 @@ enum Piece {
     New(Arc<str>),
     /// What stands between documents, or in the header of a scalar.
     Mark(&'static str),
+    /// Nothing, where one JSON object follows another.
+    Seam,
 }
 
 impl Piece {
@@ -30,6 +32,7 @@ impl Piece {
             Self::Kept(source, span) => &source.text()[span.clone()],
             Self::New(text) => text,
             Self::Mark(text) => text,
+            Self::Seam => "",
         }
     }
 }
@@ -37,7 +40,7 @@ impl Piece {
 impl Text {
     /// The pieces, in their order.
     pub fn pieces(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.pieces.iter().map(Piece::as_str)
+        self.pieces.iter().map(Piece::as_str).filter(|piece| !piece.is_empty())
     }
 
     /// Its length in bytes.
@@ -72,6 +75,24 @@ impl Text {
     /// Adds what stands between documents, or in the header of a scalar.
     pub(super) fn mark(&mut self, mark: &'static str) {
         self.push(Piece::Mark(mark));
+    }
+
+    /// Notes that one JSON object ends here and the next begins.
+    pub(super) fn seam(&mut self) {
+        self.pieces.push(Piece::Seam);
+    }
+
+    /// The text with `---` between JSON objects that follow one another: beside other documents they
+    /// are no stream any more.
+    pub(super) fn apart(mut self) -> Self {
+        let mut next_breaks = false;
+        for piece in self.pieces.iter_mut().rev() {
+            match piece {
+                Piece::Seam => *piece = Piece::Mark(if next_breaks { "\n---" } else { "\n---\n" }),
+                piece => next_breaks = piece.as_str().starts_with(['\n', '\r']),
+            }
+        }
+        self
     }
 
     pub(super) fn append(&mut self, other: Self) {

@@ -4,7 +4,7 @@ use super::{Mismatch, NoDestination, SourceError, TemplateError, Volatile, base}
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
-use crate::manifests::{self, Finding, Manifests};
+use crate::manifests::{self, Finding, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
 
@@ -17,7 +17,7 @@ pub enum Error {
     /// Manifests cannot be had from where they are.
     #[error(transparent)]
     Source(SourceError),
-    /// References point nowhere, or lints that are denied found something; all of it.
+    /// Manifests that cannot be read, references that point nowhere, lints that are denied: all of it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
     Faulty(Vec<Fault>),
     /// The workspace, or Cargo.
@@ -91,51 +91,86 @@ pub enum Error {
     Cluster(cluster::Error),
 }
 
-/// One thing that is wrong with a set of manifests that could be read.
+/// Something that is wrong with a set of manifests, or with what it needs.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
+    /// Some of it cannot be read.
+    #[error(transparent)]
+    Manifests(manifests::Errors),
     /// A reference points nowhere.
     #[error(transparent)]
     Unresolved(Unresolved),
+    /// So many do that the rest was not looked at.
+    #[error("{0} more references were not looked at")]
+    Unseen(usize),
+    /// There is nothing that references could point at.
+    #[error(transparent)]
+    Workspace(cargo::Error),
     /// A lint that is denied found something.
-    #[error("{}\nhint: {}", .0.text(), .0.hint())]
+    #[error("{}", .0.text())]
     Denied(Finding),
     /// The same in settings.
-    #[error("{}\nhint: {}", .0.text(), .0.hint())]
+    #[error("{}", .0.text())]
     Volatile(Volatile),
 }
 
-/// A reference that points nowhere, where it stands first, and the way out: there may be several of
-/// these, so the hint stands with what it is about.
+impl Fault {
+    /// The way out.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Manifests(_) | Self::Unseen(_) => None,
+            Self::Unresolved(unresolved) => unresolved.hint.clone(),
+            Self::Workspace(error) => error.hint(),
+            Self::Denied(finding) => Some(finding.hint()),
+            Self::Volatile(volatile) => Some(volatile.hint()),
+        }
+    }
+}
+
+/// A reference that points nowhere, and where it stands.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}\n{excerpt}{}", .hint.as_ref().map(|hint| format!("\nhint: {}", hint.replace('\n', "\n      "))).unwrap_or_default())]
+#[error("{error}{}", .places.iter().map(|place| format!("\n{place}")).collect::<String>())]
 pub struct Unresolved {
-    excerpt: String,
     error: cargo::Error,
+    /// The line that it stands in first, and where else it does.
+    places: Vec<String>,
     hint: Option<String>,
 }
 
+/// The most places of a reference that are named.
+const PLACES: usize = 10;
+
 impl Unresolved {
+    /// A reference that stands at `occurrences`.
     pub(super) fn at(
-        manifests: &Manifests,
         reference: &CrateReference,
+        occurrences: &[&Occurrence],
         error: cargo::Error,
         hint: Option<String>,
     ) -> Self {
-        let occurrence = manifests.references().find(|other| other.reference == *reference);
         let label = match &error {
             cargo::Error::AmbiguousBinary { .. } | cargo::Error::AmbiguousWorkspace { .. } => {
                 "may mean several"
             }
             _ => "refers to nothing here",
         };
-        let excerpt = occurrence.map(|occurrence| match occurrence.image() {
+        let excerpt = |occurrence: &&&Occurrence| match occurrence.image() {
             None => occurrence.excerpt(label),
             Some(_) => {
                 occurrence.excerpt(&format!("`images` of the settings makes this `{reference}`"))
             }
-        });
-        Self { excerpt: excerpt.unwrap_or_default(), error, hint }
+        };
+        let first: Option<String> = occurrences.first().as_ref().map(excerpt);
+        // As rustc marks what else belongs to an excerpt.
+        let indent = first.as_deref().and_then(|first| first.find("-->")).unwrap_or_default();
+        let indented = |place: &str| format!("{:indent$}::: {place}", "");
+        let others = occurrences.iter().skip(1);
+        let named = others.take(PLACES).map(|occurrence| indented(&occurrence.place()));
+        let left = occurrences.len().saturating_sub(1 + PLACES);
+        let left = (left > 0).then(|| indented(&format!("{left} more places")));
+        let places = first.into_iter().chain(named).chain(left).collect();
+        Self { error, places, hint }
     }
 }
 

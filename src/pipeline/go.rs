@@ -1,6 +1,7 @@
 //! Go modules in the same repository: Go's ko reads the same manifests, and its references look
 //! like ours.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -10,31 +11,47 @@ const ENTRIES: usize = 50_000;
 /// How much of a `go.mod` is read; its first lines name the module.
 const LARGEST: u64 = 64 << 10;
 
-/// The `go.mod` of the module that an import path lies in, if there is one in a repository: of
-/// several the one with the longest name. It is relative to the repository.
-pub(super) fn module_of(place: &str, repository: &Path) -> Option<PathBuf> {
-    let mut left = ENTRIES;
-    let mut folders = vec![repository.to_owned()];
-    let mut found: Option<(usize, PathBuf)> = None;
-    while let Some(folder) = folders.pop() {
-        // What cannot be read holds no hint.
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten() {
-            left = left.checked_sub(1)?;
-            let name = entry.file_name();
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && !is_skipped(&name.to_string_lossy()) {
-                folders.push(entry.path());
-            } else if kind.is_file() && name == "go.mod" {
-                let path = entry.path();
-                let length = module(&path).filter(|m| is_within(place, m)).map(|m| m.len());
-                if length > found.as_ref().map(|(length, _)| *length) {
-                    found = length.map(|length| (length, path));
+/// The Go modules of a repository, by name, each with its `go.mod`.
+#[derive(Debug)]
+pub(super) struct Modules(BTreeMap<String, PathBuf>);
+
+impl Modules {
+    /// Looks through a repository; the paths are relative to it. Of very many files and folders only the
+    /// first are looked at, those near to the root before those below them.
+    pub(super) fn of(repository: &Path) -> Self {
+        let mut modules = BTreeMap::new();
+        let mut folders = VecDeque::from([repository.to_owned()]);
+        let mut left = ENTRIES;
+        while let Some(folder) = folders.pop_front() {
+            // What cannot be read holds no hint.
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for entry in entries.flatten() {
+                if left == 0 {
+                    return Self(modules);
+                }
+                left -= 1;
+                let name = entry.file_name();
+                let Ok(kind) = entry.file_type() else { continue };
+                if kind.is_dir() && !is_skipped(&name.to_string_lossy()) {
+                    folders.push_back(entry.path());
+                } else if kind.is_file() && name == "go.mod" {
+                    let path = entry.path();
+                    let shown = path.strip_prefix(repository).unwrap_or(&path).to_owned();
+                    if let Some(module) = module(&path) {
+                        modules.entry(module).or_insert(shown);
+                    }
                 }
             }
         }
+        Self(modules)
     }
-    found.map(|(_, path)| path.strip_prefix(repository).unwrap_or(&path).to_owned())
+
+    /// The `go.mod` of the module that an import path lies in: of several the one with the longest
+    /// name.
+    pub(super) fn holding(&self, place: &str) -> Option<&Path> {
+        let mut within = self.0.iter().rev().filter(|(module, _)| is_within(place, module));
+        within.next().map(|(_, path)| path.as_path())
+    }
 }
 
 /// Folders of what others made.
@@ -76,7 +93,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let found = |place: &str| module_of(place, root).map(|path| path.display().to_string());
+        let modules = Modules::of(root);
+        let found = |place: &str| modules.holding(place).map(|path| path.display().to_string());
         assert_eq!(found("example.org/shop").as_deref(), Some("go/go.mod"));
         assert_eq!(found("example.org/shop/cmd/web").as_deref(), Some("go/go.mod"));
         assert_eq!(found("example.org/shop/tools/x").as_deref(), Some("go/tools/go.mod"));

@@ -1,18 +1,22 @@
 //! What can be known of a set of manifests before anything is built: what lints find in it, and
 //! which binaries its references mean. All that is wrong is told at once.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Fault, Unresolved};
 use super::{Error, Images, Pipeline, go};
 use crate::cargo::{self, Binary, Workspace};
-use crate::manifests::{Finding, Level, Lint, Manifests, Replacement};
+use crate::manifests::{Finding, Level, Lint, Manifests, Occurrence, Replacement};
 use crate::oci::{ImageFacts, Platform};
 use crate::publish;
-use crate::reference::{CrateReference, ImportPath};
+use crate::reference::{CrateReference, ImportPath, PREFIX};
 
 /// The most findings of a lint that are told one by one.
 const TOLD: usize = 20;
+
+/// The most references that are told to point nowhere: what is near to each takes a while.
+const LOST: usize = 100;
 
 /// What a set of manifests holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,27 +91,54 @@ impl Pipeline {
 
     /// What a set's references mean; nothing where it has none.
     fn meant(&self, manifests: &Manifests) -> Result<Option<Meant>, Error> {
-        let mut faults = self.tell(manifests.lint(self.is_loading()));
-        let mut references: Vec<CrateReference> = Vec::new();
+        let wrong = manifests.errors();
+        let mut faults = Vec::new();
+        faults.extend((!wrong.is_empty()).then(|| Fault::Manifests(wrong.clone())));
+        faults.extend(self.tell(manifests.lint(self.is_loading())));
+        let mut references: Vec<&CrateReference> = Vec::new();
         let mut seen = BTreeSet::new();
         for occurrence in manifests.references() {
             if seen.insert(&occurrence.reference) {
-                references.push(occurrence.reference.clone());
+                references.push(&occurrence.reference);
             }
         }
         if references.is_empty() {
             return if faults.is_empty() { Ok(None) } else { Err(Error::Faulty(faults)) };
         }
-        let workspace = match self.workspace(&references) {
-            Err(_) if !faults.is_empty() => return Err(Error::Faulty(faults)),
+        let wanted: Vec<CrateReference> = references.iter().copied().cloned().collect();
+        let workspace = match self.workspace(&wanted) {
             Err(Error::Workspace(error)) => {
-                return Err(self.nowhere(manifests, &references, error));
+                let of_go = match error {
+                    cargo::Error::NoWorkspace { .. } => {
+                        let modules = self.go_modules();
+                        let hint = |reference| Some((reference, go_hint(reference, &modules)?));
+                        references.iter().copied().find_map(hint)
+                    }
+                    _ => None,
+                };
+                match of_go {
+                    Some((reference, hint)) => {
+                        let places = places(manifests, std::iter::once(reference));
+                        let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
+                        let unresolved = Unresolved::at(reference, places, error, Some(hint));
+                        faults.push(Fault::Unresolved(unresolved));
+                    }
+                    None if faults.is_empty() => return Err(Error::Workspace(error)),
+                    None => faults.push(Fault::Workspace(error)),
+                }
+                return Err(Error::Faulty(faults));
             }
             workspace => workspace?,
         };
         let mut binaries = Vec::new();
         let mut paths = BTreeMap::new();
-        for reference in &references {
+        let mut lost = Vec::new();
+        let mut unseen = references.len();
+        for &reference in &references {
+            if lost.len() == LOST {
+                break;
+            }
+            unseen -= 1;
             match workspace.find(reference) {
                 Ok(binary) => {
                     paths.insert(reference.clone(), binary.import_path.clone());
@@ -115,13 +146,17 @@ impl Pipeline {
                         binaries.push(binary);
                     }
                 }
-                Err(error) => {
-                    let hint = self.hint(reference, &error);
-                    let unresolved = Unresolved::at(manifests, reference, error, hint);
-                    faults.push(Fault::Unresolved(unresolved));
-                }
+                Err(error) => lost.push((reference, error)),
             }
         }
+        let places = places(manifests, lost.iter().map(|(reference, _)| *reference));
+        let modules = LazyCell::new(|| self.go_modules());
+        faults.extend(lost.into_iter().map(|(reference, error)| {
+            let hint = hint(reference, &error, &modules);
+            let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
+            Fault::Unresolved(Unresolved::at(reference, places, error, hint))
+        }));
+        faults.extend((unseen > 0).then_some(Fault::Unseen(unseen)));
         if faults.is_empty() {
             Ok(Some(Meant { workspace, binaries, paths }))
         } else {
@@ -161,48 +196,54 @@ impl Pipeline {
         denied
     }
 
-    /// There is no workspace: the first reference that is meant for Go's ko tells why.
-    fn nowhere(
-        &self,
-        manifests: &Manifests,
-        references: &[CrateReference],
-        error: cargo::Error,
-    ) -> Error {
-        let of_go = match error {
-            cargo::Error::NoWorkspace { .. } => {
-                // Each is a look through the whole repository.
-                let mut few = references.iter().take(10);
-                few.find_map(|reference| Some((reference, self.go_hint(reference)?)))
-            }
-            _ => None,
-        };
-        match of_go {
-            Some((reference, hint)) => {
-                let unresolved = Unresolved::at(manifests, reference, error, Some(hint));
-                Error::Faulty(vec![Fault::Unresolved(unresolved)])
-            }
-            None => Error::Workspace(error),
+    /// The Go modules of the repository.
+    fn go_modules(&self) -> go::Modules {
+        go::Modules::of(self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory))
+    }
+}
+
+/// Where each of some references stands.
+fn places<'a>(
+    manifests: &'a Manifests,
+    references: impl Iterator<Item = &'a CrateReference>,
+) -> BTreeMap<&'a CrateReference, Vec<&'a Occurrence>> {
+    let mut places: BTreeMap<_, Vec<&Occurrence>> =
+        references.map(|reference| (reference, Vec::new())).collect();
+    for occurrence in manifests.references() {
+        if let Some(places) = places.get_mut(&occurrence.reference) {
+            places.push(occurrence);
         }
     }
+    places
+}
 
-    /// The way out of a reference that points nowhere.
-    fn hint(&self, reference: &CrateReference, error: &cargo::Error) -> Option<String> {
-        let go = match error {
-            cargo::Error::NoSuchCrate { .. } => self.go_hint(reference),
-            _ => None,
-        };
-        go.or_else(|| error.hint())
+/// The way out of a reference that points nowhere.
+fn hint(
+    reference: &CrateReference,
+    error: &cargo::Error,
+    modules: &LazyCell<go::Modules, impl FnOnce() -> go::Modules>,
+) -> Option<String> {
+    let nearest = match error {
+        cargo::Error::NoSuchCrate { nearest, .. } => nearest,
+        _ => return error.hint(),
+    };
+    match go_hint(reference, modules) {
+        Some(go) => {
+            Some(nearest.iter().map(|nearest| format!("{nearest}\n")).collect::<String>() + &go)
+        }
+        None => error.hint(),
     }
+}
 
-    /// What to do about a reference that is meant for Go's ko.
-    fn go_hint(&self, reference: &CrateReference) -> Option<String> {
-        let root = self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory);
-        let module = go::module_of(reference.place(), root)?;
-        Some(format!(
-            "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
-             for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
-             `ko resolve -f PATH | ko-rs apply -f -`",
-            module.display()
-        ))
-    }
+/// What to do about a reference that is meant for Go's ko.
+fn go_hint(reference: &CrateReference, modules: &go::Modules) -> Option<String> {
+    // Whoever writes another prefix means Rust.
+    let is_of_ko = reference.prefix() == PREFIX;
+    let module = modules.holding(reference.place()).filter(|_| is_of_ko)?;
+    Some(format!(
+        "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
+         for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
+         `ko resolve -f PATH | ko-rs apply -f -`",
+        module.display()
+    ))
 }

@@ -34,6 +34,9 @@ struct Parts {
     bin: Option<String>,
 }
 
+/// The longest reference, in bytes: no system has longer paths.
+const LONGEST: usize = 4096;
+
 /// A text that starts like a reference and is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
@@ -51,6 +54,9 @@ pub enum InvalidReference {
         /// The character.
         character: char,
     },
+    /// More than the path of any crate has.
+    #[error("`{}…` is longer than {LONGEST} bytes", visible(.0))]
+    Long(String),
     /// A tag or digest is glued to the reference.
     #[error("`{}` ends in `{}`; a reference has no tag or digest", visible(text), visible(suffix))]
     Suffix {
@@ -67,10 +73,13 @@ impl InvalidReference {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Suffix { suffix, text } => text.strip_suffix(suffix.as_str()).map(|reference| {
-                format!("write `{}`: the image's digest is put in its place", visible(reference))
+                let bin = suffix.find('#').map(|at| &suffix[at..]);
+                let is_one = |bin: &&str| bin.len() > 1 && !bin.contains([':', '@']);
+                let reference = [reference, bin.filter(is_one).unwrap_or_default()].concat();
+                format!("write `{}`: the image's digest is put in its place", visible(&reference))
             }),
-            Self::Empty(_) | Self::Binary(_) | Self::Character { .. } => Some(
-                "write `ko://PACKAGE`, `ko://path/of/the/package` or an import path, and `#BIN` to choose a binary"
+            Self::Empty(_) | Self::Binary(_) | Self::Character { .. } | Self::Long(_) => Some(
+                "behind the prefix stands a package's name, its path or an import path, and `#BIN` to choose a binary"
                     .to_owned(),
             ),
         }
@@ -107,6 +116,9 @@ impl CrateReference {
 
     fn parse_rest(text: &str, prefix: &str, rest: &str) -> Result<Self, InvalidReference> {
         let shown = || text.chars().take(300).collect::<String>();
+        if text.len() > LONGEST {
+            return Err(InvalidReference::Long(shown()));
+        }
         let (place, bin) = match rest.split_once('#') {
             Some((place, bin)) => (place, Some(bin)),
             None => (rest, None),
@@ -130,6 +142,12 @@ impl CrateReference {
             place: place.to_owned(),
             bin: bin.map(str::to_owned),
         })))
+    }
+
+    /// What it starts with; nothing where it was written without.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.0.prefix
     }
 
     /// WHERE: a package's name, its folder, or an import path.
@@ -242,8 +260,11 @@ mod tests {
         for hidden in ["ko://svc/link:0.3/", "ko://svc/link:0.3#bin", "ko://svc/link/#bin@x"] {
             assert!(matches!(error(hidden), InvalidReference::Suffix { .. }), "{hidden}");
         }
-        let long = format!("ko://a:{}", "x".repeat(10_000));
+        assert!(error("ko://a:1#bin").hint().unwrap().contains("`ko://a#bin`"));
+        let long = format!("ko://a:{}", "x".repeat(4000));
         assert!(error(&long).hint().is_none() && error(&long).to_string().len() < 600);
+        let endless = error(&format!("ko://{}", "x".repeat(5000)));
+        assert!(matches!(&endless, InvalidReference::Long(shown) if shown.len() < 400));
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! The names that someone may have meant who wrote one that is not there.
 
+/// The longest name, in bytes, that something is near to.
+const LONGEST: usize = 300;
+
 /// Up to three candidates that are near to a misspelt name, the nearest first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let tail = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+    let tail = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
+    let name = plain(name);
+    // A name that nobody types is near to nothing, and takes long to compare.
+    if name.len() > LONGEST {
+        return Vec::new();
+    }
     let mut scored: Vec<(f64, &str)> = candidates
         .into_iter()
         .map(|candidate| {
-            let whole = strsim::jaro_winkler(&plain(name), &plain(candidate));
-            let last = strsim::jaro_winkler(&plain(&tail(name)), &plain(&tail(candidate)));
+            let plain = plain(candidate);
+            let whole = strsim::jaro_winkler(&name, &plain);
+            let last = strsim::jaro_winkler(&tail(&name), &tail(&plain));
             (whole.max(last), candidate)
         })
         .filter(|(score, _)| *score >= 0.8)

@@ -49,6 +49,107 @@ fn check_tells_everything_at_once_and_builds_nothing() {
     ");
 }
 
+/// What cannot be read, what is no reference, what points nowhere and what lints deny: nobody should
+/// have to run a command once for each.
+#[test]
+fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
+    let sandbox = workspace()
+        .file(".ko-rs.yaml", "lints: {latest-tag: deny, duplicate-entry: off}\n")
+        .file("a.yaml", MANIFEST)
+        .file(
+            "b.yaml",
+            "apiVersion: v1\nkind: A\nx: ko://lnk-service\n---\nkind: B\ny: ko://lnk-service\n",
+        )
+        .file(
+            "c.yaml",
+            "apiVersion: v1\nkind: C\nx: ko://link-service:1\ny: ko://lnk-service\n---\nz: [ # ko://\n",
+        );
+    let files = ["-f", "a.yaml", "-f", "b.yaml", "-f", "c.yaml"];
+    for (command, errors) in [("check", 5), ("resolve", 4)] {
+        let ran = sandbox.run([&[command][..], &files].concat()).exits(1);
+        let text = ran.stderr();
+        assert_eq!(text.matches("error: ").count(), errors, "{text}");
+        assert_eq!(text.contains("b.yaml:5:1: no Kubernetes object"), command == "check", "{text}");
+        for told in [
+            "error: c.yaml:3:4: `ko://link-service:1` ends in `:1`",
+            "error: c.yaml:6:4: unclosed bracket",
+            "error: `envoy` is whatever was pushed last",
+            "error: `ko://lnk-service` names no crate",
+            " --> b.yaml:3:4\n",
+            " ::: b.yaml:6:4\n ::: c.yaml:4:4\n",
+        ] {
+            assert!(text.contains(told), "{command}: {told}\n{text}");
+        }
+    }
+    let nowhere =
+        Sandbox::new().file(".ko-rs.yaml", "lints: {latest-tag: deny}\n").file("a.yaml", MANIFEST);
+    let ran = nowhere.run(["resolve", "-f", "a.yaml"]).exits(1);
+    assert!(ran.stderr().contains("error: `envoy`"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error: there is no Cargo workspace"), "{}", ran.stderr());
+}
+
+#[test]
+fn of_what_a_selector_leaves_out_no_reference_is_wrong() {
+    let object = |name: &str, reference: &str| {
+        format!(
+            "apiVersion: v1\nkind: A\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nx: {reference}\n---\n"
+        )
+    };
+    let text = object("a", "ko://link-service:1") + &object("b", "ko://link-service");
+    let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A, metadata: {labels: {app: a}}, x: ko://b:1}\n\
+                - {apiVersion: v1, kind: A, metadata: {labels: {app: b}}, x: ko://link-service}\n";
+    let sandbox = workspace().file("a.yaml", &text).file("list.yaml", list);
+    for file in ["a.yaml", "list.yaml"] {
+        let _ = sandbox.run(["check", "-f", file, "-l", "app=b"]).exits(0);
+        let ran = sandbox.run(["check", "-f", file, "-l", "app=a"]).exits(1);
+        assert!(ran.stderr().contains("ends in `:1`"), "{}", ran.stderr());
+    }
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_hundred_are_told_and_the_rest_is_counted() {
+    let line = |number: usize, tag: &str| format!("- ko://a{number}{tag}\n");
+    let lines = |tag| (0..20_000).map(|number| line(number, tag)).collect::<String>();
+    let sandbox = workspace().file("nowhere.yaml", &lines("")).file("glued.yaml", &lines(":1"));
+    for (file, more) in [
+        ("nowhere.yaml", "error: 19900 more references were not looked at"),
+        ("glued.yaml", "error: 19900 more like these"),
+    ] {
+        let ran = sandbox.run(["resolve", "-f", file]).exits(1);
+        assert_eq!(ran.stderr().matches("error: ").count(), 101, "{file}");
+        assert!(ran.stderr().contains(more), "{file}: {}", ran.stderr());
+    }
+}
+
+#[test]
+fn the_way_out_is_one_that_leads_out() {
+    let sandbox = workspace()
+        .file("go/go.mod", "module github.com/acme/shop\n")
+        .file("ignoring.yaml", "ignoreReferenceTags: true\n");
+    let hint = |text: &str, flags: &[&str]| {
+        std::fs::write(sandbox.directory().join("a.yaml"), text).unwrap();
+        let ran = sandbox.run([&["resolve", "-f", "a.yaml"][..], flags].concat()).exits(1);
+        ran.stderr().split_once("hint: ").map_or_else(String::new, |(_, hint)| hint.to_owned())
+    };
+    let ignoring = &["--config", "ignoring.yaml"][..];
+    let go = hint("x: ko://github.com/acme/shop/link-servic\n", &[]);
+    assert!(go.starts_with("did you mean `link-service`?\n"), "{go}");
+    assert!(go.contains("that is in the Go module of `go/go.mod`"), "{go}");
+    let own = hint("x: ko-rs://github.com/acme/shop/link-servic\n", &[]);
+    assert_eq!(own, "did you mean `link-service`?\n");
+    assert!(hint("x: ko://link-service:1\n", &[]).contains("ignoreReferenceTags: true"));
+    for tag in ["$X", "1:2", "1#b"] {
+        let ignored = hint(&format!("x: ko://link-service:{tag}\n"), ignoring);
+        assert!(ignored.starts_with("write `ko://link-service"), "{tag}: {ignored}");
+        assert!(!ignored.contains("ignoreReferenceTags"), "{tag}: {ignored}");
+    }
+    let rendered = "helm template … | ko-rs";
+    assert!(hint("x: ko://link-service:{{ .Values.tag }}\n", &[]).contains(rendered));
+    assert!(hint("x: ko://a\n{{- if .Values.b }}\ny: z\n{{- end }}\n", &[]).contains(rendered));
+    let quoted = "x: ko://link-service\nsummary: \"{{ $labels.instance }} down\"\ny: [\n";
+    assert!(!hint(quoted, &[]).contains(rendered));
+}
+
 #[test]
 fn what_lints_find_is_a_warning_unless_settings_say_otherwise() {
     let sandbox = workspace().file("a.yaml", MANIFEST);

@@ -324,7 +324,7 @@ fn a_folder_outside_every_workspace_is_said_to_be_one() {
 fn broken_yaml_is_shown_with_file_line_and_column() {
     let sandbox = Sandbox::new().file("k8s.yaml", "a: ko://link-service\nb: [1, 2\nc: 3\n");
     fails(
-        &sandbox,
+        &package(sandbox, ".", "link-service", ""),
         ["resolve", "-f", "k8s.yaml"],
         1,
         "error: k8s.yaml:3:2: illegal placement of ':' indicator

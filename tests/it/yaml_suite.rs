@@ -47,7 +47,7 @@ fn value(line: &str) -> Option<String> {
 }
 
 fn read(text: &str, depth: Parse) -> Result<Manifests, Errors> {
-    parse(vec![Source::new("case.yaml", text)], &Rules::default(), depth)
+    parse(vec![Source::new("case.yaml", text)], &Rules::default(), depth).checked()
 }
 
 /// The text with an image in the place of every reference, and how many there are.

@@ -189,7 +189,7 @@ fn suite() -> Vec<String> {
 
 fn ours(text: &str) -> Result<Vec<Object>, Errors> {
     let source = vec![Source::new("case.yaml", text)];
-    parse(source, &Rules::default(), Parse::Everything)?.objects_as_written()
+    parse(source, &Rules::default(), Parse::Everything).checked()?.objects_as_written()
 }
 
 /// What kubectl reads in a file or the files of a folder, in their order; it goes on behind a
@@ -389,7 +389,7 @@ fn a_selector_chooses_what_kubectl_chooses() {
         };
         let ours = selector.parse::<Selector>().ok().map(|selector| {
             let source = vec![Source::new("manifests.yaml", manifests.as_str())];
-            let all = parse(source, &Rules::default(), Parse::Everything).unwrap();
+            let all = parse(source, &Rules::default(), Parse::Everything).checked().unwrap();
             let objects = all.select(&selector).unwrap().objects_as_written().unwrap();
             let name = |object: &Object| format!("configmap/{}\n", object.name().unwrap());
             objects.iter().map(name).collect::<String>()

@@ -8,7 +8,7 @@ use crate::source::Source;
 /// What is found in a text, without hints.
 fn found(text: &str, loaded: bool) -> String {
     let source = vec![Source::new("a.yaml", text)];
-    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap();
+    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).checked().unwrap();
     let findings = manifests.lint(loaded);
     findings.iter().map(|finding| finding.text()).collect::<Vec<_>>().join("\n")
 }
@@ -260,7 +260,7 @@ fn what_is_not_selected_is_not_linted() {
     };
     let text = format!("{}---\n{}", object("a"), object("b"));
     let source = vec![Source::new("a.yaml", text)];
-    let manifests = parse(source, &Rules::default(), Parse::Everything).unwrap();
+    let manifests = parse(source, &Rules::default(), Parse::Everything).checked().unwrap();
     assert_eq!(manifests.lint(false).len(), 2);
     let chosen = manifests.select(&"app=b".parse().unwrap()).unwrap();
     assert!(chosen.lint(false)[0].text().contains("`b` is there twice"));
@@ -270,7 +270,7 @@ fn what_is_not_selected_is_not_linted() {
 /// What is found in a text once the image of `ko://a` is known.
 fn found_in_image(text: &str, facts: ImageFacts) -> String {
     let source = vec![Source::new("a.yaml", text)];
-    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap();
+    let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).checked().unwrap();
     assert_eq!(manifests.asks_inside(), text.contains("command"));
     let facts = BTreeMap::from([(CrateReference::bare("a").unwrap(), facts)]);
     let findings = manifests.lint_images(&facts);
@@ -372,7 +372,7 @@ containers:
 - image: g1g1/delinkcious-link-service:1
 ";
     let source = vec![Source::new("a.yaml", text)];
-    let manifests = parse(source, &rules, Parse::OnlyReferences).unwrap();
+    let manifests = parse(source, &rules, Parse::OnlyReferences).checked().unwrap();
     let findings: Vec<String> = manifests.lint(false).iter().map(|found| found.text()).collect();
     insta::assert_snapshot!(findings.join("\n"), @"
     this image is not replaced, though `images:` has `g1g1/delinkcious-link` [unmapped-repository]

@@ -7,6 +7,7 @@ use super::super::*;
 fn outcome(text: String, depth: Parse) -> Result<usize, String> {
     let source = vec![Source::new("a.yaml", text)];
     parse(source, &Rules::default(), depth)
+        .checked()
         .map(|manifests| manifests.references().count())
         .map_err(|errors| errors.iter().next().map(ToString::to_string).unwrap_or_default())
 }
@@ -87,7 +88,7 @@ fn more_anchors_than_anybody_writes_are_an_error() {
 fn of_very_many_errors_the_first_are_kept() {
     let text = "- ko://a:1\n".repeat(50_000);
     let source = vec![Source::new("a.yaml", text)];
-    let errors = parse(source, &Rules::default(), Parse::OnlyReferences).unwrap_err();
+    let errors = parse(source, &Rules::default(), Parse::OnlyReferences).checked().unwrap_err();
     assert_eq!((errors.iter().count(), errors.more()), (100, 49_900));
     assert!(errors.to_string().ends_with("\nand 49900 more"));
 }
@@ -138,7 +139,7 @@ fn megabytes_made_to_hurt_end_soon() {
         let _ = outcome(text.clone(), Parse::OnlyReferences);
         let _ = outcome(text.clone(), Parse::Everything);
         let source = vec![Source::new("a.yaml", text)];
-        if let Ok(manifests) = parse(source, &Rules::default(), Parse::Everything) {
+        if let Ok(manifests) = parse(source, &Rules::default(), Parse::Everything).checked() {
             assert!(manifests.lint(true).len() <= 4_000, "{name}");
             let _ = manifests.select(&"a=b".parse().unwrap());
         }

@@ -13,6 +13,7 @@ fn rules() -> Rules {
 
 fn mapped(text: &str, depth: Parse) -> Manifests {
     parse(vec![Source::new("a.yaml", text)], &rules(), depth)
+        .checked()
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -112,5 +113,7 @@ fn a_document_is_parsed_where_it_may_name_a_mapped_repository_and_else_passed_on
     let broken = "b: [\n---\nimage: x/b\n";
     assert_eq!(resolved(broken), broken);
     let broken = "b: [ x/a\n";
-    assert!(parse(vec![Source::new("a", broken)], &rules(), Parse::OnlyReferences).is_err());
+    assert!(
+        parse(vec![Source::new("a", broken)], &rules(), Parse::OnlyReferences).checked().is_err()
+    );
 }

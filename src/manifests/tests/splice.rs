@@ -259,7 +259,7 @@ proptest! {
             after = after.replace('\n', "\r\n");
         }
         let source = vec![Source::new("a.yaml", before.clone())];
-        let manifests = parse(source, &Rules::default(), Parse::OnlyReferences)
+        let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).checked()
             .unwrap_or_else(|errors| panic!("{errors}\n{before}"));
         let rendered = manifests.substitute(&pairs()).unwrap();
         prop_assert_eq!(&rendered[0].text.to_string(), &after);
@@ -325,7 +325,7 @@ proptest! {
     ) {
         let text: String = pieces.concat();
         let read = |text: &str, depth| {
-            parse(vec![Source::new("a.yaml", text)], &Rules::default(), depth)
+            parse(vec![Source::new("a.yaml", text)], &Rules::default(), depth).checked()
         };
         // What either way of parsing makes of it, it does not panic.
         let _ = read(&text, Parse::Everything);
