@@ -126,7 +126,7 @@ impl Source {
         let line_start = self.line_start(start);
         let start = start.max(line_start);
         let line_end = self.text[start..].find(['\n', '\r']).map_or(self.text.len(), |n| start + n);
-        let end = self.floor(span.end).clamp(start, line_end);
+        let end = self.floor(span.end.min(start + EXCERPT_BYTES)).clamp(start, line_end);
         let shown_start = self.floor(line_start.max(start.saturating_sub(EXCERPT_BYTES / 2)));
         let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES))).max(end);
         let cropped = |is_cropped: bool| if is_cropped { "…" } else { "" };
@@ -233,6 +233,7 @@ mod tests {
         let source =
             Source::new("a.json", format!("{}ko://a{}", "x".repeat(1 << 20), "é".repeat(1 << 20)));
         assert!(source.excerpt(1 << 20..(1 << 20) + 6, "here").len() < 2000);
+        assert!(source.excerpt(9..3 << 20, "all of it").len() < 2000);
     }
 
     #[test]
