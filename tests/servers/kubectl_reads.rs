@@ -1,11 +1,12 @@
 //! What manifests mean, beside the real kubectl: the same values, the same objects chosen. For values no cluster is
 //! needed: `kubectl patch --local` reads as `apply` does, and prints what it read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use ko_rs::manifests::{Errors, Object, Parse, Rules, Selector, parse};
+use ko_rs::manifests::{Errors, Object, Parse, Rules, Selector, join, parse};
 use ko_rs::source::Source;
 use serde_json::Value;
 
@@ -401,4 +402,57 @@ fn a_selector_chooses_what_kubectl_chooses() {
     }
     assert!(chosen > 15, "only {chosen} selectors chose anything");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What kubectl finds in what several sources become, in their order: nothing is lost where one ends and
+/// another begins.
+#[test]
+fn what_sources_become_together_kubectl_reads_as_all_their_objects() {
+    let json = |name: &str| {
+        let name = format!("{{\"name\": \"{name}\"}}");
+        format!("{{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {name}}}")
+    };
+    let yaml =
+        |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    let sources: [(String, &[&str]); 9] = [
+        (yaml("a"), &["a"]),
+        (format!("---\n{}---\n", yaml("b")), &["b"]),
+        (json("c"), &["c"]),
+        (format!("{}\n{}\n", json("d"), json("e")), &["d", "e"]),
+        (json("f") + &json("g") + &json("h"), &["f", "g", "h"]),
+        ("# nothing but this\n".to_owned(), &[]),
+        (format!("\u{feff}{}", yaml("i")), &["i"]),
+        (format!("--- # one\n{}...\n", yaml("j")), &["j"]),
+        (yaml("k").replace('\n', "\r\n").trim_end().to_owned(), &["k"]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("joined.yaml");
+    let namespace = cluster().namespace("joined");
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for (one, ones) in &sources {
+        for (other, others) in &sources {
+            let expected: String = [*ones, *others]
+                .concat()
+                .iter()
+                .fold(String::new(), |text, name| text + &format!("configmap/{name}\n"));
+            // Where nothing is passed, kubectl fails.
+            if expected.is_empty() {
+                continue;
+            }
+            let read = [one, other].map(|text| Source::new("", text.as_str())).to_vec();
+            let manifests = parse(read, &Rules::default(), Parse::OnlyReferences);
+            let joined = join(manifests.substitute(&BTreeMap::new()).unwrap());
+            fs::write(&file, joined.to_string()).unwrap();
+            let apply = ["apply", "--dry-run=client", "--output=name", "--namespace", &namespace];
+            let output = cluster().kubectl(apply.iter().chain(&["-f", file.to_str().unwrap()]));
+            let theirs = String::from_utf8(output.stdout).unwrap();
+            if theirs != expected {
+                let said = String::from_utf8_lossy(&output.stderr);
+                wrong.push(format!("{joined}\nis {theirs:?}, not {expected:?}: {said}\n"));
+            }
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 80);
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }
