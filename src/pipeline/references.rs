@@ -108,25 +108,7 @@ impl Pipeline {
         let wanted: Vec<CrateReference> = references.iter().copied().cloned().collect();
         let workspace = match self.workspace(&wanted) {
             Err(Error::Workspace(error)) => {
-                let of_go = match error {
-                    cargo::Error::NoWorkspace { .. } => {
-                        let modules = self.go_modules();
-                        let hint = |reference| Some((reference, go_hint(reference, &modules)?));
-                        references.iter().copied().find_map(hint)
-                    }
-                    _ => None,
-                };
-                match of_go {
-                    Some((reference, hint)) => {
-                        let places = places(manifests, std::iter::once(reference));
-                        let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
-                        let unresolved = Unresolved::at(reference, places, error, Some(hint));
-                        faults.push(Fault::Unresolved(unresolved));
-                    }
-                    None if faults.is_empty() => return Err(Error::Workspace(error)),
-                    None => faults.push(Fault::Workspace(error)),
-                }
-                return Err(Error::Faulty(faults));
+                return Err(self.nowhere(manifests, &references, error, faults));
             }
             workspace => workspace?,
         };
@@ -194,6 +176,35 @@ impl Pipeline {
             self.report.warn(format!("{} more of [{}]", times - TOLD, lint.name()), None);
         }
         denied
+    }
+
+    /// There is no workspace: the first reference that is meant for Go's ko tells why.
+    fn nowhere(
+        &self,
+        manifests: &Manifests,
+        references: &[&CrateReference],
+        error: cargo::Error,
+        mut faults: Vec<Fault>,
+    ) -> Error {
+        let of_go = match error {
+            cargo::Error::NoWorkspace { .. } => {
+                let modules = self.go_modules();
+                let hint = |&reference| Some((reference, go_hint(reference, &modules)?));
+                references.iter().find_map(hint)
+            }
+            _ => None,
+        };
+        match of_go {
+            Some((reference, hint)) => {
+                let places = places(manifests, std::iter::once(reference));
+                let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
+                let unresolved = Unresolved::at(reference, places, error, Some(hint));
+                faults.push(Fault::Unresolved(unresolved));
+            }
+            None if faults.is_empty() => return Error::Workspace(error),
+            None => faults.push(Fault::Workspace(error)),
+        }
+        Error::Faulty(faults)
     }
 
     /// The Go modules of the repository.
