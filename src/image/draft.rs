@@ -136,6 +136,14 @@ pub fn asks(program: &Program, recipe: &Recipe) -> bool {
     laid || (!recipe.without_link_check && dynamic())
 }
 
+/// Whether an image runs as a user whose number only its files tell.
+#[must_use]
+pub fn runs_by_name(base: &BaseImage, recipe: &Recipe) -> bool {
+    let own = || base.config.run("User").and_then(|user| user.as_str());
+    let user = recipe.user.as_deref().or_else(own).unwrap_or_default().to_owned();
+    ImageFacts { user, ..ImageFacts::default() }.uid().is_none()
+}
+
 /// Lays a program on a base. `contents` is what the base holds, where [`asks`] says that it must be
 /// known.
 pub fn draft(

@@ -34,7 +34,7 @@ pub use blob::Blob;
 pub use config::InvalidRecipe;
 pub use contents::{Contents, ContentsError, look_into};
 pub use difference::{Difference, What, differences};
-pub use draft::{BASE_DIGEST, Error, ImageDraft, Program, Recipe, asks, draft};
+pub use draft::{BASE_DIGEST, Error, ImageDraft, Program, Recipe, asks, draft, runs_by_name};
 pub use elf::{ElfFacts, NotElf};
 pub use embedded::{embedded, embedded_date, embedded_index, embedded_layer, scratch};
 pub use engine::{EngineError, from_engine};

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use granit_parser::Event;
 
-use crate::oci::{ImageReference, Registry, Repository};
+use super::image_name::{ImageName, seeming};
+use crate::oci::{Registry, Repository};
 use crate::reference::CrateReference;
 
 /// The repositories of images that are made of crates, and the fields that hold images.
@@ -71,9 +72,31 @@ impl ImageMap {
         self.crates.values()
     }
 
-    /// Whether a document may name one of the repositories, unless by escapes.
+    /// Whether a document may name one of the repositories, unless by escapes, or would if it were
+    /// not for letters in upper case.
     pub(super) fn may_apply(&self, document: &str) -> bool {
-        self.needles.iter().any(|needle| document.contains(needle.as_str()))
+        let is_named = |needle: &String| {
+            let Some(slash) = needle.find('/') else { return document.contains(needle.as_str()) };
+            // A slash is soon found, and there are few.
+            document.match_indices('/').any(|(at, _)| {
+                let start = at.checked_sub(slash);
+                let text =
+                    start.and_then(|start| document.as_bytes().get(start..)?.get(..needle.len()));
+                text.is_some_and(|text| text.eq_ignore_ascii_case(needle.as_bytes()))
+            })
+        };
+        self.needles.iter().any(is_named)
+    }
+
+    /// Whether what stands under these keys, the innermost first, is an image.
+    pub(super) fn has_field<'a>(
+        &self,
+        keys: impl Iterator<Item = Option<&'a str>> + Clone,
+    ) -> bool {
+        self.fields.iter().any(|FieldPath(path)| {
+            let mut keys = keys.clone();
+            path.iter().rev().all(|wanted| keys.next().flatten() == Some(wanted.as_str()))
+        })
     }
 
     /// Looks through one document.
@@ -86,32 +109,47 @@ impl ImageMap {
     }
 
     /// The repository of the map that an image's is nearly: the same name elsewhere, or another
-    /// name by a slip of the keyboard.
-    pub(super) fn like(&self, value: &str) -> Option<String> {
+    /// name by a slip of the keyboard; or the very one, in a text that names no image.
+    pub(super) fn like(&self, value: &str) -> Option<Like> {
         if self.crates.is_empty() {
             return None;
         }
-        let image: ImageReference = value.trim().parse().ok()?;
-        let parts = |repository: &Repository| {
-            let text = repository.to_string();
-            let (folder, name) = text.rsplit_once('/').unwrap_or(("", &text));
-            (folder.to_owned(), name.to_owned())
+        let value = value.trim();
+        let (repository, is_image) = match ImageName::read(value) {
+            Some(image) => (image.repository, true),
+            None => (seeming(value)?, false),
         };
-        let (folder, name) = parts(&image.repository);
+        let like = |mapping: &Mapping| Like { written: mapping.written.clone(), is_image };
+        if let Some(mapping) = self.crates.get(&repository) {
+            return (!is_image).then(|| like(mapping));
+        }
+        let (folder, name) = parts(repository.to_string());
         let is_like = |(mapped, _): &(&Repository, &Mapping)| {
-            let (other_folder, other_name) = parts(mapped);
-            let distance = strsim::damerau_levenshtein(&name, &other_name);
-            **mapped != image.repository
-                && (distance == 0 || (folder == other_folder && distance <= 1 && name.len() > 3))
+            let (other_folder, other_name) = parts(mapped.to_string());
+            let is_near = || {
+                folder == other_folder
+                    && name.len() > 3
+                    && name.len().abs_diff(other_name.len()) <= 1
+                    && strsim::damerau_levenshtein(&name, &other_name) <= 1
+            };
+            name == other_name || is_near()
         };
-        self.crates.iter().find(is_like).map(|(_, mapping)| mapping.written.clone())
+        self.crates.iter().find(is_like).map(|(_, mapping)| like(mapping))
     }
 
     /// The crate that an image is made of. Whatever else its name says, the repository decides.
     fn find(&self, value: &str) -> Option<Mapped> {
-        let image: ImageReference = value.trim_end_matches([' ', '\t', '\n']).parse().ok()?;
+        let image = ImageName::read(value.trim_end_matches([' ', '\t', '\n']))?;
         let reference = self.crates.get(&image.repository)?.reference.clone();
         Some(Mapped { reference, image: value.trim_end().to_owned() })
+    }
+}
+
+/// The folder of a repository, and its name in there.
+fn parts(repository: String) -> (String, String) {
+    match repository.rsplit_once('/') {
+        Some((folder, name)) => (folder.to_owned(), name.to_owned()),
+        None => (String::new(), repository),
     }
 }
 
@@ -123,6 +161,15 @@ fn needle(repository: &Repository) -> &str {
         Some(name) if repository.registry().as_str() == Registry::DOCKER_HUB => name,
         _ => path,
     }
+}
+
+/// A repository of the map that something looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Like {
+    /// As the map writes it.
+    pub(super) written: String,
+    /// Whether what looks like it is the name of an image.
+    pub(super) is_image: bool,
 }
 
 /// An image that is made of a crate.
@@ -210,16 +257,10 @@ impl Finder<'_> {
     /// Whether what comes next is the value of a field for images.
     fn is_field(&self) -> bool {
         // What is merged in stands where the `<<` does.
-        let keys = || {
-            self.frames.iter().rev().filter_map(|frame| match &frame.kind {
-                Kind::Sequence => None,
-                Kind::Mapping(key) => Some(key.as_deref()).filter(|key| *key != Some("<<")),
-            })
-        };
-        self.map.fields.iter().any(|FieldPath(path)| {
-            let mut keys = keys();
-            path.iter().rev().all(|wanted| keys.next().flatten() == Some(wanted.as_str()))
-        })
+        self.map.has_field(self.frames.iter().rev().filter_map(|frame| match &frame.kind {
+            Kind::Sequence => None,
+            Kind::Mapping(key) => Some(key.as_deref()).filter(|key| *key != Some("<<")),
+        }))
     }
 }
 
@@ -245,6 +286,7 @@ mod tests {
             ("ghcr.io/library/a", "a"),
         ]);
         let digest = format!("@sha256:{}", "0f".repeat(32));
+        let longer = format!("@sha512:{}", "0f".repeat(64));
         for (image, expected) in [
             ("x/link", Some("link")),
             ("x/link:0.3", Some("link")),
@@ -272,13 +314,30 @@ mod tests {
             ("x/link:", None),
             ("x/link:$TAG", None),
         ] {
-            for image in [image.to_owned(), format!("{image}{digest}"), format!("{image}\n")] {
+            for end in ["", &digest, &longer, "\n"] {
+                let image = format!("{image}{end}");
                 let found = map.find(&image).map(|mapped| mapped.reference.to_string());
                 assert_eq!(found.as_deref(), expected, "{image}");
                 assert!(found.is_none() || map.may_apply(&image), "{image}");
             }
         }
         assert!(!map.may_apply("image: nginx"));
+        assert!(
+            map.may_apply("image: X/Link") && !map.may_apply("x/lin") && !map.may_apply("/link")
+        );
+    }
+
+    #[test]
+    fn what_is_mapped_is_like_no_other() {
+        let map = map(&[("b", "b"), ("x/b", "b"), ("x/link", "link")]);
+        let like = |image: &str| map.like(image).map(|like| (like.written, like.is_image));
+        let found = |written: &str, is_image| Some((written.to_owned(), is_image));
+        assert_eq!(like("x/b"), None);
+        assert_eq!(like("b:1"), None);
+        assert_eq!(like("y/b"), found("b", true));
+        assert_eq!(like("X/b"), found("x/b", false));
+        assert_eq!(like("x/links"), found("x/link", true));
+        assert_eq!(like("x/lnk"), None, "so short a name may be another's");
     }
 
     #[test]

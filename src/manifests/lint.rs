@@ -8,10 +8,12 @@ mod embedded;
 mod entries;
 mod images;
 mod notes;
+mod unmapped;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Manifests, Spot};
+use super::file::File;
+use super::{Manifests, Occurrence, Spot};
 use crate::oci::ImageFacts;
 use crate::reference::CrateReference;
 
@@ -132,7 +134,9 @@ impl Lint {
                 "leave out `command`: the image starts its program, and `args` are given to it"
             }
             Self::UnexposedPort => "add it to `image.ports` of the build, or correct it here",
-            Self::UnmappedRepository => "add it to `images:` in .ko-rs.yaml, if it is meant",
+            Self::UnmappedRepository => {
+                "if it is meant, add it to `images:` in .ko-rs.yaml, or write it as it stands there"
+            }
             Self::LatestTag => "write a tag that stays, or a digest: `NAME@sha256:…`",
             Self::VolatileTemplate => "`Git.Path…` changes only with the crate's own files",
         }
@@ -149,6 +153,15 @@ impl Levels {
     pub fn of(&self, lint: Lint) -> Level {
         self.0.get(&lint).copied().unwrap_or_default()
     }
+}
+
+/// What lints ask of an image that only a look into it tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Whether the program of a `command:` is there.
+    pub command: bool,
+    /// Whether the user is there that it runs as.
+    pub user: bool,
 }
 
 /// Something that a lint found.
@@ -205,24 +218,22 @@ impl Manifests {
         let is_pinned = self.files.iter().any(|file| file.notes.is_pinned());
         let mut findings = Vec::new();
         for file in &self.files {
-            let references: BTreeSet<usize> =
-                file.occurrences.iter().map(|found| found.spot.span().start).collect();
             let mut found = file.notes.findings(&file.source);
             let mut pulled = Vec::new();
             let mut latest = Vec::new();
-            let mut unmapped = Vec::new();
+            let mut root = Vec::new();
             for container in file.notes.containers() {
-                let is_reference = references.contains(&container.image.start);
-                pulled.extend(container.always_pulled(&file.source, loaded && is_reference));
-                latest.extend(container.latest(&file.source, is_pinned && !is_reference));
-                unmapped.extend(container.unmapped(&file.source));
-                if pulled.len().max(latest.len()).max(unmapped.len()) >= KEPT {
+                let is_loaded = loaded && container.run.is_some();
+                pulled.extend(container.always_pulled(&file.source, is_loaded));
+                latest.extend(container.latest(&file.source, is_pinned));
+                root.extend(container.root(&file.source));
+                if pulled.len().max(latest.len()).max(root.len()) >= KEPT {
                     break;
                 }
             }
             found.extend(pulled);
             found.extend(latest);
-            found.extend(unmapped);
+            found.extend(root);
             found.sort_by_key(Finding::order);
             // What several aliases lead to is found as often.
             found.dedup_by_key(|finding| finding.order());
@@ -238,11 +249,22 @@ impl Manifests {
         self
     }
 
-    /// Whether lints ask what files are in images.
+    /// What lints ask of the images of references.
     #[must_use]
-    pub fn asks_inside(&self) -> bool {
-        let mut containers = self.files.iter().flat_map(|file| file.notes.containers());
-        containers.any(|container| container.run.as_ref().is_some_and(|run| run.command.is_some()))
+    pub fn asks(&self) -> BTreeMap<&CrateReference, Asks> {
+        let mut all: BTreeMap<&CrateReference, Asks> = BTreeMap::new();
+        for file in &self.files {
+            for container in file.notes.containers() {
+                let Some(run) = container.run.as_deref() else { continue };
+                let own = Asks { command: run.command.is_some(), user: run.user.is_none() };
+                if let Some(reference) = file.reference_at(container.image.start) {
+                    let asks = all.entry(reference).or_default();
+                    asks.command |= own.command;
+                    asks.user |= own.user;
+                }
+            }
+        }
+        all
     }
 
     /// What the lints find once it is known what the images of references are.
@@ -250,15 +272,11 @@ impl Manifests {
     pub fn lint_images(&self, facts: &BTreeMap<CrateReference, ImageFacts>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for file in &self.files {
-            let facts: BTreeMap<usize, &ImageFacts> = file
-                .occurrences
-                .iter()
-                .filter_map(|found| Some((found.spot.span().start, facts.get(&found.reference)?)))
-                .collect();
             let mut found: Vec<Finding> = Vec::new();
             for container in file.notes.containers() {
-                if let Some(facts) = facts.get(&container.image.start)
-                    && found.len() < KEPT
+                if found.len() < KEPT
+                    && let Some(reference) = file.reference_at(container.image.start)
+                    && let Some(facts) = facts.get(reference)
                 {
                     let new = images::findings(container, facts, &file.source);
                     let is_new =
@@ -270,6 +288,15 @@ impl Manifests {
             findings.extend(found);
         }
         findings
+    }
+}
+
+impl File {
+    /// The reference that stands at a place.
+    fn reference_at(&self, start: usize) -> Option<&CrateReference> {
+        let at = |found: &Occurrence| found.spot.span().start;
+        let found = self.occurrences.binary_search_by_key(&start, at).ok()?;
+        Some(&self.occurrences[found].reference)
     }
 }
 

@@ -2,11 +2,14 @@
 //! themselves, so that an outline is never larger than a multiple of the text, and are followed when
 //! a node is looked into.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use granit_parser::{Event, ScalarStyle};
+
+use super::scalar;
 
 /// The longest text that is kept of a scalar that does not stand in the document as it is: no name
 /// that lints compare is longer.
@@ -221,6 +224,13 @@ impl<'o, 'a> Node<'o, 'a> {
         self.beginning().filter(|_| self.entry().text != Text::Cut)
     }
 
+    /// What a scalar means to kubectl, as a text: `8080` for `0x1F90`, `true` for `yes`. Null has
+    /// none. Tags are not looked at.
+    pub(super) fn meaning(self) -> Option<Cow<'o, str>> {
+        let text = self.text()?;
+        if self.entry().kind == Kind::Plain { scalar::text(text) } else { Some(text.into()) }
+    }
+
     /// The text of a scalar, or the beginning of a long one.
     pub(super) fn beginning(self) -> Option<&'o str> {
         let Entry { kind, at, length, text, .. } = *self.entry();
@@ -239,6 +249,15 @@ impl<'o, 'a> Node<'o, 'a> {
 
     pub(super) fn is_mapping(self) -> bool {
         self.entry().kind == Kind::Mapping
+    }
+
+    pub(super) fn is_collection(self) -> bool {
+        matches!(self.entry().kind, Kind::Mapping | Kind::Sequence)
+    }
+
+    /// The number of the node behind it and all that is in it.
+    pub(super) fn behind(self) -> usize {
+        self.entry().behind as usize
     }
 
     fn children(self) -> impl Iterator<Item = Node<'o, 'a>> {
@@ -384,6 +403,16 @@ mod tests {
         assert_eq!(texts, ["a", "A", "b", "it's", "c", "plain", "d", "block\n", "e"]);
         let last = outline.nodes().last().and_then(Node::beginning).unwrap();
         assert_eq!(last, &format!("A{long}")[..LONGEST]);
+    }
+
+    #[test]
+    fn a_plain_scalar_means_what_kubectl_reads() {
+        let text = "[0x1F90, 8_080, '0x1F90', yes, ~, null, '~', a, 2001-01-01]";
+        let outline = outline(text);
+        let meanings: Vec<_> = outline.nodes().skip(1).map(Node::meaning).collect();
+        let meanings: Vec<_> = meanings.iter().map(Option::as_deref).collect();
+        let expected = ["8080", "8080", "0x1F90", "true", "", "", "~", "a", "2001-01-01"];
+        assert_eq!(meanings, expected.map(|text| Some(text).filter(|text| !text.is_empty())));
     }
 
     #[test]

@@ -29,6 +29,19 @@ pub(super) fn is_string(text: &str) -> bool {
     resolve(text) == Resolved::Text
 }
 
+/// What a plain scalar means, as a text; null has none.
+pub(super) fn text(text: &str) -> Option<Cow<'_, str>> {
+    match resolve(text) {
+        Resolved::Text => Some(text.into()),
+        Resolved::Null => None,
+        Resolved::Bool(value) => Some(value.to_string().into()),
+        Resolved::Int(value) => Some(value.to_string().into()),
+        Resolved::Uint(value) => Some(value.to_string().into()),
+        // `8080.0` is 8080 to Kubernetes.
+        Resolved::Float(value) => Some(value.to_string().into()),
+    }
+}
+
 /// The value of a scalar, or why it has none. `plain` is whether it stands without quotes, `tag`
 /// its tag written out.
 pub(super) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Value, String> {

@@ -214,19 +214,39 @@ impl ImageFacts {
         Some(self.inside.as_ref()?.files.has(path))
     }
 
-    /// Whether a container would find a command: by its path, or by its name along `PATH`. None
-    /// where nobody looked.
+    /// Whether a container would find a command: by its path, from the folder in which it starts
+    /// where that is another than the image's, or by its name along `PATH`. None where nobody
+    /// looked, or where one of `mounts` brings what is not in the image.
     #[must_use]
-    pub fn has_command(&self, command: &str) -> Option<bool> {
+    pub fn has_command(
+        &self,
+        command: &str,
+        folder: Option<&str>,
+        mounts: &[Box<str>],
+    ) -> Option<bool> {
         let files = &self.inside.as_ref()?.files;
-        let is_file = |path: &str| files.has(path) && !files.has_folder(path);
-        Some(match command {
+        let mounts: Vec<String> = mounts.iter().filter_map(|mount| files.walk(mount)).collect();
+        let is_mounted = |path: &str| {
+            let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+            let within = |mount: &String| path.strip_prefix(mount.as_str()).is_some_and(is_below);
+            mounts.iter().any(|mount| mount.is_empty() || within(mount))
+        };
+        let is_file = |path: &str| match files.walk(path) {
+            Some(place) if is_mounted(&place) => None,
+            Some(place) => Some(matches!(files.get(&place), Some(Node::File))),
+            None => Some(false),
+        };
+        match command {
             absolute if absolute.starts_with('/') => is_file(absolute),
             relative if relative.contains('/') => {
-                is_file(&format!("{}/{relative}", self.working_directory))
+                let folder = folder.unwrap_or(&self.working_directory);
+                is_file(&format!("{folder}/{relative}"))
             }
-            name => self.path.iter().any(|folder| is_file(&format!("{folder}/{name}"))),
-        })
+            name => {
+                let mut found = self.path.iter().map(|folder| is_file(&format!("{folder}/{name}")));
+                found.find(|found| *found != Some(false)).unwrap_or(Some(false))
+            }
+        }
     }
 
     /// The number of the user that it runs as; none where that is a name that is not known.
@@ -307,12 +327,25 @@ mod tests {
         let users = vec![User { name: "app".to_owned(), uid: 1000, gid: 1000 }];
         facts.inside = Some(Inside { files, users });
         assert_eq!(facts.uid(), Some(1000));
-        for command in ["/bin/sh", "sh", "./run"] {
-            assert_eq!(facts.has_command(command), Some(true), "{command}");
+        let mounts = ["/srv/tools".into(), "/usr/bin/x".into()];
+        for (command, folder, expected) in [
+            ("/bin/sh", None, Some(true)),
+            ("sh", None, Some(true)),
+            ("./run", None, Some(true)),
+            ("./sh", Some("/bin"), Some(true)),
+            ("/bin", None, Some(false)),
+            ("bash", None, Some(false)),
+            ("./sh", None, Some(false)),
+            ("./run", Some("/bin"), Some(false)),
+            ("/srv/tools/a", None, None),
+            ("tools/a", None, None),
+            ("./a", Some("/srv/tools/b"), None),
+            ("x", None, None),
+            ("/srv/toolsa", None, Some(false)),
+        ] {
+            assert_eq!(facts.has_command(command, folder, &mounts), expected, "{command}");
         }
-        for command in ["/bin", "bash", "./sh"] {
-            assert_eq!(facts.has_command(command), Some(false), "{command}");
-        }
+        assert_eq!(facts.has_command("x", None, &[]), Some(false));
         facts.user = String::new();
         assert_eq!(facts.uid(), Some(0));
     }

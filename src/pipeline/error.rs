@@ -4,7 +4,7 @@ use super::{Mismatch, NoDestination, SourceError, TemplateError, Volatile, base}
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
-use crate::manifests::{self, Finding, Occurrence};
+use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
 
@@ -109,6 +109,14 @@ pub enum Fault {
     /// A lint that is denied found something.
     #[error("{}", .0.text())]
     Denied(Finding),
+    /// There is more of it than is told one by one.
+    #[error("{more} more of [{}]", .lint.name())]
+    More {
+        /// The lint that is denied.
+        lint: Lint,
+        /// How many findings are not told.
+        more: usize,
+    },
     /// The same in settings.
     #[error("{}", .0.text())]
     Volatile(Volatile),
@@ -119,7 +127,7 @@ impl Fault {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Manifests(_) | Self::Unseen(_) => None,
+            Self::Manifests(_) | Self::Unseen(_) | Self::More { .. } => None,
             Self::Unresolved(unresolved) => unresolved.hint.clone(),
             Self::Workspace(error) => error.hint(),
             Self::Denied(finding) => Some(finding.hint()),

@@ -11,10 +11,9 @@ use tokio::sync::mpsc;
 use super::base::{self, Base, Bases};
 use super::rules::{Order, Platforms};
 use super::templates;
-use super::{Built, Error, Fault, Pipeline};
+use super::{Built, Error, Pipeline};
 use crate::cargo::{Artifact, Binary, Workspace};
-use crate::image::{self, ImageDraft, Program};
-use crate::manifests::{Level, Lint};
+use crate::image::{self, BaseImage, ImageDraft, Program};
 use crate::oci::{Digest, Platform};
 use crate::publish::{Compiled, KeepTag};
 use crate::registry::{self, Client};
@@ -37,7 +36,6 @@ impl Pipeline {
         let paths = binaries.iter().map(|binary| &binary.import_path);
         publisher.check_names(paths.clone()).map_err(|source| Error::Destinations { source })?;
         self.rules.check(workspace)?;
-        self.look_for_volatile()?;
         let orders = self.orders(&client, binaries, platforms).await?;
         for order in &orders {
             // Whatever the digest will be: a template that makes no tag should not cost a build.
@@ -158,20 +156,6 @@ impl Pipeline {
         Some(KeepTag::new(template, self.rules.values.about(&order.binary.folder)))
     }
 
-    /// Templates that make another image of every commit: nothing is ever up to date then.
-    fn look_for_volatile(&self) -> Result<(), Error> {
-        let found = self.rules.volatile.iter();
-        match self.lints.of(Lint::VolatileTemplate) {
-            Level::Off => {}
-            Level::Warn => found.for_each(|v| self.report.warn(v.text(), Some(v.hint()))),
-            Level::Deny if self.rules.volatile.is_empty() => {}
-            Level::Deny => {
-                return Err(Error::Faulty(found.cloned().map(Fault::Volatile).collect()));
-            }
-        }
-        Ok(())
-    }
-
     async fn compile(
         &self,
         workspace: &Workspace,
@@ -229,6 +213,12 @@ impl Pipeline {
         Ok(drafts)
     }
 
+    /// Whether a lint asks what is in an image, which costs a look into its base.
+    fn is_asked(&self, order: &Order, base: &BaseImage) -> bool {
+        let asks = self.rules.asked.get(&order.binary.import_path).copied().unwrap_or_default();
+        asks.command || (asks.user && image::runs_by_name(base, &order.recipe))
+    }
+
     /// A binary's images, one a platform.
     async fn drafts(
         &self,
@@ -246,7 +236,9 @@ impl Pipeline {
                 import_path: artifact.binary.import_path.clone(),
             };
             let Some(base) = bases.get(&(order.base.clone(), platform.clone())) else { continue };
-            let contents = if self.rules.look_inside || image::asks(&program, &order.recipe) {
+            // Of several platforms' images the lints look at the first.
+            let asked = drafts.is_empty() && self.is_asked(order, &base.image);
+            let contents = if asked || image::asks(&program, &order.recipe) {
                 let looked = base.contents(&order.base, client, &self.cache).await;
                 Some(looked.map_err(Error::Base)?)
             } else {

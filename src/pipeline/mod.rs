@@ -84,8 +84,8 @@ pub enum Wanted {
 pub struct Built {
     /// What it is called there.
     pub published: Published,
-    /// What lints ask, for each platform in the order of the index. The files are known where
-    /// [`Rules::look_inside`] asks for them.
+    /// What lints ask, for each platform in the order of the index. The files of the first are known
+    /// where [`Rules::asked`] asks for them.
     pub facts: Vec<ImageFacts>,
 }
 
@@ -147,6 +147,10 @@ impl Pipeline {
             if !once.contains(binary) {
                 once.push(binary.clone());
             }
+        }
+        let denied = self.volatile(&once);
+        if !denied.is_empty() {
+            return Err(Error::Faulty(denied));
         }
         if verified {
             self.verify(&workspace, &once, &[Platform::host()]).await?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{Fault, Unresolved};
 use super::{Error, Images, Pipeline, go};
 use crate::cargo::{self, Binary, Workspace};
-use crate::manifests::{Finding, Level, Lint, Manifests, Occurrence, Replacement};
+use crate::manifests::{Asks, Finding, Level, Lint, Manifests, Occurrence, Replacement};
 use crate::oci::{ImageFacts, Platform};
 use crate::publish;
 use crate::reference::{CrateReference, ImportPath, PREFIX};
@@ -66,7 +66,7 @@ impl Pipeline {
             return Ok(found);
         };
         let mut looking = self.clone();
-        looking.rules.look_inside |= manifests.asks_inside() && self.asks_about_commands();
+        looking.rules.asked = self.asked(manifests, &paths);
         let built = looking.images(&workspace, &binaries, platforms).await?;
         let pairs = binaries.iter().zip(&built);
         let by_path: BTreeMap<_, _> =
@@ -139,6 +139,7 @@ impl Pipeline {
             Fault::Unresolved(Unresolved::at(reference, places, error, hint))
         }));
         faults.extend((unseen > 0).then_some(Fault::Unseen(unseen)));
+        faults.extend(self.volatile(&binaries));
         if faults.is_empty() {
             Ok(Some(Meant { workspace, binaries, paths }))
         } else {
@@ -146,8 +147,22 @@ impl Pipeline {
         }
     }
 
-    fn asks_about_commands(&self) -> bool {
-        self.lints.of(Lint::MissingCommand) != Level::Off
+    /// What the lints that are not off ask of the images of binaries.
+    fn asked(
+        &self,
+        manifests: &Manifests,
+        paths: &BTreeMap<CrateReference, ImportPath>,
+    ) -> BTreeMap<ImportPath, Asks> {
+        let is_on = |lint| self.lints.of(lint) != Level::Off;
+        let (commands, users) = (is_on(Lint::MissingCommand), is_on(Lint::ImageUser));
+        let mut asked: BTreeMap<ImportPath, Asks> = BTreeMap::new();
+        for (reference, asks) in manifests.asks() {
+            let Some(path) = paths.get(reference) else { continue };
+            let all = asked.entry(path.clone()).or_default();
+            all.command |= asks.command && commands;
+            all.user |= asks.user && users;
+        }
+        asked
     }
 
     /// Whether images go where nothing can be pulled from.
@@ -173,7 +188,11 @@ impl Pipeline {
             }
         }
         for (lint, times) in told.into_iter().filter(|(_, times)| *times > TOLD) {
-            self.report.warn(format!("{} more of [{}]", times - TOLD, lint.name()), None);
+            let more = Fault::More { lint, more: times - TOLD };
+            match self.lints.of(lint) {
+                Level::Deny => denied.push(more),
+                Level::Off | Level::Warn => self.report.warn(more.to_string(), None),
+            }
         }
         denied
     }

@@ -7,10 +7,11 @@ use super::error::{Error, Stranger};
 use super::templates::Volatile;
 use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification, Workspace};
 use crate::image::{BaseName, FileRule, Recipe};
+use crate::manifests::Asks;
 use crate::oci::platform::InvalidPlatform;
 use crate::oci::{CapabilityClause, Platform};
-use crate::reference::did_you_mean;
-use crate::template::Values;
+use crate::reference::{ImportPath, did_you_mean};
+use crate::template::{self, Values};
 
 /// What may be said about a build; what is not said is decided by the next source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,8 +125,8 @@ pub struct Rules {
     pub volatile: Vec<Volatile>,
     /// Whether executables are held against their base.
     pub link_check: bool,
-    /// Whether somebody asks what is in an image: then every base is looked into.
-    pub look_inside: bool,
+    /// What lints ask of the images of these binaries.
+    pub asked: BTreeMap<ImportPath, Asks>,
     /// Whose wishes decide about the features of shared dependencies.
     pub unification: Unification,
     /// `--debug`.
@@ -282,6 +283,34 @@ impl Rules {
         Ok(Order { builds, recipe, binary: binary.clone(), platforms, base })
     }
 
+    /// Which of the templates that change with every commit count for a binary, by their numbers:
+    /// those that are said for it and that nothing more binding stands before.
+    pub(super) fn volatile_for(&self, binary: &Binary) -> Vec<usize> {
+        let layers = self.layers(binary);
+        let lists = [
+            first(&layers, |p| p.flags.clone()),
+            first(&layers, |p| p.rustflags.clone()),
+            first(&layers, |p| p.args.clone()),
+        ];
+        let maps = |partial: &Partial| {
+            [&partial.image_environment, &partial.labels, &partial.annotations]
+                .map(|map| map.values().cloned().collect())
+        };
+        let environment = first(&layers, |p| p.environment.clone()).unwrap_or_default();
+        let texts = lists.into_iter().flatten().chain(layers.into_iter().flat_map(maps)).flatten();
+        let names: BTreeSet<String> = texts
+            .chain(environment.into_values())
+            .filter(|text| template::is_template(text))
+            .flat_map(|text| template::volatile(&text))
+            .collect();
+        let is_said = |volatile: &Volatile| {
+            let build = volatile.build.map(|at| self.builds.get(at));
+            build.is_none_or(|rule| rule.is_some_and(|rule| rule.is_about(binary)))
+                && names.contains(&volatile.name)
+        };
+        (0..self.volatile.len()).filter(|at| is_said(&self.volatile[*at])).collect()
+    }
+
     fn base(&self, binary: &Binary, layers: &[&Partial]) -> BaseName {
         let (defaults, before) = layers.split_last().unzip();
         let overridden = || {
@@ -331,7 +360,6 @@ fn first<T>(layers: &[&Partial], of: impl Fn(&Partial) -> Option<T>) -> Option<T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::ImportPath;
 
     fn binary() -> Binary {
         Binary {
@@ -408,6 +436,34 @@ mod tests {
         let expected =
             BTreeMap::from([("a".into(), "flag".into()), ("b".into(), "default".into())]);
         assert_eq!(rules.order(&binary(), Vec::new()).unwrap().recipe.labels, expected);
+    }
+
+    #[test]
+    fn a_template_counts_for_the_builds_that_take_it() {
+        let flags = |flags: &str| Partial { flags: Some(vec![flags.into()]), ..Partial::default() };
+        let rule = |package: &str, partial| BuildRule {
+            package: Some(package.into()),
+            partial,
+            ..BuildRule::default()
+        };
+        let volatile = |build| Volatile {
+            build,
+            key: "flags".into(),
+            name: "Date".into(),
+            excerpt: String::new(),
+        };
+        let mut rules = Rules {
+            builds: vec![rule("other", flags("{{ Date }}")), rule("link", flags("{{ Date }}"))],
+            defaults: flags("{{ Date }}"),
+            volatile: vec![volatile(Some(0)), volatile(Some(1))],
+            ..Rules::default()
+        };
+        assert_eq!(rules.volatile_for(&binary()), [1]);
+        rules.builds[1].partial = flags("--a");
+        rules.volatile = vec![volatile(None), volatile(Some(0))];
+        assert_eq!(rules.volatile_for(&binary()), [0; 0], "the build's own flags stand before");
+        rules.builds.pop();
+        assert_eq!(rules.volatile_for(&binary()), [0]);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! Templates of the settings: filled in for each binary, and told of where they are something else
 //! with every commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::Order;
-use crate::manifests::Lint;
+use super::{Fault, Pipeline};
+use crate::cargo::Binary;
+use crate::manifests::{Level, Lint};
 use crate::template::{self, Values};
 
 /// A template that makes another image of every commit, or of every run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Volatile {
+    /// Which of the builds it is said for; none where it is said for all.
+    pub build: Option<usize>,
     /// The setting.
     pub key: String,
     /// What it names.
@@ -21,7 +25,7 @@ pub struct Volatile {
 impl Volatile {
     /// What was found, and where.
     pub(super) fn text(&self) -> String {
-        let Self { key, name, excerpt } = self;
+        let Self { key, name, excerpt, .. } = self;
         let lint = Lint::VolatileTemplate.name();
         format!("`{name}` in `{key}` makes another image of every commit [{lint}]\n{excerpt}")
     }
@@ -35,6 +39,24 @@ impl Volatile {
             None if self.name == "Git" => "name one value: `Git.PathFullCommit`".to_owned(),
             None => "`Git.PathCommitDate` is when the crate's own files last changed".to_owned(),
         }
+    }
+}
+
+impl Pipeline {
+    /// Warns of templates that make another image of every commit, because of which nothing is ever up
+    /// to date, in what is said for these binaries; gives back what is denied.
+    pub(super) fn volatile(&self, binaries: &[Binary]) -> Vec<Fault> {
+        let level = self.lints.of(Lint::VolatileTemplate);
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        if level != Level::Off && !self.rules.volatile.is_empty() {
+            binaries.iter().for_each(|binary| found.extend(self.rules.volatile_for(binary)));
+        }
+        let found = found.into_iter().map(|at| &self.rules.volatile[at]);
+        if level == Level::Deny {
+            return found.cloned().map(Fault::Volatile).collect();
+        }
+        found.for_each(|volatile| self.report.warn(volatile.text(), Some(volatile.hint())));
+        Vec::new()
     }
 }
 

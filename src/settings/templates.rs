@@ -16,7 +16,7 @@ const KEEP_TAG: &str = "keepTag";
 impl Reader<'_> {
     /// Holds every template against what it may name.
     pub(super) fn check_templates(&mut self, values: &Values) {
-        for (key, node) in scalars(self.file) {
+        for Template { key, node, .. } in templates(self.file) {
             let Some(text) = file::text(node) else { continue };
             let with_digest =
                 (key == KEEP_TAG).then(|| values.with(KeepTag::DIGEST, Digest::of(b"").hex()));
@@ -35,41 +35,55 @@ impl Reader<'_> {
 /// The templates of a file that are something else with every commit.
 pub(super) fn volatile(file: &File) -> Vec<Volatile> {
     // The tag that keeps an image is no part of it.
-    let images = scalars(file).into_iter().filter(|(key, _)| key != KEEP_TAG);
-    let found = images.flat_map(|(key, node)| {
+    let images = templates(file).into_iter().filter(|template| template.key != KEEP_TAG);
+    let found = images.flat_map(|Template { build, key, node }| {
         let text = file::text(node).unwrap_or_default();
         template::volatile(&text).into_iter().map(move |name| {
             let excerpt = file.excerpt(file.span_in(node, &name), "changes with every commit");
-            Volatile { key: key.clone(), name, excerpt }
+            Volatile { build, key: key.clone(), name, excerpt }
         })
     });
     found.collect()
 }
 
-/// The values under keys that take templates, with these keys.
-fn scalars(file: &File) -> Vec<(String, &Node)> {
+/// A value with a template in it.
+struct Template<'a> {
+    /// Which of `builds` it is in.
+    build: Option<usize>,
+    key: String,
+    node: &'a Node,
+}
+
+/// The values under keys that take templates.
+fn templates(file: &File) -> Vec<Template<'_>> {
     let mut found = Vec::new();
     for (key, node) in &file.values {
-        walk(key, node, &mut found);
+        match &node.value {
+            Value::List(builds) if key == "builds" => {
+                let builds = builds.iter().enumerate();
+                builds.for_each(|(at, build)| walk(Some(at), key, build, &mut found));
+            }
+            _ => walk(None, key, node, &mut found),
+        }
     }
-    found.sort_by_key(|(_, node)| node.span.start);
+    found.sort_by_key(|template| template.node.span.start);
     found
 }
 
-fn walk<'a>(key: &str, node: &'a Node, found: &mut Vec<(String, &'a Node)>) {
+fn walk<'a>(build: Option<usize>, key: &str, node: &'a Node, found: &mut Vec<Template<'a>>) {
     match &node.value {
         Value::Null => {}
         Value::Scalar(text) => {
             if TEMPLATES.contains(&key) && template::is_template(text) {
-                found.push((key.to_owned(), node));
+                found.push(Template { build, key: key.to_owned(), node });
             }
         }
-        Value::List(items) => items.iter().for_each(|item| walk(key, item, found)),
+        Value::List(items) => items.iter().for_each(|item| walk(build, key, item, found)),
         Value::Map(pairs) => {
             for (name, value) in pairs {
                 // A label's own name may be that of a setting.
                 let inner = file::text(name).filter(|_| !TEMPLATES.contains(&key));
-                walk(inner.as_deref().unwrap_or(key), value, found);
+                walk(build, inner.as_deref().unwrap_or(key), value, found);
             }
         }
     }
@@ -107,14 +121,21 @@ mod tests {
 
     #[test]
     fn only_keys_that_take_templates_are_looked_at_and_what_changes_is_found() {
-        let text = "builds:\n  - package: a\n    image:\n      labels: {user: \"{{ Git.FullCommit }}{{ Git.PathFullCommit }}\"}\n      user: \"{{ 1 }}\"\n    flags: \"--a --b={{ Date }}\"\n";
+        let text = "defaultEnv: \"A={{ Date }}\"\nbuilds:\n  - package: b\n  - package: a\n    image:\n      labels: {user: \"{{ Git.FullCommit }}{{ Git.PathFullCommit }}\"}\n      user: \"{{ 1 }}\"\n    flags: \"--a --b={{ Date }}\"\n";
         let file = parse(text).unwrap();
-        let found: Vec<_> = volatile(&file).into_iter().map(|v| (v.key, v.name)).collect();
-        let pair = |key: &str, name: &str| (key.to_owned(), name.to_owned());
-        assert_eq!(found, [pair("labels", "Git.FullCommit"), pair("flags", "Date")]);
+        let found: Vec<_> = volatile(&file).into_iter().map(|v| (v.build, v.key, v.name)).collect();
+        let one = |build, key: &str, name: &str| (build, key.to_owned(), name.to_owned());
+        assert_eq!(
+            found,
+            [
+                one(None, "defaultEnv", "Date"),
+                one(Some(1), "labels", "Git.FullCommit"),
+                one(Some(1), "flags", "Date")
+            ]
+        );
         let build = &file.values["builds"];
         let Value::List(items) = &build.value else { panic!("{build:?}") };
-        let Value::Map(pairs) = &items[0].value else { panic!("{items:?}") };
+        let Value::Map(pairs) = &items[1].value else { panic!("{items:?}") };
         let flags = pairs.iter().find(|(key, _)| file::text(key).as_deref() == Some("flags"));
         assert_eq!(file::texts(&flags.unwrap().1), ["--a", "--b={{ Date }}"]);
     }

@@ -250,3 +250,105 @@ fn a_command_that_is_not_in_the_image_is_found_once_the_image_is_built() {
         assert_eq!(ran.stderr(), "", "{there}");
     }
 }
+
+#[test]
+fn a_user_that_the_image_lacks_is_found_wherever_it_matters() {
+    let manifest = |more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: ko://hello\n    securityContext: {{{more}}}\n"
+        )
+    };
+    let settings = |user: &str, more: &str| {
+        format!("builds: [{{package: hello, image: {{user: {user}}}}}]\n{more}")
+    };
+    let sandbox = Sandbox::with_fixture("crates/hello").env("KO_DOCKER_REPO", "registry.example");
+    let resolve = ["resolve", "--push=false", "-q", "-f", "-"];
+    for more in ["", "lints: {missing-command: off}\n"] {
+        sandbox.write(".ko-rs.yaml", &settings("app", more));
+        let ran = sandbox.run_with_input(resolve, &manifest("")).exits(0);
+        let said = "warning: the image runs as `app`, and has no such user [image-user]\n --> <stdin>:5:12\n";
+        assert!(ran.stderr().starts_with(said), "{}", ran.stderr());
+    }
+    let ran = sandbox.run_with_input(resolve, &manifest("runAsUser: 1000")).exits(0);
+    assert_eq!(ran.stderr(), "");
+    for (user, more) in [("nonroot", ""), ("1000", ""), ("app", "lints: {image-user: off}\n")] {
+        sandbox.write(".ko-rs.yaml", &settings(user, more));
+        let ran = sandbox.run_with_input(resolve, &manifest("")).exits(0);
+        assert_eq!(ran.stderr(), "", "{user} {more}");
+    }
+    sandbox.write(".ko-rs.yaml", &settings("app", "lints: {image-user: deny}\n"));
+    let ran = sandbox.run_with_input(resolve, &manifest("")).exits(1);
+    assert!(ran.stderr().starts_with("error: the image runs as `app`"), "{}", ran.stderr());
+    assert_eq!(ran.stdout(), "");
+}
+
+#[test]
+fn a_template_is_looked_at_where_a_reference_means_its_build() {
+    let object = |reference: &str| format!("apiVersion: v1\nkind: A\nx: {reference}\n");
+    let sandbox = package(Sandbox::new(), "a", "link", "");
+    let sandbox = package(sandbox, "b", "user", "")
+        .file("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n")
+        .file("link.yaml", &object("ko://link"))
+        .file("user.yaml", &object("ko://user"))
+        .file("none.yaml", &object("y"));
+    let settings = |level: &str| {
+        format!(
+            "lints: {{volatile-template: {level}}}\ndefaultFlags: ['--cfg={{{{ Date }}}}']\nbuilds:\n\
+             - {{package: link, flags: []}}\n\
+             - {{package: user, flags: [], image: {{labels: {{a: '{{{{ Git.FullCommit }}}}'}}}}}}\n"
+        )
+    };
+    for (level, code) in [("warn", 0), ("deny", 1), ("off", 0)] {
+        sandbox.write(".ko-rs.yaml", &settings(level));
+        for of_another in ["link.yaml", "none.yaml"] {
+            let ran = sandbox.run(["check", "-f", of_another]).exits(0);
+            assert!(ran.stderr().starts_with("note: "), "{}", ran.stderr());
+        }
+        let ran = sandbox.run(["check", "-f", "user.yaml"]).exits(code);
+        let said = "`Git.FullCommit` in `labels` makes another image of every commit";
+        assert_eq!(ran.stderr().matches(said).count(), usize::from(level != "off"), "{level}");
+        assert!(!ran.stderr().contains("`Date`"), "{}", ran.stderr());
+    }
+    sandbox.write(".ko-rs.yaml", &settings("deny"));
+    sandbox.write("gone.yaml", &object("ko://gone"));
+    let ran = sandbox.run(["check", "-f", "user.yaml", "-f", "gone.yaml"]).exits(1);
+    for said in ["names no crate", "[volatile-template]"] {
+        assert!(ran.stderr().contains(said), "{}", ran.stderr());
+    }
+}
+
+#[test]
+fn of_many_findings_that_are_denied_the_rest_is_part_of_the_error() {
+    let containers = "  - image: envoy\n".repeat(25);
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: ko://link-service\n{containers}"
+    );
+    let sandbox = workspace().file("a.yaml", &manifest);
+    let ran = sandbox.run(["check", "-f", "a.yaml"]).exits(0);
+    assert!(ran.stderr().contains("\nwarning: 5 more of [latest-tag]\n"), "{}", ran.stderr());
+    sandbox.write(".ko-rs.yaml", "lints: {latest-tag: deny}\n");
+    let ran = sandbox.run(["check", "-f", "a.yaml"]).exits(1);
+    assert_eq!(ran.stderr().matches("error: `envoy` is").count(), 20);
+    assert!(ran.stderr().ends_with("\nerror: 5 more of [latest-tag]\n"), "{}", ran.stderr());
+    assert!(!ran.stderr().contains("warning"), "{}", ran.stderr());
+}
+
+#[test]
+fn an_image_by_any_digest_is_replaced_and_one_by_half_a_digest_is_found() {
+    let manifest = |image: &str| format!("apiVersion: v1\nkind: A\nspec: {{image: '{image}'}}\n");
+    let sandbox = workspace().file(".ko-rs.yaml", "images: {acme/link: link-service}\n");
+    for (algorithm, digits) in [("sha256", 64), ("sha384", 96), ("sha512", 128)] {
+        let image = format!("acme/link:1@{algorithm}:{}", "0".repeat(digits));
+        let ran = sandbox.run_with_input(["check", "-f", "-"], &manifest(&image)).exits(0);
+        assert_eq!(ran.stderr(), "note: references: 1, binaries: 1\n");
+    }
+    let ran = sandbox.run_with_input(["resolve", "-f", "-"], &manifest("Acme/link@sha512:0"));
+    insta::assert_snapshot!(ran.exits(0).stderr(), @"
+    warning: this image is not replaced, though `images:` has `acme/link` [unmapped-repository]
+     --> <stdin>:3:15
+      |
+    3 | spec: {image: 'Acme/link@sha512:0'}
+      |               ^^^^^^^^^^^^^^^^^^^^ not an image's name
+    hint: if it is meant, add it to `images:` in .ko-rs.yaml, or write it as it stands there
+    ");
+}

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, Lint};
+use crate::manifests::Spot;
+use crate::manifests::image_name::ImageName;
 use crate::manifests::outline::{Found, Node};
-use crate::manifests::{Rules, Spot};
 use crate::source::Source;
 
 /// The keys of lists of containers: Kubernetes's own, then Tekton's.
@@ -14,13 +15,15 @@ pub(super) const LISTS: [&str; 5] =
 
 /// How an image is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pin {
+enum Pin {
     /// By digest.
     Digest,
     /// By a tag other than `latest`.
     Tag,
     /// By `latest`, or by no tag, which is the same.
     Latest,
+    /// It is a reference, or what stands there is no image's name.
+    Unknown,
 }
 
 /// A container, by the places of what matters.
@@ -31,8 +34,6 @@ pub(super) struct Container {
     pin: Pin,
     /// The value of `imagePullPolicy`, where it is `Always`.
     always: Option<Range<usize>>,
-    /// A mapped repository that the image's looks like.
-    like: Option<Box<str>>,
     /// How it is run, where its image is a reference.
     pub(super) run: Option<Box<Run>>,
 }
@@ -40,12 +41,25 @@ pub(super) struct Container {
 /// What a manifest says of how an image is run, with the places.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
-    /// The first word of `command`.
-    pub(super) command: Option<Box<(String, Range<usize>)>>,
+    pub(super) command: Option<Box<Command>>,
     /// The ports: `8080/tcp`.
     pub(super) ports: Box<[(Box<str>, Range<usize>)]>,
-    /// `runAsNonRoot: true`, of the container or its pod, without a `runAsUser`.
+    /// `runAsNonRoot: true`, of the container or its pod.
     pub(super) non_root: Option<Range<usize>>,
+    /// `runAsUser`, of the container or its pod.
+    pub(super) user: Option<Box<(Box<str>, Range<usize>)>>,
+}
+
+/// A `command` that can be known, and what decides which program it is.
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    /// Its first word.
+    pub(super) word: Box<str>,
+    pub(super) span: Range<usize>,
+    /// The container's `workingDir`.
+    pub(super) folder: Option<Box<str>>,
+    /// Where volumes are mounted.
+    pub(super) mounts: Box<[Box<str>]>,
 }
 
 /// The container that a mapping is if it has an image: that of a pod that is another mapping, or
@@ -55,20 +69,18 @@ pub(super) fn read(
     pod: Option<Node<'_, '_>>,
     offset: usize,
     is_reference: impl Fn(usize) -> bool,
-    rules: &Rules,
 ) -> Option<Container> {
     let place = |node: Node<'_, '_>| offset + node.span().start..offset + node.span().end;
     let Found { value, written } = node.find("image")?;
     // An image behind an alias is replaced where it is written, or the alias is.
     let replaced = [written, value].into_iter().find(|node| is_reference(place(*node).start));
     let (image, is_reference) = (replaced.unwrap_or(value), replaced.is_some());
-    let name = value.text().filter(|_| is_reference || pod.is_some())?;
+    let name = value.meaning().filter(|_| is_reference || pod.is_some())?;
     let policy = node.get("imagePullPolicy");
     Some(Container {
         image: place(image),
-        pin: pin(name),
+        pin: if is_reference { Pin::Unknown } else { pin(&name) },
         always: policy.filter(|policy| policy.text() == Some("Always")).map(place),
-        like: if is_reference { None } else { rules.images.like(name).map(String::into_boxed_str) },
         run: is_reference.then(|| Box::new(run(node, pod, place))),
     })
 }
@@ -78,34 +90,52 @@ fn run(
     pod: Option<Node<'_, '_>>,
     place: impl Fn(Node<'_, '_>) -> Range<usize>,
 ) -> Run {
-    let command = node.get("command").and_then(|command| command.items().next());
-    let command = command.map(Node::target);
     let port = |port: Node<'_, '_>| {
         let port = port.target();
         let number = port.get("containerPort")?;
         let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
-        Some((format!("{}/{protocol}", number.text()?).into_boxed_str(), place(number)))
+        Some((format!("{}/{protocol}", number.meaning()?).into_boxed_str(), place(number)))
     };
     // What the container says goes before what its pod says.
     let contexts = [Some(node), pod].map(|node| node?.get("securityContext"));
-    let said = |key: &str| contexts.iter().flatten().find_map(|context| context.get(key));
-    let non_root = said("runAsNonRoot").filter(|value| value.text() == Some("true"));
+    let said = |key: &str| {
+        let said = contexts.iter().flatten().filter_map(|context| context.get(key));
+        said.filter_map(|value| Some((value.meaning()?, place(value)))).next()
+    };
+    let user = said("runAsUser").map(|(user, span)| Box::new((user.into(), span)));
     Run {
-        command: command.and_then(|word| Some(Box::new((word.text()?.to_owned(), place(word))))),
+        command: command(node, &place).map(Box::new),
         ports: node.get("ports").into_iter().flat_map(Node::items).filter_map(port).collect(),
-        non_root: non_root.filter(|_| said("runAsUser").is_none()).map(&place),
+        non_root: said("runAsNonRoot").filter(|(value, _)| value == "true").map(|(_, span)| span),
+        user,
     }
 }
 
-/// How an image's name pins it: a port is no tag.
-pub(super) fn pin(image: &str) -> Pin {
-    if image.contains('@') {
-        return Pin::Digest;
+/// The command of a container, unless which program it is depends on what is not known here.
+fn command(node: Node<'_, '_>, place: impl Fn(Node<'_, '_>) -> Range<usize>) -> Option<Command> {
+    let word = node.get("command")?.items().next()?.target();
+    let text = word.text()?;
+    let items = |key: &str| node.get(key).into_iter().flat_map(Node::items).map(Node::target);
+    let sets_path = || items("env").any(|variable| variable.get_text("name") == Some("PATH"));
+    if text.contains("$(") || (!text.contains('/') && sets_path()) {
+        return None;
     }
-    let last = image.rsplit('/').next().unwrap_or(image);
-    match last.split_once(':') {
-        None | Some((_, "latest")) => Pin::Latest,
-        Some(_) => Pin::Tag,
+    let mounts = items("volumeMounts").filter_map(|mount| mount.get_text("mountPath"));
+    Some(Command {
+        word: text.into(),
+        span: place(word),
+        folder: node.get("workingDir").and_then(Node::meaning).map(Into::into),
+        mounts: mounts.map(Into::into).collect(),
+    })
+}
+
+/// How an image's name pins it.
+fn pin(image: &str) -> Pin {
+    match ImageName::read(image) {
+        None => Pin::Unknown,
+        Some(name) if name.has_digest => Pin::Digest,
+        Some(name) if name.is_tagged => Pin::Tag,
+        Some(_) => Pin::Latest,
     }
 }
 
@@ -125,20 +155,22 @@ impl Container {
         })
     }
 
-    pub(super) fn unmapped(&self, source: &Arc<Source>) -> Option<Finding> {
-        let like = self.like.as_deref()?;
+    /// A pod that says of itself what no node takes, whatever its image is.
+    pub(super) fn root(&self, source: &Arc<Source>) -> Option<Finding> {
+        let run = self.run.as_deref()?;
+        let (_, user) = run.user.as_deref().filter(|(user, _)| &**user == "0")?;
         Some(Finding {
-            lint: Lint::UnmappedRepository,
-            message: format!("this image is not replaced, though `images:` has `{like}`"),
-            spot: Spot::new(source, self.image.clone()),
-            label: "another repository",
-            other: None,
+            lint: Lint::ImageUser,
+            message: "this container must not be root, and runs as root".to_owned(),
+            spot: Spot::new(source, run.non_root.clone()?),
+            label: "refused by the node",
+            other: Some((Spot::new(source, user.clone()), "is root")),
         })
     }
 
     pub(super) fn latest(&self, source: &Arc<Source>, others_are_pinned: bool) -> Option<Finding> {
         let image = source.text().get(self.image.clone()).unwrap_or_default();
-        let is_found = others_are_pinned && self.pin == Pin::Latest && !image.is_empty();
+        let is_found = others_are_pinned && self.pin == Pin::Latest;
         is_found.then(|| Finding {
             lint: Lint::LatestTag,
             message: format!(
@@ -149,24 +181,5 @@ impl Container {
             label: "not pinned",
             other: None,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_no_tag() {
-        for (image, expected) in [
-            ("nginx", Pin::Latest),
-            ("nginx:latest", Pin::Latest),
-            ("host:5000/nginx", Pin::Latest),
-            ("host:5000/nginx:1", Pin::Tag),
-            ("nginx:1.27", Pin::Tag),
-            ("nginx:latest@sha256:0", Pin::Digest),
-        ] {
-            assert_eq!(pin(image), expected, "{image}");
-        }
     }
 }

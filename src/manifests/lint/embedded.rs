@@ -79,7 +79,7 @@ pub(super) fn read(
             Some(scalar) if scalar.span.contains(&at) && !is_comment(scalar.span.start) => false,
             _ => {
                 commented = Some(line);
-                if !stands_for_value(&text[line..at], line, &scalars) {
+                if !stands_for_value(text, line, at, &scalars) {
                     continue;
                 }
                 true
@@ -93,6 +93,8 @@ pub(super) fn read(
 struct Scalar {
     span: Range<usize>,
     is_reference: bool,
+    /// Whether it is null or has no letters.
+    is_empty: bool,
     /// Whether the node behind it is left out.
     is_alone: bool,
 }
@@ -104,7 +106,9 @@ fn scalars(outline: &Outline<'_>, rules: &Rules) -> Vec<Scalar> {
         let number = node.number();
         if let Some(text) = node.beginning() {
             let is_reference = rules.reference(text).is_some();
-            scalars.push(Scalar { span: node.span(), is_reference, is_alone: false });
+            let is_empty = node.meaning().is_none_or(|text| text.is_empty());
+            let span = node.span();
+            scalars.push(Scalar { span, is_reference, is_empty, is_alone: false });
             last = Some(number);
         } else if node.is_left_out() && last.is_some_and(|last| last + 1 == number) {
             scalars.iter_mut().next_back().into_iter().for_each(|key| key.is_alone = true);
@@ -131,13 +135,38 @@ fn is_named(text: &str, span: &Range<usize>, prefix: &str) -> bool {
     text[span.start + prefix.len()..span.end].starts_with(|c: char| c.is_alphanumeric())
 }
 
-/// Whether a comment stands where the value of a key should: behind the `:` of a key without one.
-/// `before` is the line that starts at `line`, up to the place.
-fn stands_for_value(before: &str, line: usize, scalars: &[Scalar]) -> bool {
-    let key = before.split_once('#').and_then(|(key, _)| key.trim_end().strip_suffix(':'));
-    let Some(key) = key.map(str::trim_end) else { return false };
-    let end = line + key.len();
-    let behind = scalars.partition_point(|scalar| scalar.span.start < end);
-    let key = behind.checked_sub(1).map(|last| &scalars[last]);
-    key.is_some_and(|key| key.span.end == end && key.is_alone)
+/// Whether a comment stands where the value of a key should: behind the `:` of a key without one, on
+/// its line or alone on the next, or behind a value that says nothing. `line` is where the line
+/// starts that the place is in.
+fn stands_for_value(text: &str, line: usize, at: usize, scalars: &[Scalar]) -> bool {
+    let Some((before, comment)) = text[line..at].split_once('#') else { return false };
+    let is_all = comment.trim().trim_matches(['"', '\'']).is_empty();
+    let ending = |end: usize| {
+        let behind = scalars.partition_point(|scalar| scalar.span.start < end);
+        let last = behind.checked_sub(1)?;
+        Some(last).filter(|last| scalars[*last].span.end == end)
+    };
+    // A key that ends with its `:` where a text does that starts at an offset.
+    let key = |text: &str, start: usize| {
+        let key = text.trim_end().strip_suffix(':')?.trim_end();
+        ending(start + key.len())
+    };
+    let is_alone = |text: &str, start| key(text, start).is_some_and(|key| scalars[key].is_alone);
+    if before.trim().is_empty() {
+        // What stands farther left is said of what follows.
+        let above = text[..line].strip_suffix('\n').unwrap_or_default();
+        let start = above.rfind('\n').map_or(0, |newline| newline + 1);
+        let above = &above[start..];
+        let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        return is_all && blanks(before) > blanks(above) && is_alone(above, start);
+    }
+    if is_alone(before, line) {
+        return true;
+    }
+    let value = ending(line + before.trim_end().len()).map(|value| &scalars[value]);
+    is_all
+        && value.is_some_and(|value| {
+            let before = text.get(line..value.span.start).unwrap_or_default();
+            value.is_empty && key(before, line).is_some()
+        })
 }

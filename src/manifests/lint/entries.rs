@@ -2,6 +2,7 @@
 //!
 //! See [merge strategy](https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -101,17 +102,17 @@ fn in_lists(node: Node<'_, '_>, lists: &[List], offset: usize, clashes: &mut Vec
 }
 
 fn in_list(node: Node<'_, '_>, list: &List, offset: usize, clashes: &mut Vec<Clash>) {
-    let mut seen: HashMap<Vec<&str>, Range<usize>> = HashMap::new();
+    let mut seen: HashMap<Vec<Cow<'_, str>>, Range<usize>> = HashMap::new();
     for written in node.items() {
         let item = written.target();
         let Some(named) = list.keys.first().and_then(|(key, _)| item.find(key)) else { continue };
         // Where an entry is an alias or merges one, it is not the alias's value that is wrong.
         let named = named.seen_from(written).written;
         let key = |(key, default): &(&str, &'static str)| match item.get(key) {
-            Some(value) => value.text(),
-            None => Some(*default),
+            Some(value) => value.meaning(),
+            None => Some((*default).into()),
         };
-        let Some(values) = list.keys.iter().map(key).collect::<Option<Vec<&str>>>() else {
+        let Some(values) = list.keys.iter().map(key).collect::<Option<Vec<Cow<'_, str>>>>() else {
             continue;
         };
         let span = offset + named.span().start..offset + named.span().end;

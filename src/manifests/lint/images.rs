@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::containers::{Container, Run};
+use super::containers::{Command, Container, Run};
 use super::{Finding, Lint};
 use crate::manifests::Spot;
 use crate::oci::ImageFacts;
@@ -24,8 +24,10 @@ pub(super) fn findings(
         other: None,
     };
     let mut findings = Vec::new();
-    if let Some((command, span)) = missing_command(run, facts) {
-        let message = format!("`{command}` is not in the image");
+    if let Some(Command { word, span, folder, mounts }) = run.command.as_deref()
+        && facts.has_command(word, folder.as_deref(), mounts) == Some(false)
+    {
+        let message = format!("`{word}` is not in the image");
         findings.push(finding(Lint::MissingCommand, message, span, "not there"));
     }
     for (port, span) in unexposed(run, facts) {
@@ -33,9 +35,13 @@ pub(super) fn findings(
         let message = format!("the image does not serve {port}, but {}", served.join(", "));
         findings.push(finding(Lint::UnexposedPort, message, span, "not served"));
     }
+    // Who is named in the manifest is who it runs as.
+    if run.user.is_some() {
+        return findings;
+    }
     let user = facts.user.split(':').next().unwrap_or_default();
     let is_number = user.parse::<u32>().is_ok();
-    if !user.is_empty() && facts.inside.is_some() && facts.uid().is_none() {
+    if facts.inside.is_some() && facts.uid().is_none() {
         let message = format!("the image runs as `{user}`, and has no such user");
         findings.push(finding(Lint::ImageUser, message, &container.image, "cannot start"));
     } else if let Some(span) = &run.non_root {
@@ -50,12 +56,6 @@ pub(super) fn findings(
         }
     }
     findings
-}
-
-/// The command, where somebody looked and it is not there. One with a variable in it is not known.
-fn missing_command<'a>(run: &'a Run, facts: &ImageFacts) -> Option<&'a (String, Range<usize>)> {
-    let known = run.command.as_deref().filter(|(command, _)| !command.contains("$("));
-    known.filter(|(command, _)| facts.has_command(command) == Some(false))
 }
 
 /// The ports that an image which names its ports does not name.

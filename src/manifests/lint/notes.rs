@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::containers::{self, Container};
 use super::embedded::{self, Embedded};
 use super::entries::{self, Clash};
+use super::unmapped::{self, Unmapped};
 use super::{Finding, KEPT};
 use crate::manifests::outline::{Node, Outline};
 use crate::manifests::{Occurrence, Rules};
@@ -18,6 +19,7 @@ pub(in crate::manifests) struct Notes {
     containers: Vec<Container>,
     clashes: Vec<Clash>,
     embedded: Vec<Embedded>,
+    unmapped: Vec<Unmapped>,
     has_references: bool,
     /// How many containers aliases led to.
     aliased: usize,
@@ -59,7 +61,7 @@ impl Notes {
                     listed.insert(container.number());
                 }
                 if self.aliased < ALIASED {
-                    let read = containers::read(container, pod, offset, is_reference, rules);
+                    let read = containers::read(container, pod, offset, is_reference);
                     self.containers.extend(read);
                 }
             }
@@ -67,6 +69,7 @@ impl Notes {
                 entries::read(node, offset, &mut self.clashes);
             }
         }
+        unmapped::read(outline, offset, &rules.images, &mut self.unmapped);
         if self.embedded.len() < KEPT {
             let text = &source.text()[range];
             embedded::read(text, offset, outline, references.len(), rules, &mut self.embedded);
@@ -75,13 +78,15 @@ impl Notes {
 
     /// Takes the notes of what stands behind it.
     pub(in crate::manifests) fn extend(&mut self, behind: Self) {
-        let Self { containers, clashes, embedded, has_references, aliased } = behind;
+        let Self { containers, clashes, embedded, unmapped, has_references, aliased } = behind;
         self.aliased += aliased;
         self.containers.extend(containers);
         self.clashes.extend(clashes);
         self.embedded.extend(embedded);
+        self.unmapped.extend(unmapped);
         self.clashes.truncate(KEPT);
         self.embedded.truncate(KEPT);
+        self.unmapped.truncate(KEPT);
         self.has_references |= has_references;
     }
 
@@ -90,6 +95,7 @@ impl Notes {
         self.containers.retain(|container| stays(container.image.start));
         self.clashes.retain(|clash| stays(clash.start()));
         self.embedded.retain(|embedded| stays(embedded.start()));
+        self.unmapped.retain(|unmapped| stays(unmapped.start()));
     }
 
     /// Whether an image is pinned by digest, or will be.
@@ -105,7 +111,8 @@ impl Notes {
     pub(super) fn findings(&self, source: &Arc<Source>) -> Vec<Finding> {
         let clashes = self.clashes.iter().map(|clash| clash.finding(source));
         let embedded = self.embedded.iter().map(|embedded| embedded.finding(source));
-        clashes.chain(embedded).collect()
+        let unmapped = self.unmapped.iter().map(|unmapped| unmapped.finding(source));
+        clashes.chain(embedded).chain(unmapped).collect()
     }
 }
 

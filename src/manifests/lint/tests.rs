@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::manifests::{ImageMap, Mapping, Parse, Rules, parse};
+use crate::oci::facts::Node;
 use crate::oci::{ImageConfig, ImageFacts};
 use crate::reference::CrateReference;
 use crate::source::Source;
@@ -49,6 +50,29 @@ fn a_moving_tag_is_found_beside_what_is_pinned() {
     1 | containers: [{image: nginx}, {image: 'host:5/a:latest'}, {image: 'b:1'}]
       |                                      ^^^^^^^^^^^^^^^^^ not pinned
     ");
+}
+
+#[test]
+fn only_what_names_an_image_has_a_tag_that_moves() {
+    let text = "\
+x: ko://a
+containers:
+- image: go://example.org/go/x
+- image: ''
+- image: ~
+- image: null
+- image:
+- image: \"{{ .Values.image }}\"
+- image: $(IMAGE)
+- image: $IMAGE
+- image: nginx:$TAG
+- image: nginx@sha256:0
+";
+    assert_eq!(found(text, false), "");
+    let pinned = format!("containers: [{{image: 'a@sha512:{}'}}, {{image: b}}]\n", "0".repeat(128));
+    assert!(found(&format!("{pinned}x: ' ko://'\n"), false).contains("`b` is whatever"));
+    let broken = "containers: [{image: 'a@sha256:0'}, {image: b}]\nx: ' ko://'\n";
+    assert_eq!(found(broken, false), "", "what is no digest pins nothing");
 }
 
 #[test]
@@ -116,6 +140,17 @@ spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
     23 | spec: {ports: [{port: 80, name: a}, {port: 80, name: b}]}
        |                       ^^ first
     ");
+}
+
+#[test]
+fn numbers_are_those_that_kubectl_reads() {
+    let text =
+        "containers: [{image: ko://a, ports: [{containerPort: 80}, {containerPort: 0x50}]}]\n";
+    assert!(found(text, false).starts_with("the port `80/TCP` is there twice"));
+    let text =
+        "containers: [{image: ko://a, ports: [{containerPort: 0x1F90}, {containerPort: 8_080}]}]\n";
+    let config = r#"{"config": {"ExposedPorts": {"8080/tcp": {}}}}"#;
+    assert_eq!(found_in_image(text, facts(config, true)), "");
 }
 
 #[test]
@@ -251,6 +286,44 @@ prefix: in ko:// alone
 }
 
 #[test]
+fn a_comment_in_place_of_a_value_is_found_wherever_that_is() {
+    let is_found = |text: &str| match found(text, false) {
+        found if found.is_empty() => false,
+        found => {
+            assert!(found.starts_with("this reference is a comment"), "{text}: {found}");
+            assert_eq!(found.matches("[embedded-reference]").count(), 1, "{text}: {found}");
+            true
+        }
+    };
+    for text in [
+        "image: # ko://x",
+        "image: # was ko://x",
+        "image: \"\" # ko://x",
+        "image: '' # ko://x",
+        "image: ~ # \"ko://x\"",
+        "- image: null # ko://x",
+        "image:\n  # ko://x",
+        "image:\r\n  # ko://x\r\n",
+        "a:\n- image:\n    #ko://x\n    # ko://y\n  b: 1",
+    ] {
+        assert!(is_found(&format!("{text}\n")), "{text}");
+    }
+    for text in [
+        "image: '' # like ko://x",
+        "image: 'a' # ko://x",
+        "image: 5 # ko://x",
+        "'' # ko://x",
+        "- '' # ko://x",
+        "image:\n# ko://x\nb: 1",
+        "image:\n  # image: ko://x",
+        "image:\n  # ko://x\n  b: 1",
+        "image: a\n  # ko://x",
+    ] {
+        assert!(!is_found(&format!("{text}\n")), "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_selected_is_not_linted() {
     let object = |name: &str| {
         format!(
@@ -271,7 +344,6 @@ fn what_is_not_selected_is_not_linted() {
 fn found_in_image(text: &str, facts: ImageFacts) -> String {
     let source = vec![Source::new("a.yaml", text)];
     let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).checked().unwrap();
-    assert_eq!(manifests.asks_inside(), text.contains("command"));
     let facts = BTreeMap::from([(CrateReference::bare("a").unwrap(), facts)]);
     let findings = manifests.lint_images(&facts);
     findings.iter().map(|finding| finding.text()).collect::<Vec<_>>().join("\n")
@@ -316,6 +388,51 @@ containers:
 }
 
 #[test]
+fn a_command_is_looked_for_where_the_container_starts() {
+    let found = |container: &str| {
+        let text = format!("containers: [{{image: ko://a, {container}}}]\n");
+        let mut facts = facts(r#"{"config": {"WorkingDir": "/srv", "Env": ["PATH=/bin"]}}"#, true);
+        let files = &mut facts.inside.as_mut().unwrap().files;
+        files.put("srv/x", Node::File);
+        files.put("bin/sh", Node::File);
+        found_in_image(&text, facts).contains("is not in the image [missing-command]")
+    };
+    for (container, is_missing) in [
+        ("command: [./x]", false),
+        ("command: [./x], workingDir: /", true),
+        ("command: [srv/x], workingDir: /", false),
+        ("command: [./sh], workingDir: /bin", false),
+        ("command: [/tools/run]", true),
+        ("command: [/tools/run], volumeMounts: [{mountPath: /tools/}]", false),
+        ("command: [/tools/run], volumeMounts: [{mountPath: /tool}]", true),
+        ("command: [run], volumeMounts: [{mountPath: /bin}]", false),
+        ("command: [run]", true),
+        ("command: [run], env: [{name: PATH, value: /tools}]", false),
+        ("command: [run], env: [{name: A}]", true),
+        ("command: [/run], env: [{name: PATH, value: /tools}]", true),
+    ] {
+        assert_eq!(found(container), is_missing, "{container}");
+    }
+}
+
+#[test]
+fn only_what_decides_is_asked_of_an_image() {
+    let asks = |container: &str| {
+        let text = format!("containers: [{{image: ko://a, {container}}}]\n");
+        let source = vec![Source::new("a.yaml", text)];
+        let manifests = parse(source, &Rules::default(), Parse::OnlyReferences).checked().unwrap();
+        let asks = manifests.asks();
+        let [(_, asks)] = Vec::from_iter(asks).try_into().unwrap();
+        (asks.command, asks.user)
+    };
+    assert_eq!(asks(""), (false, true));
+    assert_eq!(asks("command: [sh]"), (true, true));
+    assert_eq!(asks("command: [$(SHELL)], securityContext: {runAsUser: 1}"), (false, false));
+    assert_eq!(asks("command: [sh], env: [{name: PATH}]"), (false, true));
+    assert_eq!(asks("}, {image: ko://a, securityContext: {runAsUser: 1}"), (false, true));
+}
+
+#[test]
 fn users_that_a_node_would_refuse_are_found() {
     let pod = |context: &str, container: &str| {
         format!(
@@ -351,18 +468,53 @@ fn users_that_a_node_would_refuse_are_found() {
         (pod("{runAsNonRoot: true}", "{runAsUser: 5}"), "{}".to_owned()),
         (strict, user("65532:65532")),
         (pod("{}", "{}"), user("app")),
+        (pod("{runAsNonRoot: no}", "{}"), "{}".to_owned()),
+        (pod("{runAsNonRoot: ~}", "{}"), "{}".to_owned()),
     ] {
         assert_eq!(found_in_image(&text, facts(&config, false)), "", "{text}");
     }
 }
 
 #[test]
+fn who_the_manifest_says_it_runs_as_goes_before_the_image() {
+    let pod = |pod: &str, container: &str| {
+        format!(
+            "securityContext: {pod}\ncontainers:\n- image: ko://a\n  securityContext: {container}\n"
+        )
+    };
+    let app = r#"{"config": {"User": "app"}}"#;
+    for text in [
+        pod("{}", "{runAsUser: 1000}"),
+        pod("{runAsUser: 1000}", "{}"),
+        pod("{runAsUser: 1000}", "{runAsUser: ~}"),
+        pod("{runAsNonRoot: true}", "{runAsUser: 1000}"),
+        pod("{runAsUser: 0}", "{}"),
+        pod("{runAsUser: 0, runAsNonRoot: true}", "{runAsUser: 1}"),
+    ] {
+        assert_eq!(found_in_image(&text, facts(app, true)), "", "{text}");
+        assert_eq!(found(&text, false), "", "{text}");
+    }
+    for yes in ["true", "yes", "True", "on", "y"] {
+        let text = pod(&format!("{{runAsNonRoot: {yes}}}"), "{}");
+        assert!(found_in_image(&text, facts("{}", false)).contains("runs as root"), "{yes}");
+    }
+    let text = pod("{runAsNonRoot: yes}", "{runAsUser: 0x0}");
+    assert_eq!(found_in_image(&text, facts("{}", false)), "", "it is told before the build");
+    insta::assert_snapshot!(found(&text, false), @"
+    this container must not be root, and runs as root [image-user]
+     --> a.yaml:1:33
+      |
+    1 | securityContext: {runAsNonRoot: yes}
+      |                                 ^^^ refused by the node
+     --> a.yaml:4:32
+      |
+    4 |   securityContext: {runAsUser: 0x0}
+      |                                ^^^ is root
+    ");
+}
+
+#[test]
 fn a_repository_that_is_nearly_mapped_is_found() {
-    let mapped = "g1g1/delinkcious-link".parse().unwrap();
-    let reference = CrateReference::bare("link-service").unwrap();
-    let mapping = Mapping { written: "g1g1/delinkcious-link".to_owned(), reference };
-    let images = ImageMap::new(BTreeMap::from([(mapped, mapping)]), Vec::new());
-    let rules = Rules { images, ..Rules::default() };
     let text = "\
 containers:
 - image: g1g1/delinkcious-link:1
@@ -371,10 +523,7 @@ containers:
 - image: g1g1/delinkcious-user:1
 - image: g1g1/delinkcious-link-service:1
 ";
-    let source = vec![Source::new("a.yaml", text)];
-    let manifests = parse(source, &rules, Parse::OnlyReferences).checked().unwrap();
-    let findings: Vec<String> = manifests.lint(false).iter().map(|found| found.text()).collect();
-    insta::assert_snapshot!(findings.join("\n"), @"
+    insta::assert_snapshot!(unmapped(text), @"
     this image is not replaced, though `images:` has `g1g1/delinkcious-link` [unmapped-repository]
      --> a.yaml:3:10
       |
@@ -386,4 +535,62 @@ containers:
     4 | - image: g1g1/delinkcious-lnk:1
       |          ^^^^^^^^^^^^^^^^^^^^^^ another repository
     ");
+}
+
+/// What is found in a text where a repository is mapped.
+fn unmapped(text: &str) -> String {
+    let written = "g1g1/delinkcious-link".to_owned();
+    let reference = CrateReference::bare("link-service").unwrap();
+    let mapped = BTreeMap::from([(written.parse().unwrap(), Mapping { written, reference })]);
+    let images = ImageMap::new(mapped, vec!["engine.base".parse().unwrap()]);
+    let rules = Rules { images, ..Rules::default() };
+    let source = vec![Source::new("a.yaml", text)];
+    let manifests = parse(source, &rules, Parse::OnlyReferences).checked().unwrap();
+    let findings: Vec<String> = manifests.lint(false).iter().map(|found| found.text()).collect();
+    findings.join("\n")
+}
+
+#[test]
+fn a_mapped_repository_in_what_names_no_image_is_found() {
+    for image in [
+        "G1g1/delinkcious-link:1",
+        "g1g1/delinkcious-link:$TAG",
+        "'g1g1/delinkcious-link:{{ tag }}'",
+        "'g1g1/delinkcious-link:'",
+        "g1g1/delinkcious-link@sha256:abc",
+    ] {
+        let found = unmapped(&format!("spec: {{containers: [{{image: {image}}}]}}\n"));
+        assert!(found.contains("^ not an image's name"), "{image}: {found}");
+    }
+    for image in ["g1g1/delinkcious-link-$NAME", "$REGISTRY/delinkcious-link", "ko://a"] {
+        let text =
+            format!("x: g1g1/delinkcious-link\nspec: {{containers: [{{image: {image}}}]}}\n");
+        assert_eq!(unmapped(&text), "", "{image}");
+    }
+}
+
+#[test]
+fn nearly_mapped_images_are_found_in_every_field_that_is_replaced() {
+    let image = "ghcr.io/g1g1/delinkcious-link:1";
+    for text in [
+        format!("spec: {{image: {image}}}"),
+        format!("volumes: [{{image: {{reference: {image}}}}}]"),
+        format!("engine: [{{? [a] : b, base: {image}}}]"),
+        format!("engine: {{<<: {{base: {image}}}}}"),
+        format!("x: &x {image}\nimage: *x\nspec: {{image: *x}}"),
+        format!("containers: &c [{{image: {image}}}]\nx: {{containers: *c}}"),
+    ] {
+        let found = unmapped(&format!("{text}\n"));
+        assert_eq!(found.matches("[unmapped-repository]").count(), 1, "{text}: {found}");
+    }
+    for text in [
+        format!("spec: {{picture: {image}}}"),
+        format!("reference: {image}"),
+        format!("engine: {{x: {{base: {image}}}}}"),
+        format!("image: {{repository: {image}, tag: {{reference: {image}}}}}"),
+        format!("? {{image: a}}\n: {image}"),
+        format!("image: {{? {image} : a}}"),
+    ] {
+        assert_eq!(unmapped(&format!("{text}\n")), "", "{text}");
+    }
 }
