@@ -88,13 +88,37 @@ pub(super) fn apply(
     let force = if write.force { "&force=true" } else { "" };
     let path = kind.path(namespace, Some(name));
     // JSON is YAML, and this is the one type that every server that can apply knows.
-    let body =
-        Body { content_type: "application/apply-patch+yaml", bytes: object.to_string().into() };
+    let body = Body { content_type: "application/apply-patch+yaml", bytes: as_yaml(object).into() };
     Request {
         method: Method::PATCH,
         path: format!("{path}?{}{force}", written(write)),
         body: Some(body),
     }
+}
+
+/// A value in JSON that means the same to the servers' YAML 1.1, which folds some characters as ends of
+/// lines and takes others for no text at all. They stand in strings alone, so each is escaped; those
+/// past U+FFFF stay, for YAML has no pairs of escapes.
+fn as_yaml(object: &Value) -> String {
+    use std::fmt::Write as _;
+    let is_odd = |c: char| {
+        matches!(
+            c,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    };
+    let json = object.to_string();
+    let mut yaml = String::with_capacity(json.len());
+    let mut copied = 0;
+    for (at, odd) in json.match_indices(is_odd) {
+        yaml.push_str(&json[copied..at]);
+        for c in odd.chars() {
+            let _ = write!(yaml, "\\u{:04x}", u32::from(c));
+        }
+        copied = at + odd.len();
+    }
+    yaml.push_str(&json[copied..]);
+    yaml
 }
 
 /// A JSON patch ([RFC 6902](https://www.rfc-editor.org/rfc/rfc6902)).
@@ -187,5 +211,21 @@ mod tests {
         );
         assert!(request.is_repeatable());
         assert!(!create(&kind, Some("default"), &Value::Null, write).is_repeatable());
+    }
+
+    #[test]
+    fn what_yaml_would_change_is_escaped_in_what_is_applied() {
+        let text = "\u{7f}\u{85}\u{9f}\u{a0}\u{2028} \u{2029}\u{feff}\u{fffe}\u{ffff}é😀\n\u{1}";
+        let object = serde_json::json!({"a\u{2028}": text});
+        let kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+        let write = Write { manager: "ko-rs", dry_run: false, force: false };
+        let body = apply(&kind, None, "a", &object, write).body.unwrap();
+        let sent = String::from_utf8(body.bytes).unwrap();
+        assert_eq!(
+            sent,
+            "{\"a\\u2028\":\"\\u007f\\u0085\\u009f\u{a0}\\u2028 \\u2029\\ufeff\\ufffe\\uffff\
+             é😀\\n\\u0001\"}"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), object);
     }
 }

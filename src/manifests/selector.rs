@@ -87,20 +87,23 @@ impl fmt::Display for Token {
 /// The symbols of the grammar, the longer of two that start alike first.
 const SYMBOLS: [&str; 9] = ["!=", "==", "=", "!", ",", "(", ")", ">", "<"];
 
+/// What kubectl takes for a blank; any other is part of a word.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(BLANKS);
     while !rest.is_empty() {
         if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
             tokens.push(Token::Symbol(symbol));
             rest = &rest[symbol.len()..];
         } else {
-            let special = |c: char| c.is_whitespace() || "=!,()><".contains(c);
+            let special = |c: char| BLANKS.contains(&c) || "=!,()><".contains(c);
             let end = rest.find(special).unwrap_or(rest.len());
             tokens.push(Token::Word(rest[..end].to_owned()));
             rest = &rest[end..];
         }
-        rest = rest.trim_start();
+        rest = rest.trim_start_matches(BLANKS);
     }
     tokens
 }
@@ -277,6 +280,7 @@ mod tests {
             ("app=web", true),
             ("app==web", true),
             ("app = web", true),
+            ("\tapp\r=\nweb ", true),
             ("app!=web", false),
             ("foo!=bark", true),
             ("app", true),
@@ -317,6 +321,8 @@ mod tests {
             ("a=-b", "`-b` cannot be the value of a label"),
             ("a>b", "`b` is not an integer"),
             (",a", "`,` stands where a key should"),
+            ("app\u{a0}=web", "`app\u{a0}` cannot be the key of a label"),
+            ("app=\u{2003}web", "`\u{2003}web` cannot be the value of a label"),
         ] {
             let error = selector.parse::<Selector>().unwrap_err();
             assert_eq!(error.reason, reason, "{selector}");

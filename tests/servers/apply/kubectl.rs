@@ -222,6 +222,45 @@ fn yaml_means_what_it_means_to_kubectl() {
     assert_eq!(again.stdout(), "anything.scalars.example.com/one unchanged\n");
 }
 
+#[test]
+fn strings_are_stored_as_they_are_written() {
+    // What YAML 1.1 folds, or takes for no text.
+    let manifest = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "odd"}, "data": {
+        "a": "a\u2028 b\u2029 c\u0085 d",
+        "b": "\u007f\u0080\u009f\u00a0\ufeff\ufffe\uffff",
+        "c": "\ud83d\ude00 \u0001\u001b\t\n d\r\n e\u2028"}}"#;
+    let (ours, theirs) = (Scene::new("strings"), Scene::new("strings-of-kubectl"));
+    theirs.kubectl_with_input("apply -f -", manifest);
+    let ran = ours.run_with_input("apply -f -", manifest).exits(0);
+    assert_eq!(ran.stdout(), "configmap/odd created\n");
+    let data = |scene: &Scene| scene.live("configmap/odd")["data"].clone();
+    assert_eq!(data(&ours), data(&theirs));
+    assert_eq!(data(&ours)["a"], "a\u{2028} b\u{2029} c\u{85} d");
+    let again = ours.run_with_input("apply -f -", manifest).exits(0);
+    assert_eq!(again.stdout(), "configmap/odd unchanged\n");
+}
+
+#[test]
+fn labels_that_are_no_text_are_refused_as_by_kubectl() {
+    let scene = Scene::new("labels-of-numbers");
+    for field in ["labels", "annotations"] {
+        let manifest = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: one\n  {field}: {{app: web, version: 1}}\n"
+        );
+        let file = scene.sandbox.outside("manifest.yaml");
+        std::fs::write(&file, &manifest).unwrap();
+        let theirs = scene.try_kubectl(&format!("apply -f {}", file.display()));
+        assert!(!theirs.status.success(), "{theirs:?}");
+        for command in
+            ["check", "apply", "create", "delete", "resolve -l version=1", "delete -l !app"]
+        {
+            let ran = scene.run_with_input(&format!("{command} -f -"), &manifest).exits(1);
+            assert!(ran.stderr().contains("<stdin>:5:"), "{}", ran.stderr());
+            assert!(ran.stderr().contains("`version` is a number"), "{}", ran.stderr());
+        }
+    }
+}
+
 fn managers(object: &Value) -> Vec<&str> {
     let entries = object["metadata"]["managedFields"].as_array().unwrap();
     let entries = entries.iter().filter(|entry| entry.get("subresource").is_none());
