@@ -119,7 +119,7 @@ pub(super) fn parse<'a>(
             }
         }
         if let Some(builder) = &mut builder
-            && let Err((at, reason)) = feed(builder, event, &span)
+            && let Err((at, reason)) = feed(builder, event, &span, text)
         {
             let spot = Spot::new(source, offset + at.start..offset + at.end);
             errors.push(Error::Value { spot, reason });
@@ -239,6 +239,7 @@ fn feed(
     builder: &mut Builder,
     event: Event<'_>,
     span: &Span,
+    document: &str,
 ) -> Result<(), (Range<usize>, String)> {
     let mark = Mark {
         span: bytes(span),
@@ -251,12 +252,16 @@ fn feed(
         Event::Scalar(text, style, anchor, tag) => {
             let tag = tag.as_deref().map(full_tag);
             let plain = style == ScalarStyle::Plain;
-            builder.scalar(Scalar { text, plain, tag, anchor }, mark)
+            let behind = document.as_bytes().get(mark.span.end..).unwrap_or_default();
+            let is_glued = matches!(behind, [b':', b',' | b']' | b'}', ..]);
+            builder.scalar(Scalar { text, plain, is_glued, tag, anchor }, mark)
         }
         Event::SequenceStart(style, anchor, _) => {
             builder.sequence(anchor, style == StructureStyle::Flow, mark)
         }
-        Event::MappingStart(_, anchor, _) => builder.mapping(anchor, mark),
+        Event::MappingStart(style, anchor, _) => {
+            builder.mapping(anchor, style == StructureStyle::Flow, mark)
+        }
         Event::SequenceEnd | Event::MappingEnd => builder.end(&mark),
         Event::Alias(anchor) => builder.alias(anchor, mark),
         Event::Anchor(..) => {

@@ -77,6 +77,13 @@ impl File {
         file
     }
 
+    /// Whether every value that is a reference is one where it is written, and nothing else is: an image of
+    /// the map is none by itself, and what a tag decodes is none although it may read like one.
+    pub(super) fn has_values_as_written(&self) -> bool {
+        let has_tag = self.source.text().contains('!');
+        self.occurrences.iter().all(|found| found.image.is_none() && !has_tag)
+    }
+
     /// The objects as they are written.
     pub(super) fn objects_as_written(
         &self,

@@ -180,7 +180,7 @@ impl Manifests {
         let mut objects = Vec::new();
         for file in &self.files {
             let mut written = file.objects_as_written(&mut builder, &mut errors);
-            if file.occurrences.iter().all(|occurrence| occurrence.image.is_none()) {
+            if file.has_values_as_written() {
                 for object in &mut written {
                     render::replace(&mut object.value, &self.rules, images);
                 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::value::{Items, Root};
-use super::{Error, Errors, Object, Spot};
+use super::value::{Items, Root, Wrong};
+use super::{Error, Errors, Object, Spot, scalar};
 use crate::source::Source;
 
 /// The objects of a document.
@@ -36,8 +36,13 @@ pub(super) fn read(
             errors.push(Error::NoObject { spot: spot(root.span.start), reason });
             continue;
         }
+        let wrong = |Wrong { span, reason }| {
+            let spot = Spot::new(source, offset + span.start..offset + span.end);
+            Error::Value { spot, reason }
+        };
         let whole = Object { value: root.value, place: place(root.line, root.column) };
         if !is_list(&whole) {
+            root.wrong.into_iter().map(wrong).for_each(|error| errors.push(error));
             content.objects.push(whole);
             continue;
         }
@@ -57,7 +62,11 @@ pub(super) fn read(
                         }),
                     }
                 }
-                content.items = root.items;
+                let mut items = root.items;
+                let wrongs = items.as_mut().map(|items| std::mem::take(&mut items.wrong));
+                let wrongs = wrongs.into_iter().flatten();
+                wrongs.map(wrong).for_each(|error| errors.push(error));
+                content.items = items;
             }
         }
     }
@@ -67,14 +76,7 @@ pub(super) fn read(
 /// What keeps a value from being an object.
 fn lack(value: &Value) -> Option<String> {
     let Value::Object(map) = value else {
-        let kind = match value {
-            Value::Array(_) => "a sequence",
-            Value::String(_) => "a string",
-            Value::Number(_) => "a number",
-            Value::Bool(_) => "a boolean",
-            Value::Null | Value::Object(_) => "nothing",
-        };
-        return Some(format!("it is {kind}, not a mapping"));
+        return Some(format!("it is {}, not a mapping", scalar::kind(value)));
     };
     ["apiVersion", "kind"].into_iter().find_map(|key| match map.get(key) {
         Some(Value::String(text)) if !text.is_empty() => None,

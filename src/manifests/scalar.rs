@@ -62,6 +62,25 @@ pub(super) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Resul
     }
 }
 
+/// What sort of value it is, for people.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a sequence",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+/// Whether a scalar is written as a number of JSON's and is larger than any that there is.
+pub(super) fn overflows(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'-' | b'0'..=b'9', ..])
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+        && text.parse().is_ok_and(|value: f64| value.is_infinite())
+}
+
 /// The key that a scalar is: JSON's keys are strings.
 pub(super) fn key(text: &str, plain: bool, tag: Option<&str>) -> Result<String, String> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML)) {

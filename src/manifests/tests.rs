@@ -2,6 +2,7 @@
 
 mod hostile;
 mod mapped;
+mod meaning;
 mod splice;
 
 use serde_json::{Value, json};

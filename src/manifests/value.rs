@@ -19,13 +19,22 @@ const VALUES_LIMIT: usize = 10_000_000;
 /// How deep a value may be once its aliases are expanded; what walks it later may recurse.
 const DEPTH_LIMIT: usize = 600;
 
-/// The keys that tell whether a mapping is an object, and whether it stands for others.
-const KINDS: [&str; 3] = ["apiVersion", "kind", "items"];
+/// Of how many labels and annotations of an object it is known where they are written.
+const TEXTS_LIMIT: usize = 10_000;
+
+/// How many labels that are no texts are told of an object: each is looked for among all.
+const WRONG_LIMIT: usize = 100;
+
+/// The keys that tell whether a mapping is an object, whether it stands for others, and what it is
+/// chosen by.
+const KINDS: [&str; 6] = ["apiVersion", "kind", "items", "metadata", "labels", "annotations"];
 
 /// A scalar as the parser found it.
 pub(super) struct Scalar<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) plain: bool,
+    /// Whether a `:` stands right between it and a `,`, `]` or `}`.
+    pub(super) is_glued: bool,
     pub(super) tag: Option<Cow<'static, str>>,
     pub(super) anchor: usize,
 }
@@ -49,6 +58,8 @@ pub(super) struct Root {
     pub(super) column: usize,
     /// The sequence under `items`, where it is written out here.
     pub(super) items: Option<Items>,
+    /// What keeps it from being an object.
+    pub(super) wrong: Vec<Wrong>,
 }
 
 /// The sequence under `items` of a List.
@@ -57,6 +68,15 @@ pub(super) struct Items {
     pub(super) flow: bool,
     pub(super) span: Range<usize>,
     pub(super) each: Vec<Item>,
+    /// What keeps an item from being an object.
+    pub(super) wrong: Vec<Wrong>,
+}
+
+/// A value that an object cannot have there.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) span: Range<usize>,
+    pub(super) reason: String,
 }
 
 /// One item of a List.
@@ -74,13 +94,26 @@ enum Key {
 }
 
 enum Values {
-    Sequence { values: Vec<Value>, are_kept: bool },
-    Mapping { map: Map<String, Value>, key: Option<Key> },
+    /// Its values are kept where `is_whole` or this says so.
+    Sequence {
+        values: Vec<Value>,
+        are_kept: bool,
+    },
+    Mapping {
+        map: Map<String, Value>,
+        key: Option<Key>,
+    },
 }
 
 /// A collection that has not ended.
 struct Frame {
     values: Values,
+    /// Whether it is within brackets.
+    is_flow: bool,
+    /// Whether everything in it is kept.
+    is_whole: bool,
+    /// `labels` or `annotations`, where it is those of an object.
+    texts: Option<&'static str>,
     anchor: usize,
     /// How deep what is in it is.
     depth: usize,
@@ -104,23 +137,37 @@ impl Frame {
     }
 }
 
+/// Where a label or annotation is written.
+struct Text {
+    field: &'static str,
+    /// None for what holds them all.
+    key: Option<String>,
+    span: Range<usize>,
+}
+
 /// An anchored value.
 struct Anchored {
     value: Value,
     weight: usize,
     depth: usize,
+    /// What it is as a key, where it is a scalar.
+    key: Option<Result<String, String>>,
 }
 
 /// Builds the values of documents, one after the other.
 pub(super) struct Builder {
     /// Whether all of a value is kept. Else it is only what tells whether it is an object: of every
-    /// mapping `apiVersion`, `kind` and `items`.
+    /// mapping what is under `KINDS`, and labels.
     whole: bool,
     stack: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     /// Whether the document may have aliases at all; else anchors need not be kept.
     aliases: bool,
+    /// Whether the document is JSON, or so much like it that kubectl reads it as that.
+    json: bool,
     roots: Vec<Root>,
+    /// The labels and annotations of the object that has not ended.
+    texts: Vec<Text>,
     /// Where the last token ended that has a text.
     last: usize,
     expanded: usize,
@@ -134,7 +181,9 @@ impl Builder {
             stack: Vec::new(),
             anchors: HashMap::new(),
             aliases: false,
+            json: false,
             roots: Vec::new(),
+            texts: Vec::new(),
             last: 0,
             expanded: 0,
             values: 0,
@@ -152,7 +201,9 @@ impl Builder {
         self.stack.clear();
         self.anchors.clear();
         self.roots.clear();
+        self.texts.clear();
         self.aliases = text.contains('*');
+        self.json = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{');
         self.last = 0;
     }
 
@@ -164,25 +215,46 @@ impl Builder {
     pub(super) fn scalar(&mut self, scalar: Scalar<'_>, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.last = self.last.max(mark.span.end);
-        let Scalar { text, plain, tag, anchor } = scalar;
+        let Scalar { text, plain, is_glued, tag, anchor } = scalar;
         // An omitted value has no text; the parser calls it `~`.
         let text = if plain && mark.span.is_empty() { Cow::Borrowed("") } else { text };
         let tag = tag.as_deref();
+        if self.json && plain && tag.is_none() && scalar::overflows(&text) {
+            return Err(format!("`{text}` is a number that is too large"));
+        }
+        if plain && text.len() > 1 && text.starts_with('?') && self.is_flow() {
+            return Err(format!(
+                "kubectl reads a `?` inside brackets as the mark of a key, and YAML 1.2 as part of \
+                 `{text}`: write quotes around it"
+            ));
+        }
+        let is_anchored = anchor != 0 && self.aliases;
+        let anchored_key = is_anchored.then(|| scalar::key(&text, plain, tag));
         if let Some(key) = self.open_key() {
+            if plain && is_glued {
+                return Err(format!(
+                    "kubectl reads `{text}:` as one word here, and YAML 1.2 as the key `{text}`: write a \
+                     blank behind the `:`, or quotes around what is meant"
+                ));
+            }
             *key = Some(if text == "<<" && is_merge(plain, tag) {
                 Key::Merge
             } else {
                 Key::Text(scalar::key(&text, plain, tag)?)
             });
-            if anchor != 0 {
+            if is_anchored {
                 let weight = weight(text.len());
-                self.keep(anchor, &Value::String(text.into_owned()), weight, 1)?;
+                self.keep(anchor, &scalar::value(text, plain, tag)?, weight, 1)?;
             }
-            return Ok(());
+        } else {
+            let value = scalar::value(text, plain, tag)?;
+            let weight = weight(value.as_str().map_or(0, str::len));
+            self.complete(value, weight, anchor, 1)?;
         }
-        let value = scalar::value(text, plain, tag)?;
-        let weight = weight(value.as_str().map_or(0, str::len));
-        self.complete(value, weight, anchor, 1)
+        if let Some(anchored) = self.anchors.get_mut(&anchor) {
+            anchored.key = anchored_key;
+        }
+        Ok(())
     }
 
     pub(super) fn sequence(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
@@ -193,23 +265,57 @@ impl Builder {
             && let Some(root) = self.roots.last_mut()
         {
             let span = mark.span.clone();
-            root.items = Some(Items { flow, span, each: Vec::new() });
+            root.items = Some(Items { flow, span, ..Items::default() });
         }
         self.last = self.last.max(mark.span.end);
-        let matters = self.stack.last().is_some_and(|frame| frame.is_at("items") || frame.merges());
-        let are_kept = self.whole || matters || (anchor != 0 && self.aliases);
-        let values = Values::Sequence { values: Vec::new(), are_kept };
-        self.stack.push(Frame { values, anchor, depth: 0, weight: weight(0) });
+        let are_kept =
+            self.stack.last().is_some_and(|frame| frame.is_at("items") || frame.merges());
+        self.open(Values::Sequence { values: Vec::new(), are_kept }, anchor, flow, None);
         Ok(())
     }
 
-    pub(super) fn mapping(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
+    pub(super) fn mapping(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.no_key("a mapping")?;
         self.last = self.last.max(mark.span.end);
-        let values = Values::Mapping { map: Map::new(), key: None };
-        self.stack.push(Frame { values, anchor, depth: 0, weight: weight(0) });
+        let texts = self.field();
+        self.open(Values::Mapping { map: Map::new(), key: None }, anchor, flow, texts);
         Ok(())
+    }
+
+    /// A collection begins.
+    fn open(&mut self, values: Values, anchor: usize, flow: bool, texts: Option<&'static str>) {
+        let is_flow = flow || self.is_flow();
+        let is_whole = self.whole
+            || texts.is_some()
+            || (anchor != 0 && self.aliases)
+            || self.stack.last().is_some_and(|frame| frame.is_whole);
+        self.stack.push(Frame {
+            values,
+            is_flow,
+            is_whole,
+            texts,
+            anchor,
+            depth: 0,
+            weight: weight(0),
+        });
+    }
+
+    fn is_flow(&self) -> bool {
+        self.stack.last().is_some_and(|frame| frame.is_flow)
+    }
+
+    /// `labels` or `annotations`, where those of an object come next.
+    fn field(&self) -> Option<&'static str> {
+        let (object, metadata) = match self.stack.as_slice() {
+            [object, metadata] => (object, metadata),
+            [list, items, object, metadata] if list.is_at("items") && !items.is_mapping() => {
+                (object, metadata)
+            }
+            _ => return None,
+        };
+        let (field, _) = TEXTS.iter().find(|(field, _)| metadata.is_at(field))?;
+        object.is_at("metadata").then_some(field)
     }
 
     /// A collection ends.
@@ -218,7 +324,9 @@ impl Builder {
         if !mark.span.is_empty() {
             self.last = self.last.max(mark.span.end);
         }
-        let Some(Frame { values, anchor, depth, weight }) = self.stack.pop() else { return Ok(()) };
+        let Some(Frame { values, anchor, depth, weight, .. }) = self.stack.pop() else {
+            return Ok(());
+        };
         let value = match values {
             Values::Sequence { values, .. } => Value::Array(values),
             Values::Mapping { map, .. } => Value::Object(map),
@@ -232,19 +340,11 @@ impl Builder {
         let Some(anchored) = self.anchors.get(&anchor) else {
             return Err("this anchor's value contains itself".to_owned());
         };
-        let (weight, depth) = (anchored.weight, anchored.depth);
+        let (weight, depth, anchored_key) = (anchored.weight, anchored.depth, anchored.key.clone());
         self.spend(weight)?;
         let value = self.anchors[&anchor].value.clone();
         if let Some(key) = self.open_key() {
-            *key = Some(Key::Text(match value {
-                Value::String(text) => text,
-                Value::Bool(value) => value.to_string(),
-                Value::Number(number) => number.to_string(),
-                Value::Null => return Err("a key cannot be null".to_owned()),
-                Value::Array(_) | Value::Object(_) => {
-                    return Err("a key cannot be a collection".to_owned());
-                }
-            }));
+            *key = Some(Key::Text(anchored_key.unwrap_or_else(|| Err(COLLECTION.to_owned()))?));
             return Ok(());
         }
         self.complete(value, weight, 0, depth)
@@ -275,13 +375,30 @@ impl Builder {
                 line,
                 column,
                 items: None,
+                wrong: Vec::new(),
             }),
             [root, list] if root.is_at("items") && !list.is_mapping() => {
                 if let Some(items) = self.roots.last_mut().and_then(|root| root.items.as_mut()) {
                     items.each.push(Item { span: start..mark.span.end, line, column });
                 }
             }
-            _ => {}
+            [
+                ..,
+                Frame {
+                    texts: Some(field), values: Values::Mapping { key: Some(key), .. }, ..
+                },
+            ] => {
+                if let Key::Text(key) = key {
+                    let (key, span) = (Some(key.clone()), mark.span.clone());
+                    if self.texts.len() < TEXTS_LIMIT {
+                        self.texts.push(Text { field, key, span });
+                    }
+                }
+            }
+            _ => {
+                let span = mark.span.clone();
+                self.texts.extend(self.field().map(|field| Text { field, key: None, span }));
+            }
         }
     }
 
@@ -312,6 +429,7 @@ impl Builder {
             && let Some(item) = items.each.last_mut()
         {
             item.span.end = end;
+            items.wrong.extend(wrong_texts(&value, &item.span, &mut self.texts));
             // Of an object in a List nothing more is asked, unless the list may be merged elsewhere.
             let is_alone = list.anchor == 0 || !self.aliases;
             is_dropped = !self.whole && is_alone && is_named(&value);
@@ -321,16 +439,18 @@ impl Builder {
         }
         let Some(frame) = self.stack.last_mut() else {
             if let Some(root) = self.roots.last_mut() {
-                root.value = value;
                 root.span.end = end;
+                root.wrong = wrong_texts(&value, &root.span, &mut self.texts);
+                root.value = value;
             }
             return Ok(());
         };
         frame.depth = depth.max(frame.depth);
         frame.weight += weight;
+        let is_whole = frame.is_whole;
         match &mut frame.values {
             Values::Sequence { values, are_kept } => {
-                if *are_kept && !is_dropped {
+                if (is_whole || *are_kept) && !is_dropped {
                     values.push(value);
                 }
             }
@@ -338,12 +458,12 @@ impl Builder {
                 Some(Key::Text(key)) => {
                     frame.weight += self::weight(key.len());
                     // The last of several equal keys wins, a merged one too.
-                    if self.whole || KINDS.contains(&key.as_str()) {
+                    if is_whole || KINDS.contains(&key.as_str()) {
                         map.insert(key, value);
                     }
                 }
                 Some(Key::Merge) => merge(map, value)?,
-                None => return Err("a key cannot be a collection".to_owned()),
+                None => return Err(COLLECTION.to_owned()),
             },
         }
         Ok(())
@@ -374,7 +494,8 @@ impl Builder {
     ) -> Result<(), String> {
         if self.aliases {
             self.spend(weight)?;
-            self.anchors.insert(anchor, Anchored { value: value.clone(), weight, depth });
+            let anchored = Anchored { value: value.clone(), weight, depth, key: None };
+            self.anchors.insert(anchor, anchored);
         }
         Ok(())
     }
@@ -389,6 +510,47 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+const COLLECTION: &str = "a key cannot be a collection";
+
+/// The keys of `metadata` under which all values are texts, and what they are called.
+const TEXTS: [(&str, &str); 2] = [("labels", "label"), ("annotations", "annotation")];
+
+/// The labels and annotations of an object that are no texts, each as near as can be to where it is
+/// written. Uses up `texts`.
+fn wrong_texts(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>) -> Vec<Wrong> {
+    let texts = std::mem::take(texts);
+    let mut found = Vec::new();
+    for (field, one) in TEXTS {
+        let at = |wanted: Option<&str>| {
+            let is_it = |text: &&Text| text.field == field && text.key.as_deref() == wanted;
+            texts.iter().rfind(is_it).map(|text| text.span.clone())
+        };
+        let whole = || at(None).unwrap_or_else(|| object.clone());
+        match value.get("metadata").and_then(|metadata| metadata.get(field)) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => {
+                // The API server takes nothing for an empty text.
+                let is_text = |value: &Value| value.is_string() || value.is_null();
+                let wrong = map.iter().filter(|(_, value)| !is_text(value));
+                for (key, value) in wrong.take(WRONG_LIMIT) {
+                    let span = at(Some(key)).unwrap_or_else(whole);
+                    let reason = format!(
+                        "the {one} `{key}` is {}, and has to be text: quote it",
+                        scalar::kind(value)
+                    );
+                    found.push(Wrong { span, reason });
+                }
+            }
+            Some(other) => {
+                let reason =
+                    format!("`metadata.{field}` is {}, not a mapping", scalar::kind(other));
+                found.push(Wrong { span: whole(), reason });
+            }
+        }
+    }
+    found
 }
 
 /// Whether a value is a mapping that says what it is.

@@ -63,6 +63,13 @@ const STRUCTURES: &[&str] = &[
     "x: &a 1\n*a: 2\n",
     "x: &a [1, *a]\n",
     "x: &a x\nx2: &a y\nz: *a\n",
+    "x: {&p 8080: a, port: *p}\n",
+    "? &p yes\n: a\nz: *p\n",
+    "x: {&p 'yes': a, z: *p}\n",
+    "x: {&p 1e6: a, b: {*p : 1}}\ny: &q 1e6\nz: {*q : 1}\n",
+    "x: {&p ~: a, b: *p}\n",
+    "x: {a: b, &p c: d, *p : e}\n",
+    "x: {'a':, b: 1}\n",
     "x: *nope\n",
     "x: .inf\n",
     "x: .nan\n",
@@ -116,10 +123,16 @@ const STRUCTURES: &[&str] = &[
     "x: {{ a }}\n",
     "x: [\n",
     "x: \"a\n",
+    "x: [sh, echo:, b]\n",
+    "x: {a:, b: 1}\n",
+    "x: [a:]\n",
+    "x: [?a]\n",
+    "x: [a?]\n",
+    "x: [:a]\n",
 ];
 
-/// What the two do not read alike: go-yaml takes some texts that are no YAML, and reads a `?`
-/// and a `:` inside brackets as YAML 1.1 does. What ko-rs refuses, it points at.
+/// What only kubectl reads: go-yaml takes some texts that are no YAML, and reads a `?` and a `:` inside
+/// brackets in its own way. ko-rs refuses them and points there.
 const KNOWN: &[&str] = &[
     "x: [-]\n",
     "x: [+, -, .]\n",
@@ -130,6 +143,10 @@ const KNOWN: &[&str] = &[
     "x:\n  block: ># comment\n    scalar\n",
     "x:\n  { ?foo: bar,\n  bar: 42\n  }\n",
     "x:\n  [?x]\n",
+    "x: [?a]\n",
+    "x: [sh, echo:, b]\n",
+    "x: {a:, b: 1}\n",
+    "x: [a:]\n",
     "x:\n  {\n  unquoted : \"separate\",\n  http://foo.com,\n  omitted value:,\n  }\n",
 ];
 
@@ -297,6 +314,9 @@ const SELECTORS: &[&str] = &[
     "app=web",
     "app==web",
     "app = web",
+    "\tapp\r=\nweb",
+    "app\u{a0}=web",
+    "app=\u{2003}web",
     " app=web ",
     "app!=web",
     "app",
