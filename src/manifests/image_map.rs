@@ -17,6 +17,8 @@ pub struct ImageMap {
     fields: Vec<FieldPath>,
     /// What a document has to contain to name one of the repositories.
     needles: Vec<String>,
+    /// The folder and the name of each repository.
+    names: Vec<(String, String)>,
 }
 
 /// A repository as the map names it, and the crate that its images are made of.
@@ -64,7 +66,8 @@ impl ImageMap {
         let own: [&[&str]; 2] = [&["image"], &["image", "reference"]];
         fields.extend(own.map(|keys| FieldPath(keys.iter().map(|&key| key.to_owned()).collect())));
         let needles = crates.keys().map(|repository| needle(repository).to_owned()).collect();
-        Self { crates, fields, needles }
+        let names = crates.keys().map(|repository| parts(repository.to_string())).collect();
+        Self { crates, fields, needles, names }
     }
 
     /// What the map says, repository by repository.
@@ -124,17 +127,17 @@ impl ImageMap {
             return (!is_image).then(|| like(mapping));
         }
         let (folder, name) = parts(repository.to_string());
-        let is_like = |(mapped, _): &(&Repository, &Mapping)| {
-            let (other_folder, other_name) = parts(mapped.to_string());
+        let is_like = |(other_folder, other_name): &(String, String)| {
             let is_near = || {
-                folder == other_folder
+                folder == *other_folder
                     && name.len() > 3
                     && name.len().abs_diff(other_name.len()) <= 1
-                    && strsim::damerau_levenshtein(&name, &other_name) <= 1
+                    && strsim::damerau_levenshtein(&name, other_name) <= 1
             };
-            name == other_name || is_near()
+            name == *other_name || is_near()
         };
-        self.crates.iter().find(is_like).map(|(_, mapping)| like(mapping))
+        let at = self.names.iter().position(is_like)?;
+        self.crates.values().nth(at).map(like)
     }
 
     /// The crate that an image is made of. Whatever else its name says, the repository decides.

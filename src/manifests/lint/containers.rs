@@ -96,15 +96,19 @@ fn run(
         let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
         Some((format!("{}/{protocol}", number.meaning()?).into_boxed_str(), place(number)))
     };
-    // What the container says goes before what its pod says.
-    let contexts = [Some(node), pod].map(|node| node?.get("securityContext"));
+    // What the container says goes before what its pod says, and Tekton's template between them.
+    let template = pod.and_then(|pod| pod.get("stepTemplate"));
+    let contexts = [Some(node), template, pod].map(|node| node?.get("securityContext"));
     let said = |key: &str| {
         let said = contexts.iter().flatten().filter_map(|context| context.get(key));
         said.filter_map(|value| Some((value.meaning()?, place(value)))).next()
     };
     let user = said("runAsUser").map(|(user, span)| Box::new((user.into(), span)));
     Run {
-        command: command(node, &place).map(Box::new),
+        // What lies in the workspaces of a step only its task knows.
+        command: command(node, &place)
+            .filter(|_| pod.is_none_or(|pod| pod.get("steps").is_none()))
+            .map(Box::new),
         ports: node.get("ports").into_iter().flat_map(Node::items).filter_map(port).collect(),
         non_root: said("runAsNonRoot").filter(|(value, _)| value == "true").map(|(_, span)| span),
         user,

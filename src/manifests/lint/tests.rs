@@ -498,6 +498,9 @@ fn who_the_manifest_says_it_runs_as_goes_before_the_image() {
         let text = pod(&format!("{{runAsNonRoot: {yes}}}"), "{}");
         assert!(found_in_image(&text, facts("{}", false)).contains("runs as root"), "{yes}");
     }
+    let task = "stepTemplate: {securityContext: {runAsUser: 5}}\n\
+                steps: [{image: ko://a, command: [/workspace/run]}]\n";
+    assert_eq!(found_in_image(task, facts(app, true)), "");
     let text = pod("{runAsNonRoot: yes}", "{runAsUser: 0x0}");
     assert_eq!(found_in_image(&text, facts("{}", false)), "", "it is told before the build");
     insta::assert_snapshot!(found(&text, false), @"

@@ -107,6 +107,13 @@ fn megabytes_made_to_hurt_end_soon() {
     let megabyte = |unit: &str| unit.repeat((1 << 19) / unit.len());
     let numbered = |unit: &dyn Fn(usize) -> String| (0..30_000).map(unit).collect::<String>();
     let head = "apiVersion: v1\nkind: A\nx: ko://a\n";
+    let mapped = |number: usize| {
+        let written = format!("x/link{number}");
+        let reference = CrateReference::bare("a").unwrap();
+        (written.parse().unwrap(), Mapping { written, reference })
+    };
+    let images = ImageMap::new((0..50).map(mapped).collect(), Vec::new());
+    let mapped = Rules { images, ..Rules::default() };
     for (name, text) in [
         ("anchors", numbered(&|n| format!("k{n}: &a{n} x\n"))),
         ("aliases", format!("a: &a [x]\n{}", numbered(&|n| format!("k{n}: *a\n")))),
@@ -131,6 +138,13 @@ fn megabytes_made_to_hurt_end_soon() {
         ("tags", format!("a: {}", megabyte("!a"))),
         ("percents", megabyte("%\n")),
         ("containers", format!("containers:\n{}", megabyte("- {image: a}\n"))),
+        ("images", numbered(&|n| format!("- image: y/links{n}\n"))),
+        ("seeming", megabyte("- image: X/link:$A\n")),
+        ("slashes", megabyte("/")),
+        ("deep", format!("a: {}", megabyte("[a,"))),
+        ("merged", format!("a: {}", megabyte("{a: b, <<: "))),
+        ("empty", megabyte("a: '' # ko://a\n")),
+        ("below", format!("a:\n{}", megabyte("  # ko://a\n"))),
         ("env", format!("containers:\n- env:\n{}", megabyte("  - {name: A}\n"))),
     ] {
         let started = std::time::Instant::now();
@@ -139,7 +153,7 @@ fn megabytes_made_to_hurt_end_soon() {
         let _ = outcome(text.clone(), Parse::OnlyReferences);
         let _ = outcome(text.clone(), Parse::Everything);
         let source = vec![Source::new("a.yaml", text)];
-        if let Ok(manifests) = parse(source, &Rules::default(), Parse::Everything).checked() {
+        if let Ok(manifests) = parse(source, &mapped, Parse::Everything).checked() {
             assert!(manifests.lint(true).len() <= 4_000, "{name}");
             let _ = manifests.select(&"a=b".parse().unwrap());
         }
