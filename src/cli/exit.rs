@@ -6,7 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{files, print};
+use super::{files, overwrite, print};
 use crate::cache;
 use crate::manifests;
 use crate::pipeline::{self, Fault};
@@ -60,6 +60,8 @@ pub(super) enum Failure {
     Files(files::Error),
     #[error(transparent)]
     ImagesFile(manifests::Unwritable),
+    #[error(transparent)]
+    Overwrite(#[from] overwrite::Error),
     #[error("`{name}` is no file, which {flag} needs")]
     NoPlace { name: String, flag: &'static str },
     #[error("`{}` and `{}` would both become `{}`", from[0].display(), from[1].display(), path.display())]
@@ -91,6 +93,7 @@ impl Failure {
         match self {
             Self::Settings(settings::Error::NoDestination) => 1,
             Self::Settings(_)
+            | Self::Overwrite(_)
             | Self::NoPlace { .. }
             | Self::SamePlace { .. }
             | Self::NoFilename
@@ -141,6 +144,7 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Settings(error) => error.hint(),
+            Self::Overwrite(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
             Self::Bill(error) => error.hint(),
             Self::PushBase(error) => error.hint(),

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
+use super::print;
 use crate::manifests::Text;
 
 /// How much is compared at once.
 const BLOCK: usize = 4 << 10;
+
+/// The most links that lead from one to the next, as for the system itself.
+const LINKS: usize = 40;
 
 /// A file as it shall be.
 #[derive(Clone, Debug)]
@@ -35,30 +39,72 @@ pub(super) enum Error {
     Lost { path: PathBuf, lost: PathBuf, source: io::Error },
 }
 
-/// Writes files, all or none.
-pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
-    let mut targets: BTreeMap<PathBuf, File> = BTreeMap::new();
-    for file in files {
-        let target = target(&file.path);
-        match targets.get(&target) {
-            Some(other) if other.text != file.text => return Err(Error::Twice(file.path)),
-            _ => drop(targets.insert(target, file)),
+/// Where what is written to a path arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Standard output, by one of the names that systems have for it.
+    Stdout,
+    /// What takes what is written, with nothing to replace: a pipe, a device, an open file.
+    Stream(PathBuf),
+    /// A file, through links, there or yet to be made; or a folder.
+    File(PathBuf),
+}
+
+impl Way {
+    pub(super) fn to(path: &Path) -> Self {
+        match descriptor(path) {
+            Some(descriptor) if descriptor == Path::new("1") => Self::Stdout,
+            Some(_) => Self::Stream(path.to_owned()),
+            None => match fs::metadata(path) {
+                Ok(found) if !found.is_file() && !found.is_dir() => Self::Stream(path.to_owned()),
+                _ => Self::File(target(path)),
+            },
         }
     }
+}
+
+/// The number of the open file of this process that a path means, as `/dev/stdout` and `/dev/fd/3`
+/// do. Were the file behind it replaced, whoever has it open would not see that.
+fn descriptor(path: &Path) -> Option<PathBuf> {
+    let open = [Path::new("/proc/self/fd"), Path::new("/dev/fd")];
+    let open: Vec<PathBuf> = open.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        if folder.is_some_and(|folder| open.contains(&folder)) {
+            return path.file_name().map(PathBuf::from);
+        }
+        let link = fs::read_link(&path).ok()?;
+        path = path.parent().unwrap_or(Path::new("")).join(link);
+    }
+    None
+}
+
+/// Writes files, all or none.
+pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
     let mut staged = Staged::default();
+    let mut targets: BTreeMap<PathBuf, File> = BTreeMap::new();
+    for file in files {
+        match Way::to(&file.path) {
+            Way::File(target) => match targets.get(&target) {
+                Some(other) if other.text != file.text => return Err(Error::Twice(file.path)),
+                _ => drop(targets.insert(target, file)),
+            },
+            Way::Stream(path) => staged.streams.push((Some(path), file)),
+            Way::Stdout => staged.streams.push((None, file)),
+        }
+    }
     for (target, file) in targets {
         let failed = |source| Error::Write { path: file.path.clone(), source };
         match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => return Err(Error::Folder(file.path)),
-            Ok(metadata) if metadata.is_file() => {
+            Ok(metadata) => {
                 if !holds(&target, metadata.len(), &file.text).map_err(failed)? {
                     let temporary = staged.write(&target, &file, None).map_err(failed)?;
                     keep_access(temporary.path(), &metadata).map_err(failed)?;
                     staged.push(file.path, target, temporary);
                 }
             }
-            // A pipe or a device takes what is written; there is nothing to replace.
-            Ok(_) => staged.streams.push((target, file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let like = file.like.as_ref().and_then(|like| fs::metadata(like).ok());
                 let like = like.map(|like| like.permissions());
@@ -74,19 +120,20 @@ pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
 /// The file that a path means, through links, also one that leads to a file yet to be made.
 fn target(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    for _ in 0..40 {
+    for _ in 0..LINKS {
         if let Ok(found) = fs::canonicalize(&path) {
             return found;
         }
         let Ok(link) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(link);
     }
-    // Two ways to name a file that is not there yet are one as far as its folder is.
-    let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
+    // Two ways to name a file that is not there yet are one as far as its folders are there.
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let there = path.ancestors().find_map(|folder| {
+        let rest = path.strip_prefix(folder).ok()?;
+        Some(fs::canonicalize(folder).ok()?.join(rest))
+    });
+    there.unwrap_or(path)
 }
 
 fn holds(path: &Path, length: u64, text: &Text) -> io::Result<bool> {
@@ -128,7 +175,8 @@ fn keep_access(path: &Path, metadata: &fs::Metadata) -> io::Result<()> {
 #[derive(Default)]
 struct Staged {
     files: Vec<(PathBuf, PathBuf, NamedTempFile)>,
-    streams: Vec<(PathBuf, File)>,
+    /// What goes into open files by their paths, or to standard output.
+    streams: Vec<(Option<PathBuf>, File)>,
     /// Folders made on the way, the outermost first.
     folders: Folders,
 }
@@ -181,9 +229,15 @@ impl Staged {
             }
         }
         self.folders.keep();
-        for (target, file) in &self.streams {
-            let written = fs::OpenOptions::new().write(true).open(target);
-            let written = written.and_then(|stream| file.text.write_to(stream));
+        for (path, file) in &self.streams {
+            let written = match path {
+                None => print::manifests(&file.text),
+                // A file that others have open too goes on where they stopped.
+                Some(path) => fs::OpenOptions::new()
+                    .append(true)
+                    .open(path)
+                    .and_then(|stream| file.text.write_to(stream)),
+            };
             written.map_err(|source| Error::Write { path: file.path.clone(), source })?;
         }
         Ok(())
@@ -310,6 +364,34 @@ mod tests {
         assert_eq!(names(folder.path()), ["a", "c"]);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_is_open_already_and_what_is_no_file_is_written_to_and_not_replaced() {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(Way::to(Path::new("/dev/null")), Way::Stream("/dev/null".into()));
+        assert_eq!(Way::to(Path::new("/dev/stdout")), Way::Stdout);
+        std::os::unix::fs::symlink("/dev/stdout", at("link")).unwrap();
+        assert_eq!(Way::to(&at("link")), Way::Stdout);
+        let missing = folder.path().canonicalize().unwrap().join("missing");
+        assert_eq!(Way::to(&at("missing")), Way::File(missing));
+
+        let mut open = fs::OpenOptions::new().create(true).append(true).open(at("a")).unwrap();
+        open.write_all(b"before ").unwrap();
+        let descriptor = PathBuf::from(format!("/dev/fd/{}", open.as_raw_fd()));
+        write(vec![file(descriptor, "told "), file("/dev/null".into(), "x")]).unwrap();
+        open.write_all(b"after").unwrap();
+        assert_eq!(fs::read_to_string(at("a")).unwrap(), "before told after");
+
+        let (mut reader, pipe) = io::pipe().unwrap();
+        write(vec![file(format!("/dev/fd/{}", pipe.as_raw_fd()).into(), "piped")]).unwrap();
+        drop(pipe);
+        assert_eq!(io::read_to_string(&mut reader).unwrap(), "piped");
+        assert_eq!(names(folder.path()), ["a", "link"]);
+    }
+
     #[test]
     fn one_file_named_twice_is_written_once_unless_the_texts_differ() {
         let folder = tempfile::tempdir().unwrap();
@@ -317,6 +399,9 @@ mod tests {
         write(vec![file(a.clone(), "x"), file(again.clone(), "x")]).unwrap();
         let twice = write(vec![file(a, "x"), file(again, "y")]).unwrap_err();
         assert!(matches!(twice, Error::Twice(_)));
+        let (b, again) = (folder.path().join("new/b"), folder.path().join("./new/b"));
+        assert_eq!(Way::to(&b), Way::to(&again));
+        assert_eq!(Way::to(Path::new("not-there/x")), Way::to(&PathBuf::from("./not-there/./x")));
     }
 
     #[cfg(unix)]

@@ -9,6 +9,7 @@ mod files;
 mod inputs;
 mod login;
 mod outputs;
+mod overwrite;
 mod print;
 
 use std::ffi::OsString;
@@ -139,6 +140,7 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
                 (false, true) => Wanted::Crates(vec![".".to_owned()]),
                 (false, false) => Wanted::Crates(crates),
             };
+            overwrite::check(complete, &[], None)?;
             let images = pipeline.build(&wanted, &complete.rules.images, verify).await?;
             write(outputs::images(complete, &images)?)?;
             let references = images.published.iter().map(|image| format!("{}\n", image.reference));
@@ -146,7 +148,8 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
         }
         Subcommand::Resolve => {
             let (manifests, places) = inputs::read(complete, Parse::OnlyReferences).await?;
-            let targets = outputs::targets(complete, places)?;
+            let targets = outputs::targets(complete, &places)?;
+            overwrite::check(complete, &places, Some(&targets))?;
             let (rendered, images) = pipeline.resolve(manifests).await?;
             let (text, mut files) = targets.manifests(rendered, complete.selector.is_some());
             files.extend(outputs::images(complete, &images)?);
@@ -160,11 +163,13 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             Ok(())
         }
         Subcommand::Apply => {
-            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            overwrite::check(complete, &places, None)?;
             changed(complete, pipeline.apply(&manifests, &complete.apply).await).await
         }
         Subcommand::Create => {
-            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            overwrite::check(complete, &places, None)?;
             changed(complete, pipeline.create(&manifests, &complete.create).await).await
         }
         Subcommand::Delete => {

@@ -13,7 +13,7 @@ use crate::settings::{Complete, Output};
 pub(super) enum Targets {
     Stdout,
     File(PathBuf),
-    Each(Vec<Target>),
+    Each { targets: Vec<Target>, flag: &'static str },
 }
 
 /// A file that becomes a manifest.
@@ -24,24 +24,25 @@ pub(super) struct Target {
 }
 
 /// Finds out where manifests go before anything is built.
-pub(super) fn targets(
-    complete: &Complete,
-    places: Vec<(String, Place)>,
-) -> Result<Targets, Failure> {
-    let target = |(name, place): (String, Place)| -> Result<Target, Failure> {
-        let Place { path: read, relative } = place;
-        let (path, flag) = match &complete.output {
-            Output::Folder(folder) => (relative.map(|path| folder.join(path)), "--output-dir"),
-            _ => (read.clone(), "--in-place"),
+pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result<Targets, Failure> {
+    let flag = match &complete.output {
+        Output::Folder(_) => "--output-dir",
+        _ => "--in-place",
+    };
+    let target = |(name, place): &(String, Place)| -> Result<Target, Failure> {
+        let Place { path: read, relative } = place.clone();
+        let path = match &complete.output {
+            Output::Folder(folder) => relative.map(|path| folder.join(path)),
+            _ => read.clone(),
         };
-        let path = path.ok_or(Failure::NoPlace { name, flag })?;
+        let path = path.ok_or_else(|| Failure::NoPlace { name: name.clone(), flag })?;
         Ok(Target { path, like: read })
     };
     match &complete.output {
         Output::Stdout => Ok(Targets::Stdout),
         Output::File(path) => Ok(Targets::File(path.clone())),
         Output::InPlace | Output::Folder(_) => {
-            let targets: Vec<Target> = places.into_iter().map(target).collect::<Result<_, _>>()?;
+            let targets: Vec<Target> = places.iter().map(target).collect::<Result<_, _>>()?;
             let mut taken: BTreeMap<&Path, &Target> = BTreeMap::new();
             for one in &targets {
                 match taken.insert(&one.path, one) {
@@ -53,12 +54,23 @@ pub(super) fn targets(
                     _ => {}
                 }
             }
-            Ok(Targets::Each(targets))
+            Ok(Targets::Each { targets, flag })
         }
     }
 }
 
 impl Targets {
+    /// The files that are written, and the flag that says so.
+    pub(super) fn paths(&self) -> Vec<(&Path, &'static str)> {
+        match self {
+            Self::Stdout => Vec::new(),
+            Self::File(path) => vec![(path, "--output-file")],
+            Self::Each { targets, flag } => {
+                targets.iter().map(|target| (target.path.as_path(), *flag)).collect()
+            }
+        }
+    }
+
     /// The text for standard output, and files.
     pub(super) fn manifests(self, rendered: Vec<Rendered>, selected: bool) -> (Text, Vec<File>) {
         match self {
@@ -67,7 +79,7 @@ impl Targets {
                 let text = manifests::join(rendered);
                 (Text::default(), vec![File { path, text, like: None }])
             }
-            Self::Each(targets) => {
+            Self::Each { targets, .. } => {
                 let files = targets.into_iter().zip(rendered);
                 // Where a selector chose nothing of a file, there is none.
                 let files = files.filter(|(_, rendered)| !(selected && rendered.text.is_empty()));

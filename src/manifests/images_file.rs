@@ -118,6 +118,12 @@ pub(super) fn without_tag(image: &str) -> &str {
 }
 
 impl Reader {
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        READERS.iter().find(|(_, reader)| *reader == self).map_or("", |(name, _)| name)
+    }
+
     /// The text of a file for this reader.
     pub fn write(self, replacements: &[Replacement]) -> Result<String, Unwritable> {
         match self {

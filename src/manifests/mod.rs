@@ -12,6 +12,7 @@ mod glob;
 mod image_map;
 mod image_name;
 mod images_file;
+mod images_written;
 mod join;
 mod lint;
 mod object;

@@ -175,8 +175,7 @@ impl Sources {
         if self.switch("verbose", false)? && self.switch("quiet", false)? {
             return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
         }
-        let image_refs = self.path("imageRefs");
-        let images_files: Vec<ImagesFile> = self.parse_all("imagesFile")?.unwrap_or_default();
+        let (image_refs, images_files) = self.images_files()?;
         let output = self.output()?;
         let written = image_refs.iter().chain(images_files.iter().map(|file| &file.path));
         let apart = written.chain(output.path()).cloned().chain(self.path("config"));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::sources::Sources;
+use crate::manifests::ImagesFile;
 
 /// Where manifests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,26 @@ impl Sources {
             (None, Some(folder), false) => Ok(Output::Folder(folder.into())),
             (None, None, true) => Ok(Output::InPlace),
             _ => together("of --output-file, --output-dir and --in-place only one can be given"),
+        }
+    }
+
+    /// The files that tell of images besides. What they hold is no result, so that `-` is none.
+    pub(super) fn images_files(&self) -> Result<(Option<PathBuf>, Vec<ImagesFile>), Error> {
+        let refs = self.path("imageRefs");
+        let files: Vec<ImagesFile> = self.parse_all("imagesFile")?.unwrap_or_default();
+        let refuse = |key: &str, instead: &str| {
+            let origin = self.texts(key).map(|(_, origin)| origin.to_string()).unwrap_or_default();
+            let reason = "`-`, standard output, is for the result".to_owned();
+            Err(Error::Value { origin, reason, hint: Some(format!("name a file: `{instead}`")) })
+        };
+        if self.text("imageRefs").is_some_and(|(path, _)| path == "-") {
+            return refuse("imageRefs", "--image-refs=FILE");
+        }
+        match files.iter().find(|file| file.path.as_os_str() == "-") {
+            Some(file) => {
+                refuse("imagesFile", &format!("--images-file={}=FILE", file.reader.name()))
+            }
+            None => Ok((refs, files)),
         }
     }
 }

@@ -220,3 +220,121 @@ fn other_tools_are_told_of_the_images() {
     let ran = sandbox.run(["build", "--push=false", "--images-file=docker=x"]).exits(2);
     assert!(ran.stderr().contains("`docker=x` is not TOOL=FILE with one of"), "{}", ran.stderr());
 }
+
+#[test]
+fn what_somebody_else_wrote_is_not_written_over() {
+    let own = "resources: [hello.yaml]\nnamePrefix: my-\n";
+    let values = "replicas: 3\nimages: {}\n";
+    let sandbox = hello()
+        .file("k8s/kustomization.yaml", own)
+        .file("values.yaml", values)
+        .file("empty.yaml", "")
+        .file(
+            "locks.yaml",
+            "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\nimages: [a]\n",
+        );
+    // Nothing was built, so that there is no need of a workspace.
+    fs::rename(sandbox.directory().join("Cargo.toml"), sandbox.directory().join("away")).unwrap();
+    for (file, expected) in [
+        (
+            "kustomize=k8s/kustomization.yaml",
+            "error: `k8s/kustomization.yaml` is there, and has more in it than ko-rs writes for kustomize\n\
+             hint: write `--images-file kustomize=k8s/images/kustomization.yaml`,\n      \
+             and write `components: [images]` into `kustomization.yaml`\n",
+        ),
+        (
+            "helm=values.yaml",
+            "error: `values.yaml` is there, and has more in it than ko-rs writes for helm\n\
+             hint: write `--images-file helm=images.yaml`,\n      \
+             and give Helm both: `-f values.yaml -f images.yaml`\n",
+        ),
+        (
+            "imgpkg=locks.yaml",
+            "error: `locks.yaml` is there, and has more in it than ko-rs writes for imgpkg\n\
+             hint: write to another file, or remove this one first\n",
+        ),
+        (
+            "kbld=k8s/a.yaml",
+            "error: `k8s/a.yaml` is read in this run, and --images-file would write over it\n\
+             hint: write to another file\n",
+        ),
+        ("kbld=k8s", "error: `k8s` is a folder, not a file\n"),
+        (
+            "kustomize=-",
+            "error: --images-file: `-`, standard output, is for the result\n\
+             hint: name a file: `--images-file=kustomize=FILE`\n",
+        ),
+    ] {
+        let args = ["resolve", "--push=false", "-f", "k8s/a.yaml", "--images-file", file];
+        assert_eq!(sandbox.run(args).exits(2).stderr(), expected);
+        if file != "kbld=k8s/a.yaml" {
+            let args = ["build", "--push=false", ".", "--images-file", file];
+            assert_eq!(sandbox.run(args).exits(2).stderr(), expected);
+        }
+    }
+    for (more, expected) in [
+        (
+            &["-o", "x", "--images-file", "kbld=./x"][..],
+            "error: --images-file and --output-file would both write `./x`\n",
+        ),
+        (
+            &["--output-dir=out", "--image-refs=out/a.yaml"],
+            "error: --image-refs and --output-dir would both write `ROOT/out/a.yaml`\n",
+        ),
+        (
+            &["--images-file=kbld=x", "--images-file=helm=x"],
+            "error: --images-file and --images-file would both write `x`\n",
+        ),
+        (
+            &["--image-refs=-"],
+            "error: --image-refs: `-`, standard output, is for the result\n\
+             hint: name a file: `--image-refs=FILE`\n",
+        ),
+    ] {
+        let args = [&["resolve", "--push=false", "-f", "k8s/a.yaml"][..], more].concat();
+        let root = fs::canonicalize(sandbox.directory()).unwrap();
+        let stderr = sandbox.run(args).exits(2).stderr().replace(root.to_str().unwrap(), "ROOT");
+        assert_eq!(stderr, expected);
+    }
+    assert_eq!(sandbox.read("k8s/kustomization.yaml"), own);
+    assert_eq!(sandbox.read("values.yaml"), values);
+    assert_eq!(sandbox.read("k8s/a.yaml"), "# a\nimage: ko://hello\n");
+    fs::rename(sandbox.directory().join("away"), sandbox.directory().join("Cargo.toml")).unwrap();
+
+    // What it wrote itself it writes again, whatever the manifests are by then; an empty file too.
+    let flags = ["kustomize", "helm", "kbld", "skaffold"]
+        .map(|tool| format!("--images-file={tool}={tool}"));
+    let mut args: Vec<String> =
+        ["resolve", "-f", "k8s/a.yaml", "--push=false"].map(str::to_owned).into();
+    args.extend(flags);
+    args.push("--images-file=helm=empty.yaml".to_owned());
+    let _ = sandbox.run(&args).exits(0);
+    let first = sandbox.read("kbld");
+    sandbox.write("k8s/a.yaml", "image: ko://hello#hello\n");
+    let _ = sandbox.run(&args).exits(0);
+    assert_ne!(sandbox.read("kbld"), first);
+    assert_eq!(sandbox.read("empty.yaml"), sandbox.read("helm"));
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_output_by_its_path_is_standard_output() {
+    let sandbox = hello();
+    let resolve = ["resolve", "--push=false", "-f", "k8s/a.yaml"];
+    let expected = sandbox.run(resolve).exits(0).stdout().to_owned();
+    let named = |more: &[&'static str]| [&resolve[..], more].concat();
+    assert_eq!(sandbox.run(named(&["-o", "/dev/stdout"])).exits(0).stdout(), expected);
+    let images = ["-o", "x", "--images-file", "kbld=/dev/stdout"];
+    let told = sandbox.run(named(&images)).exits(0).stdout().to_owned();
+    assert!(told.starts_with("apiVersion: kbld.k14s.io/v1alpha1\n"), "{told}");
+    // A file that the shell opened is the same file afterwards, and what comes next goes on there.
+    for (more, result) in [(&["-o", "/dev/stdout"][..], &expected), (&images, &told)] {
+        let file = fs::File::create(sandbox.directory().join("all")).unwrap();
+        std::io::Write::write_all(&mut &file, b"before\n").unwrap();
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_ko-rs"));
+        let status = command.args(named(more)).stdout(file.try_clone().unwrap()).status().unwrap();
+        assert!(status.success());
+        std::io::Write::write_all(&mut &file, b"after\n").unwrap();
+        assert_eq!(sandbox.read("all"), format!("before\n{result}after\n"));
+    }
+}
