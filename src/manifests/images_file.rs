@@ -13,7 +13,7 @@ use super::quote::{self, Style};
 /// A name in manifests, and the image that is meant by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
-    /// As it is written: a reference, or an image with its tag.
+    /// As it is written: a reference or an image, with a tag where it has one.
     pub written: String,
     /// The same without tag and digest.
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Replacement {
 pub enum Reader {
     /// A component with `images`.
     Kustomize,
-    /// Values: `images.BIN.image`, `.repository`, `.tag` and `.digest`.
+    /// Values: under `images` and the executable's name `image`, `repository`, `tag` and `digest`.
     Helm,
     /// A `Config` with `overrides`, as kbld's own lock file is.
     Kbld,

@@ -106,13 +106,25 @@ impl Occurrence {
     /// What stands there, and what is put in its place.
     #[must_use]
     pub fn replaced(&self, image: &str, bin: &str) -> Replacement {
-        let image_written = self.image().map(str::to_owned);
-        let written = image_written.unwrap_or_else(|| self.reference.to_string());
+        let reference = self.reference.to_string();
+        let written = match &self.image {
+            Some(image) => image.to_string(),
+            None => self.text().unwrap_or_else(|| reference.clone()),
+        };
         let name = match &self.image {
-            Some(image) => images_file::without_tag(image).to_owned(),
-            None => written.clone(),
+            // A prefix may have a colon itself.
+            None if written.strip_prefix(&reference).is_some_and(|rest| !rest.starts_with('/')) => {
+                reference
+            }
+            _ => images_file::without_tag(&written).to_owned(),
         };
         Replacement { written, name, image: image.to_owned(), bin: bin.to_owned() }
+    }
+
+    /// The string that stands there, with a tag that goes with it.
+    fn text(&self) -> Option<String> {
+        let written = self.spot.source().text().get(self.spot.span())?;
+        Some(quote::read(written, self.style)?.trim_end().to_owned())
     }
 
     /// Where it stands, for an error that points there.

@@ -27,6 +27,18 @@ pub(super) fn write(text: &str, style: Style) -> Cow<'_, str> {
     }
 }
 
+/// The string that a scalar is which was found to be written so.
+pub(super) fn read(written: &str, style: Style) -> Option<Cow<'_, str>> {
+    let inside = || written.get(1..written.len().checked_sub(1)?);
+    match style {
+        Style::Plain | Style::Block => Some(Cow::Borrowed(written)),
+        Style::Single | Style::Double if !inside()?.contains(['\'', '\\', '\n', '\r']) => {
+            Some(Cow::Borrowed(inside()?))
+        }
+        Style::Single | Style::Double => serde_yaml::from_str(written).ok().map(Cow::Owned),
+    }
+}
+
 /// Whether a string means itself without quotes: in every context, to readers of YAML 1.1 and 1.2.
 fn is_plain(text: &str) -> bool {
     let allowed =
@@ -88,5 +100,21 @@ mod tests {
         ] {
             assert_eq!(write(text, style), written);
         }
+    }
+
+    #[test]
+    fn a_scalar_is_read_as_it_was_written() {
+        for (written, style, expected) in [
+            ("ko://a:0.3", Style::Plain, "ko://a:0.3"),
+            ("ko://a:0.3", Style::Block, "ko://a:0.3"),
+            ("'ko://a:0.3'", Style::Single, "ko://a:0.3"),
+            ("'it''s'", Style::Single, "it's"),
+            ("\"ko://a:0.3\"", Style::Double, "ko://a:0.3"),
+            (r#""\u006bo:\/\/a:0.3""#, Style::Double, "ko://a:0.3"),
+            ("\"ko:\\\n  //a:0.3\"", Style::Double, "ko://a:0.3"),
+        ] {
+            assert_eq!(read(written, style).as_deref(), Some(expected), "{written}");
+        }
+        assert_eq!(read("'", Style::Single), None);
     }
 }

@@ -321,3 +321,29 @@ fn an_item_cannot_be_selected_without_the_anchor_it_uses() {
         "a.yaml:1:1: an item of this List that is chosen uses an anchor of one that is not"
     );
 }
+
+#[test]
+fn other_tools_are_told_of_a_reference_as_it_is_written_and_of_its_name() {
+    let rules = Rules {
+        ignore_tags: true,
+        prefixes: vec!["ko://".to_owned(), "rust:".to_owned()],
+        ..Rules::default()
+    };
+    let digest = format!("ko://a:0.3@sha256:{}", "0f".repeat(32));
+    for (text, written, name) in [
+        ("ko://a", "ko://a", "ko://a"),
+        ("ko://a:0.3", "ko://a:0.3", "ko://a"),
+        (digest.as_str(), digest.as_str(), "ko://a"),
+        ("'ko://svc/a#b:0.3'", "ko://svc/a#b:0.3", "ko://svc/a#b"),
+        ("\"ko:\\/\\/a:0.3\"", "ko://a:0.3", "ko://a"),
+        ("|\n  ko://a:0.3\n", "ko://a:0.3", "ko://a"),
+        ("rust:a:0.3", "rust:a:0.3", "rust:a"),
+        ("ko://svc/a/", "ko://svc/a/", "ko://svc/a/"),
+        ("&x ko://a:0.3 # why", "ko://a:0.3", "ko://a"),
+    ] {
+        let source = Source::new("a.yaml", format!("image: {text}"));
+        let manifests = parse(vec![source], &rules, Parse::OnlyReferences);
+        let replaced = manifests.references().next().unwrap().replaced("r/a@sha256:0", "a");
+        assert_eq!((replaced.written.as_str(), replaced.name.as_str()), (written, name), "{text}");
+    }
+}

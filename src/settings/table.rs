@@ -197,7 +197,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("images-file"),
         kind: Kind::Texts,
         value: "TOOL=FILE",
-        help: "Also tell `kustomize`, `helm`, `kbld`, `imgpkg` or `skaffold` of the images by this file; may be repeated",
+        help: "Also tell `kustomize`, `helm`, `kbld`, `imgpkg` or `skaffold` of the images by this file, in Helm as `index .Values.images \"EXECUTABLE\" \"image\"`; may be repeated",
         ..BLANK
     },
     Setting {

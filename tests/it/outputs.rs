@@ -222,6 +222,25 @@ fn other_tools_are_told_of_the_images() {
 }
 
 #[test]
+fn a_tag_that_is_taken_away_is_a_part_of_what_is_written_and_of_no_name() {
+    let sandbox = hello()
+        .file(".ko-rs.yaml", "ignoreReferenceTags: true\n")
+        .file("k8s/a.yaml", "a: {image: 'ko://hello:0.3'}\nb: {image: ko://hello}\n");
+    let flags =
+        ["kustomize", "kbld", "skaffold"].map(|tool| format!("--images-file={tool}={tool}"));
+    let args = ["resolve", "--push=false", "-f", "k8s/a.yaml"].map(str::to_owned);
+    let _ = sandbox.run(args.iter().chain(&flags)).exits(0);
+    let written = |file: &str, before: &str| -> Vec<String> {
+        let text = sandbox.read(file);
+        let parts = text.split(before).skip(1);
+        parts.map(|part| part.split(['\n', '"']).next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(written("kbld", "- image: "), ["ko://hello", "ko://hello:0.3"]);
+    assert_eq!(written("kustomize", "- name: "), ["ko://hello"]);
+    assert_eq!(written("skaffold", "\"imageName\":\""), ["ko://hello"]);
+}
+
+#[test]
 fn what_somebody_else_wrote_is_not_written_over() {
     let own = "resources: [hello.yaml]\nnamePrefix: my-\n";
     let values = "replicas: 3\nimages: {}\n";

@@ -89,6 +89,23 @@ fn kustomize(sandbox: &Sandbox, program: &str, verb: &str) {
     for name in ["- name: ko://hello\n", "- name: g1g1/hello\n"] {
         assert!(built.contains(name) && component.contains(name), "{built}{component}");
     }
+
+    // What it leaves as it is, and what it is told so that it does not.
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  \
+               containers: [{name: a, image: 'ko://hello:0.3'}]\n  \
+               ephemeralContainers: [{name: b, image: ko://hello}]\n";
+    sandbox.write("debug/pod.yaml", pod);
+    let own = "resources: [pod.yaml]\ncomponents: [../images]\n";
+    sandbox.write("debug/kustomization.yaml", own);
+    let replaced = || {
+        let built = printed(sandbox.command(tool(program)).args([verb, "debug"]));
+        images(&built).iter().map(|image| image.starts_with(IMAGE)).collect::<Vec<_>>()
+    };
+    assert_eq!(replaced(), [false, true]);
+    let fields = "images:\n- path: spec/ephemeralContainers[]/image\n  kind: Pod\n";
+    sandbox.write("debug/fields.yaml", fields);
+    sandbox.write("debug/kustomization.yaml", &format!("{own}configurations: [fields.yaml]\n"));
+    assert_eq!(replaced(), [true, true]);
 }
 
 #[test]
@@ -151,6 +168,22 @@ fn helm_before_and_behind() {
     let mut helm = sandbox.command(tool("helm"));
     let rendered = printed(helm.args(["template", "chart", "-f", "own.yaml", "-f", "images.yaml"]));
     assert!(rendered.contains(&format!("image: {IMAGE}:latest@sha256:")), "{rendered}");
+
+    // A name with a dash is no field of a template.
+    let template = "image: {{ index .Values.images \"link-service\" \"image\" }}\n";
+    let sandbox = sandbox
+        .file("src/bin/link-service.rs", "fn main() {}\n")
+        .file("dash/Chart.yaml", "apiVersion: v2\nname: dash\nversion: 0.1.0\n")
+        .file("dash/templates/a.yaml", template);
+    let build = ["build", "--push=false", "hello#link-service"];
+    let built = sandbox.run(build.iter().chain(&["--images-file", "helm=images.yaml"])).exits(0);
+    let mut helm = sandbox.command(tool("helm"));
+    let rendered = printed(helm.args(["template", "dash", "-f", "images.yaml"]));
+    assert_eq!(images(&rendered), [built.line()]);
+    sandbox.write("dash/templates/a.yaml", "image: {{ .Values.images.link-service.image }}\n");
+    let mut helm = sandbox.command(tool("helm"));
+    let refused = helm.args(["template", "dash", "-f", "images.yaml"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("parse error"), "{refused:?}");
 }
 
 #[test]
