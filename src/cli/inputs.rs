@@ -15,7 +15,9 @@ pub(super) async fn read(
     depth: Parse,
 ) -> Result<(Manifests, Vec<(String, Place)>), Failure> {
     let inputs = inputs(complete).await?;
-    let loaded = manifests::read(&inputs, &complete.search).map_err(Failure::Manifests)?;
+    let search = complete.search.clone();
+    let loaded = apart(move || manifests::read(&inputs, &search)).await?;
+    let loaded = loaded.map_err(Failure::Manifests)?;
     let (sources, places) = loaded
         .into_iter()
         .map(|loaded| {
@@ -38,7 +40,7 @@ async fn inputs(complete: &Complete) -> Result<Vec<Input>, Failure> {
     if let Some(folder) = &complete.kustomization {
         inputs.push(Input::Text(pipeline.kustomize(folder).await?));
     }
-    for name in &complete.filenames {
+    for name in complete.filenames.iter().flat_map(|written| manifests::names(written)) {
         inputs.push(if name == "-" {
             Input::Text(stdin().await?)
         } else if name.starts_with("http://") || name.starts_with("https://") {
@@ -53,18 +55,24 @@ async fn inputs(complete: &Complete) -> Result<Vec<Input>, Failure> {
     if inputs.is_empty() { Err(Failure::NoFilename) } else { Ok(inputs) }
 }
 
-/// Reads standard input on a thread of its own: what waits there may wait for ever, and must keep
-/// neither a signal from being heard nor the process from ending.
 async fn stdin() -> Result<Source, Failure> {
-    let (sender, read) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
+    let read = apart(|| {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
             print::stderr("note: reading manifests from the terminal; Ctrl-D ends them");
         }
-        // Nobody takes it any more where a signal came first.
-        let _ = sender.send(manifests::read_from("<stdin>", stdin.lock()));
+        manifests::read_from("<stdin>", stdin.lock())
     });
-    let read = read.await.map_err(|_| Failure::Stdin)?;
-    read.map_err(|error| Failure::Manifests(error.into()))
+    read.await?.map_err(|error| Failure::Manifests(error.into()))
+}
+
+/// Reads on a thread of its own: standard input or a pipe may make it wait for ever, which must keep
+/// neither a signal from being heard nor the process from ending.
+async fn apart<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Nobody takes it any more where a signal came first.
+        let _ = sender.send(read());
+    });
+    receiver.await.map_err(|_| Failure::Stdin)
 }

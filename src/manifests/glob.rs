@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use super::search;
+
 /// How many files and folders a pattern is held against.
 const ENTRIES: usize = 1_000_000;
 
@@ -63,7 +65,8 @@ fn walk(folder: &Path, names: &[Vec<char>], found: &mut Vec<PathBuf>, left: &mut
         let path = folder.join(&entry_name);
         if deep {
             // A link to a folder could lead anywhere, back up too.
-            if !text.starts_with('.') && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !text.starts_with('.') && !search::is_made(&path) {
                 walk(&path, names, found, left);
             }
         } else if matches(name, &text.chars().collect::<Vec<_>>()) {

@@ -15,6 +15,7 @@ mod images_file;
 mod images_written;
 mod join;
 mod lint;
+mod merge;
 mod object;
 mod objects;
 mod outline;
@@ -30,6 +31,7 @@ mod split;
 mod spot;
 mod syntax;
 mod text;
+mod texts;
 mod value;
 
 use std::collections::BTreeMap;
@@ -42,7 +44,7 @@ pub use images_file::{ImagesFile, InvalidImagesFile, Reader, Replacement, Unwrit
 pub use join::join;
 pub use lint::{Asks, Finding, Level, Levels, Lint};
 pub use object::Object;
-pub use read::{Input, LARGEST, Loaded, Place, read, read_from};
+pub use read::{Input, LARGEST, Loaded, Place, names, read, read_from};
 pub use rules::Rules;
 pub use search::Search;
 pub use selector::{InvalidSelector, Selector};

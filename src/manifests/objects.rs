@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::value::{Items, Root, Wrong};
+use super::texts::Wrong;
+use super::value::{Items, Root};
 use super::{Error, Errors, Object, Spot, scalar};
 use crate::source::Source;
 

@@ -1,10 +1,11 @@
 //! Reading what `-f` names: files, folders, patterns, and texts that were read elsewhere.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::search::Passed;
+use super::search::{self, Passed};
 use super::{Error, Errors, Search, glob};
 use crate::source::Source;
 
@@ -43,8 +44,32 @@ pub const LARGEST: u64 = 256 << 20;
 /// What a file's name ends in to be read as part of a folder.
 const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
 
+/// What one `-f` names: several things with commas between them, as for kubectl, unless that is the name
+/// of a file, a pattern that matches, or part of a URL.
+#[must_use]
+pub fn names(written: &str) -> Vec<&str> {
+    let whole = Path::new(written);
+    let is_there = || whole.symlink_metadata().is_ok();
+    let matches = || glob::expand(whole).is_some_and(|(found, _)| !found.is_empty());
+    if !written.contains(',') || is_there() || matches() {
+        return vec![written];
+    }
+    let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    let mut names = Vec::new();
+    let mut start = 0;
+    for (comma, _) in written.match_indices(',') {
+        if !is_url(&written[start..]) || is_url(&written[comma + 1..]) {
+            names.push(&written[start..comma]);
+            start = comma + 1;
+        }
+    }
+    names.push(&written[start..]);
+    names
+}
+
 /// Reads manifests in the order in which they were given; a folder's files by name. Symbolic links to
-/// folders are not followed inside a folder.
+/// folders are not followed inside a folder. What is no file, such as a pipe, may be waited for without end
+/// where it is named, and is passed over where it is found.
 pub fn read(inputs: &[Input], search: &Search) -> Result<Vec<Loaded>, Errors> {
     let mut reader = Reader { search, loaded: Vec::new(), errors: Errors::none() };
     for input in inputs {
@@ -80,33 +105,58 @@ impl Reader<'_> {
                     Some((found, _)) if found.is_empty() => {
                         self.errors.push(Error::NoMatch(path.to_owned()));
                     }
-                    Some((found, base)) => {
-                        let passed = self.search.below(&base);
-                        for path in found.into_iter().filter(|path| !passed.has(path)) {
-                            if path.is_dir() {
-                                self.folder(&path, &base);
-                            } else {
-                                self.file(&path, &base);
-                            }
-                        }
-                    }
+                    Some((found, base)) => self.matched(&found, &base),
                 }
             }
             Err(source) => self.errors.push(Error::Read { path: path.to_owned(), source }),
         }
     }
 
-    fn folder(&mut self, path: &Path, base: &Path) {
+    /// Reads what a pattern matches, each file once. A folder may have nothing in it where others do.
+    fn matched(&mut self, found: &[PathBuf], base: &Path) {
+        let passed = self.search.below(base);
         let mut files = Vec::new();
-        let (passed, recursive) = (self.search.below(path), self.search.recursive);
-        list(path, recursive, &passed, &mut files, &mut self.errors);
+        let mut empty = Vec::new();
+        for path in found.iter().filter(|path| !passed.has(path)) {
+            if !path.is_dir() {
+                files.extend(is_file(path).then(|| path.clone()));
+            } else if !search::is_made(path) {
+                let in_folder = self.files(path);
+                empty.extend(in_folder.is_empty().then_some(path));
+                files.extend(in_folder);
+            }
+        }
         if files.is_empty() {
-            let path = path.to_owned();
-            self.errors.push(Error::NoManifests { path, recursive });
+            empty.into_iter().for_each(|path| self.nothing_in(path));
+        }
+        let mut read = BTreeSet::new();
+        for file in &files {
+            if read.insert(file) {
+                self.file(file, base);
+            }
+        }
+    }
+
+    fn folder(&mut self, path: &Path, base: &Path) {
+        let files = self.files(path);
+        if files.is_empty() {
+            self.nothing_in(path);
         }
         for file in files {
             self.file(&file, base);
         }
+    }
+
+    fn files(&mut self, folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let (passed, recursive) = (self.search.below(folder), self.search.recursive);
+        list(folder, recursive, &passed, &mut files, &mut self.errors);
+        files
+    }
+
+    fn nothing_in(&mut self, folder: &Path) {
+        let (path, recursive) = (folder.to_owned(), self.search.recursive);
+        self.errors.push(Error::NoManifests { path, recursive });
     }
 
     fn file(&mut self, path: &Path, base: &Path) {
@@ -139,16 +189,21 @@ fn list(
         let path = entry.path();
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => {
-                if recursive && !passed.has(&path) {
+                if recursive && !passed.has_folder(&path) {
                     list(&path, recursive, passed, files, errors);
                 }
             }
             // A link to a file is that file; a link to a folder could lead anywhere, back up too.
-            Ok(_) if has_suffix(&path) && !path.is_dir() && !passed.has(&path) => files.push(path),
+            Ok(_) if has_suffix(&path) && is_file(&path) && !passed.has(&path) => files.push(path),
             Ok(_) => {}
             Err(source) => errors.push(Error::Read { path, source }),
         }
     }
+}
+
+/// Whether a file can be read there, or a link that leads nowhere is to be told.
+fn is_file(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }
 
 fn has_suffix(path: &Path) -> bool {
@@ -239,11 +294,18 @@ mod tests {
     fn what_is_written_and_what_is_never_a_manifest_is_passed_over_where_it_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["out/sub", ".git", ".github", "k8s"] {
+        for name in ["out/sub", ".git", ".github", "k8s", "made/debug/deep", "cache"] {
             fs::create_dir_all(at(name)).unwrap();
         }
+        for name in ["made/.rustc_info.json", "made/debug/deep/x.yaml"] {
+            fs::write(at(name), name).unwrap();
+        }
+        for name in ["cache/CACHEDIR.TAG", "cache/x.yaml"] {
+            fs::write(at(name), name).unwrap();
+        }
         let written = ["out/a.yaml", "out/sub/b.yaml", "all.yaml"];
-        let never = [".ko-rs.yaml", ".ko.yaml", "k8s/.ko-rs.yaml", ".git/x.yaml"];
+        let never =
+            [".ko-rs.yaml", ".ko.yaml", "k8s/.ko-rs.yaml", ".git/x.yaml", ".cargo_vcs_info.json"];
         for name in written.iter().chain(&never) {
             fs::write(at(name), name).unwrap();
         }
@@ -257,15 +319,80 @@ mod tests {
             loaded.iter().map(|loaded| loaded.source.text().to_owned()).collect()
         };
         // kubectl reads hidden files too.
-        assert_eq!(names(""), [".github/ci.yml", ".hidden.yaml", "k8s/out.yaml"]);
+        assert_eq!(names(""), [".hidden.yaml", "k8s/out.yaml"]);
+        for named in [".github", ".github/ci.yml", ".git[h]ub", ".github/*"] {
+            assert_eq!(names(named), [".github/ci.yml"]);
+        }
         assert_eq!(names("**/*.yaml"), ["k8s/out.yaml"]);
         assert_eq!(names("*"), ["k8s/out.yaml"]);
+        assert_eq!(names("made/debug"), ["made/debug/deep/x.yaml"]);
+        assert_eq!(names("cache"), ["cache/x.yaml"]);
         assert_eq!(names("out"), ["out/a.yaml", "out/sub/b.yaml"]);
         assert_eq!(names("out/sub"), ["out/sub/b.yaml"]);
         assert_eq!(names("out/*.yaml"), ["out/a.yaml"]);
         for named in ["all.yaml", ".ko-rs.yaml", "out/a.yaml"] {
             assert_eq!(names(named), [named]);
         }
+    }
+
+    #[test]
+    fn a_pattern_reads_each_file_once_and_minds_no_empty_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["k8s/sub/deep", "k8s/empty"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        for name in ["k8s/a.yaml", "k8s/sub/b.yaml", "k8s/sub/deep/c.yaml", "k8s/d.txt"] {
+            fs::write(at(name), name).unwrap();
+        }
+        let matched = |pattern: &str, recursive| names(&[Input::Path(at(pattern))], recursive);
+        let all = ["k8s/a.yaml", "k8s/sub/b.yaml", "k8s/sub/deep/c.yaml"];
+        assert_eq!(matched("k8s/**", true), all);
+        assert_eq!(matched("k8s/**", false), all);
+        assert_eq!(matched("**/*.yaml", true), all);
+        assert_eq!(matched("k8s/*", false), ["k8s/a.yaml", "k8s/d.txt", "k8s/sub/b.yaml"]);
+        assert_eq!(matched("k8s/[es]*", false), ["k8s/sub/b.yaml"]);
+        let errors = read(&[Input::Path(at("k8s/e*"))], &Search::default()).unwrap_err();
+        assert!(errors.to_string().ends_with("empty` has no .yaml, .yml or .json file in it"));
+    }
+
+    #[test]
+    fn commas_separate_names_unless_they_are_part_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display();
+        fs::write(folder.path().join("a,b.yaml"), "").unwrap();
+        for (written, expected) in [
+            ("a.yaml", vec!["a.yaml"]),
+            ("a.yaml,b.yaml,-", vec!["a.yaml", "b.yaml", "-"]),
+            ("a.yaml,", vec!["a.yaml", ""]),
+            ("https://a/b,c?d=e,f", vec!["https://a/b,c?d=e,f"]),
+            ("a,https://b/c,d,http://e", vec!["a", "https://b/c,d", "http://e"]),
+        ] {
+            assert_eq!(super::names(written), expected, "{written}");
+        }
+        for whole in ["a,b.yaml", "[a,c],b.yaml", "*,b.yaml"] {
+            let whole = format!("{root}/{whole}");
+            assert_eq!(super::names(&whole), [&whole]);
+        }
+        assert_eq!(super::names(&format!("{root}/*,c.yaml")).len(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_passed_over_where_it_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a.yaml"), "a").unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("s.yaml")).unwrap();
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, at("p.yaml"), rustix::fs::FileType::Fifo, mode, 0)
+            .unwrap();
+        std::os::unix::fs::symlink("p.yaml", at("l.yaml")).unwrap();
+        assert_eq!(names(&[Input::Path(folder.path().to_owned())], true), ["a"]);
+        assert_eq!(names(&[Input::Path(at("*.yaml"))], true), ["a"]);
+        std::os::unix::fs::symlink("gone", at("z.yaml")).unwrap();
+        let errors = read(&[Input::Path(folder.path().to_owned())], &Search::default());
+        assert!(errors.unwrap_err().to_string().contains("z.yaml"));
     }
 
     #[cfg(unix)]

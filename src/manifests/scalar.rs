@@ -74,6 +74,24 @@ pub(super) fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// Why a plain scalar is one thing to kubectl and another one to YAML 1.2. `is_glued` is whether it is a key
+/// and a bracket or comma stands right behind its `:`, `is_flow` whether it is within brackets.
+pub(super) fn ambiguous(text: &str, is_glued: bool, is_flow: bool) -> Option<String> {
+    if is_glued {
+        Some(format!(
+            "kubectl reads `{text}:` as one word here, and YAML 1.2 as the key `{text}`: write a blank \
+             behind the `:`, or quotes around what is meant"
+        ))
+    } else if is_flow && text.len() > 1 && text.starts_with('?') {
+        Some(format!(
+            "kubectl reads a `?` inside brackets as the mark of a key, and YAML 1.2 as part of `{text}`: \
+             write quotes around it"
+        ))
+    } else {
+        None
+    }
+}
+
 /// Whether a scalar is written as a number of JSON's and is larger than any that there is.
 pub(super) fn overflows(text: &str) -> bool {
     matches!(text.as_bytes(), [b'-' | b'0'..=b'9', ..])

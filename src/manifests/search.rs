@@ -3,8 +3,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Names under which no manifest lies: Git's own folder, and the settings of ko-rs and of Go's ko.
-const NEVER: [&str; 3] = [".git", ".ko-rs.yaml", ".ko.yaml"];
+/// Names under which no manifest lies: Git's own folder, the settings of ko-rs and of Go's ko, and what
+/// Cargo puts into packages.
+const NEVER: [&str; 4] = [".git", ".ko-rs.yaml", ".ko.yaml", ".cargo_vcs_info.json"];
+
+/// What marks a folder as one that a program can make again: Cargo's own, and any cache.
+const MADE: [&str; 2] = [".rustc_info.json", "CACHEDIR.TAG"];
 
 /// How folders and patterns are searched. A file that is named itself is read whatever it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +41,17 @@ impl Passed {
         NEVER.iter().any(|never| name == OsStr::new(never))
             || (!self.0.is_empty() && real(path).is_some_and(is_apart))
     }
+
+    /// Whether a folder that was found below another is passed over: a hidden one, too.
+    pub(super) fn has_folder(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(b".") || self.has(path) || is_made(path)
+    }
+}
+
+/// Whether a folder holds only what can be made again, as Cargo's `target` does.
+pub(super) fn is_made(folder: &Path) -> bool {
+    MADE.iter().any(|mark| folder.join(mark).is_file())
 }
 
 /// The path of what is there, without links.

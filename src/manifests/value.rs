@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::merge::{is_merge, merge};
 use super::scalar;
+use super::texts::{self, TEXTS_LIMIT, Text, Wrong};
 
 /// How much anchors and aliases may add to a set of manifests, in about bytes. Aliases of aliases
 /// grow without bound from a few lines.
@@ -18,12 +20,6 @@ const VALUES_LIMIT: usize = 10_000_000;
 
 /// How deep a value may be once its aliases are expanded; what walks it later may recurse.
 const DEPTH_LIMIT: usize = 600;
-
-/// Of how many labels and annotations of an object it is known where they are written.
-const TEXTS_LIMIT: usize = 10_000;
-
-/// How many labels that are no texts are told of an object: each is looked for among all.
-const WRONG_LIMIT: usize = 100;
 
 /// The keys that tell whether a mapping is an object, whether it stands for others, and what it is
 /// chosen by.
@@ -70,13 +66,6 @@ pub(super) struct Items {
     pub(super) each: Vec<Item>,
     /// What keeps an item from being an object.
     pub(super) wrong: Vec<Wrong>,
-}
-
-/// A value that an object cannot have there.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) span: Range<usize>,
-    pub(super) reason: String,
 }
 
 /// One item of a List.
@@ -135,14 +124,6 @@ impl Frame {
     fn merges(&self) -> bool {
         matches!(self.values, Values::Mapping { key: Some(Key::Merge), .. })
     }
-}
-
-/// Where a label or annotation is written.
-struct Text {
-    field: &'static str,
-    /// None for what holds them all.
-    key: Option<String>,
-    span: Range<usize>,
 }
 
 /// An anchored value.
@@ -222,21 +203,14 @@ impl Builder {
         if self.json && plain && tag.is_none() && scalar::overflows(&text) {
             return Err(format!("`{text}` is a number that is too large"));
         }
-        if plain && text.len() > 1 && text.starts_with('?') && self.is_flow() {
-            return Err(format!(
-                "kubectl reads a `?` inside brackets as the mark of a key, and YAML 1.2 as part of \
-                 `{text}`: write quotes around it"
-            ));
+        let is_key = self.open_key().is_some();
+        if plain && let Some(reason) = scalar::ambiguous(&text, is_key && is_glued, self.is_flow())
+        {
+            return Err(reason);
         }
         let is_anchored = anchor != 0 && self.aliases;
         let anchored_key = is_anchored.then(|| scalar::key(&text, plain, tag));
         if let Some(key) = self.open_key() {
-            if plain && is_glued {
-                return Err(format!(
-                    "kubectl reads `{text}:` as one word here, and YAML 1.2 as the key `{text}`: write a \
-                     blank behind the `:`, or quotes around what is meant"
-                ));
-            }
             *key = Some(if text == "<<" && is_merge(plain, tag) {
                 Key::Merge
             } else {
@@ -314,7 +288,7 @@ impl Builder {
             }
             _ => return None,
         };
-        let (field, _) = TEXTS.iter().find(|(field, _)| metadata.is_at(field))?;
+        let (field, _) = texts::FIELDS.iter().find(|(field, _)| metadata.is_at(field))?;
         object.is_at("metadata").then_some(field)
     }
 
@@ -429,7 +403,7 @@ impl Builder {
             && let Some(item) = items.each.last_mut()
         {
             item.span.end = end;
-            items.wrong.extend(wrong_texts(&value, &item.span, &mut self.texts));
+            items.wrong.extend(texts::wrong(&value, &item.span, &mut self.texts));
             // Of an object in a List nothing more is asked, unless the list may be merged elsewhere.
             let is_alone = list.anchor == 0 || !self.aliases;
             is_dropped = !self.whole && is_alone && is_named(&value);
@@ -440,7 +414,7 @@ impl Builder {
         let Some(frame) = self.stack.last_mut() else {
             if let Some(root) = self.roots.last_mut() {
                 root.span.end = end;
-                root.wrong = wrong_texts(&value, &root.span, &mut self.texts);
+                root.wrong = texts::wrong(&value, &root.span, &mut self.texts);
                 root.value = value;
             }
             return Ok(());
@@ -514,73 +488,10 @@ impl Builder {
 
 const COLLECTION: &str = "a key cannot be a collection";
 
-/// The keys of `metadata` under which all values are texts, and what they are called.
-const TEXTS: [(&str, &str); 2] = [("labels", "label"), ("annotations", "annotation")];
-
-/// The labels and annotations of an object that are no texts, each as near as can be to where it is
-/// written. Uses up `texts`.
-fn wrong_texts(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>) -> Vec<Wrong> {
-    let texts = std::mem::take(texts);
-    let mut found = Vec::new();
-    for (field, one) in TEXTS {
-        let at = |wanted: Option<&str>| {
-            let is_it = |text: &&Text| text.field == field && text.key.as_deref() == wanted;
-            texts.iter().rfind(is_it).map(|text| text.span.clone())
-        };
-        let whole = || at(None).unwrap_or_else(|| object.clone());
-        match value.get("metadata").and_then(|metadata| metadata.get(field)) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(map)) => {
-                // The API server takes nothing for an empty text.
-                let is_text = |value: &Value| value.is_string() || value.is_null();
-                let wrong = map.iter().filter(|(_, value)| !is_text(value));
-                for (key, value) in wrong.take(WRONG_LIMIT) {
-                    let span = at(Some(key)).unwrap_or_else(whole);
-                    let reason = format!(
-                        "the {one} `{key}` is {}, and has to be text: quote it",
-                        scalar::kind(value)
-                    );
-                    found.push(Wrong { span, reason });
-                }
-            }
-            Some(other) => {
-                let reason =
-                    format!("`metadata.{field}` is {}, not a mapping", scalar::kind(other));
-                found.push(Wrong { span: whole(), reason });
-            }
-        }
-    }
-    found
-}
-
 /// Whether a value is a mapping that says what it is.
 fn is_named(value: &Value) -> bool {
     let text = |key| value.get(key).and_then(Value::as_str);
     ["apiVersion", "kind"].iter().all(|key| text(key).is_some_and(|text| !text.is_empty()))
-}
-
-fn is_merge(plain: bool, tag: Option<&str>) -> bool {
-    match tag {
-        None | Some("!") => plain || tag.is_some(),
-        Some(tag) => tag == "tag:yaml.org,2002:merge",
-    }
-}
-
-/// Merges what stands behind `<<`: a mapping, or mappings of which the first wins.
-fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), String> {
-    let wrong =
-        || "`<<` merges a mapping or a sequence of mappings, and this is neither".to_owned();
-    match value {
-        Value::Object(other) => map.extend(other),
-        Value::Array(others) => {
-            for other in others.into_iter().rev() {
-                let Value::Object(other) = other else { return Err(wrong()) };
-                map.extend(other);
-            }
-        }
-        _ => return Err(wrong()),
-    }
-    Ok(())
 }
 
 /// About how many bytes a value or a key takes, beside what is in it.

@@ -121,3 +121,40 @@ fn ctrl_c_ends_the_wait_for_standard_input() {
     drop(held);
     assert_eq!((ran.stdout(), ran.stderr()), ("", ""));
 }
+
+/// A pipe into which nobody writes is waited for where it is named, and passed over where it is found.
+#[test]
+fn signals_end_the_wait_for_a_pipe() {
+    let sandbox = Sandbox::new().file("k8s/a.yaml", "a: 1\n");
+    let pipe = sandbox.directory().join("k8s/p.yaml");
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    for folder in ["k8s", "k8s/*"] {
+        let ran = sandbox.run(["resolve", "-f", folder]).exits(0);
+        assert_eq!(ran.stdout(), "a: 1\n");
+    }
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut child = sandbox.start(["resolve", "-f", "k8s/p.yaml"]);
+        // The other end can be opened once the program waits at this one.
+        let started = Instant::now();
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        let writer = loop {
+            match rustix::fs::open(&pipe, flags, mode) {
+                Ok(writer) => break writer,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+        let sent = Instant::now();
+        while child.try_wait().unwrap().is_none() && sent.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Without a writer a program that listens to no signal ends too.
+        assert!(sent.elapsed() < PATIENCE, "it listened to no signal");
+        drop(writer);
+        let ran = Ran::of(child.wait_with_output().unwrap()).exits(code);
+        assert_eq!((ran.stdout(), ran.stderr()), ("", ""));
+    }
+}

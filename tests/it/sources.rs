@@ -183,6 +183,35 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
 }
 
 #[test]
+fn commas_separate_names_as_for_kubectl() {
+    let sandbox = Sandbox::new().file("a.yaml", "a: 1\n").file("b,c.yaml", "b: 2\n");
+    let args = ["resolve", "-f", "a.yaml,-", "-f", "b,c.yaml"];
+    let ran = sandbox.run_with_input(args, "c: 3\n").exits(0);
+    assert_eq!(ran.stdout(), "a: 1\n---\nc: 3\n---\nb: 2\n");
+    let ran = sandbox.run(["resolve", "-f", "a.yaml,d.yaml"]).exits(1);
+    assert_eq!(ran.stderr(), "error: there is no file or folder `d.yaml`\n");
+}
+
+/// What Cargo and Git keep beside manifests is none of them, nor are workflows.
+#[test]
+fn a_repository_can_be_searched_from_its_root() {
+    let sandbox = Sandbox::new()
+        .file("k8s/a.yaml", "apiVersion: v1\nkind: A\n")
+        .file(".hidden.yaml", "apiVersion: v1\nkind: B\n")
+        .file(".github/workflows/ci.yml", "on: ko://no-such-crate\n")
+        .file(".cargo_vcs_info.json", "{}\n")
+        .file("target/.rustc_info.json", "{}\n")
+        .file("target/debug/.fingerprint/a/bin-a.json", "{}\n")
+        .file("target/debug/a.yaml", "a: [\n");
+    let ran = sandbox.run(["resolve", "-R", "-f", "."]).exits(0);
+    assert_eq!(ran.stdout(), "apiVersion: v1\nkind: B\n---\napiVersion: v1\nkind: A\n");
+    let _ = sandbox.run(["check", "-R", "-f", "."]).exits(0);
+    let _ = sandbox.run(["resolve", "-R", "-f", ".", "--in-place"]).exits(0);
+    let ran = sandbox.run(["check", "-R", "-f", ".github"]).exits(1);
+    assert!(ran.stderr().contains(".github/workflows/ci.yml:1:"), "{}", ran.stderr());
+}
+
+#[test]
 fn a_pattern_that_matches_nothing_is_an_error() {
     let ran = Sandbox::new().run(["resolve", "-f", "k8s/*.yaml"]).exits(1);
     assert_eq!(ran.stderr(), "error: no file or folder matches `k8s/*.yaml`\n");
