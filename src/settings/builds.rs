@@ -131,6 +131,12 @@ impl Reader<'_> {
         self.errors.push(self.file.error(node.span.clone(), message, &reason.to_string(), None));
     }
 
+    /// One text of a list is wrong.
+    fn wrong_text(&mut self, node: &Node, text: &str, message: &str, reason: impl Display) {
+        let span = self.file.span_of(node, text);
+        self.errors.push(self.file.error(span, message, &reason.to_string(), None));
+    }
+
     /// A value read by its type; none where it is not there or wrong.
     fn parse<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<T> {
         let node = entry.get(key)?;
@@ -145,14 +151,17 @@ impl Reader<'_> {
 
     fn parse_all<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<Vec<T>> {
         let node = entry.get(key)?;
-        let parsed: Result<Vec<T>, _> = file::texts(node).iter().map(|text| text.parse()).collect();
-        match parsed {
-            Ok(values) => Some(values),
-            Err(reason) => {
-                self.wrong(node, &format!("`{key}` cannot be read"), reason);
-                None
+        let mut values = Vec::new();
+        for text in file::texts(node) {
+            match text.parse() {
+                Ok(value) => values.push(value),
+                Err(reason) => {
+                    self.wrong_text(node, &text, &format!("`{key}` cannot be read"), reason);
+                    return None;
+                }
             }
         }
+        Some(values)
     }
 
     /// `platforms`: a list, or `all`.
@@ -176,11 +185,10 @@ impl Reader<'_> {
                 Some((name, value)) if !name.is_empty() => {
                     pairs.insert(name.to_owned(), value.to_owned());
                 }
-                _ => self.wrong(
-                    node,
-                    &format!("`{key}` is a list of KEY=VALUE"),
-                    format!("`{text}`"),
-                ),
+                _ => {
+                    let message = format!("`{key}` is a list of KEY=VALUE");
+                    self.wrong_text(node, &text, &message, format!("`{text}`"));
+                }
             }
         }
         Some(pairs)
@@ -209,7 +217,7 @@ impl Reader<'_> {
         let entries =
             self.file.entries(node, &keys(FILE_KEYS), "a file's settings", &mut self.errors);
         let mut rules = Vec::new();
-        for entry in entries {
+        for (node, entry) in entries {
             let (from, to) =
                 (entry.get("from").and_then(file::text), entry.get("to").and_then(file::text));
             let (Some(from), Some(to)) = (from, to) else {
@@ -252,7 +260,7 @@ impl Reader<'_> {
         let entries =
             self.file.entries(node, &keys(BUILD_KEYS), "a build's settings", &mut self.errors);
         let mut rules = Vec::new();
-        for (number, entry) in entries.iter().enumerate() {
+        for (number, (node, entry)) in entries.iter().enumerate() {
             let text = |key: &str| entry.get(key).and_then(file::text);
             let folder = text("dir").map(|dir| self.file.folder.join(dir));
             if text("package").is_none() && folder.is_none() && !entry.is_empty() {

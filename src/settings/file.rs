@@ -110,6 +110,17 @@ impl File {
         }
     }
 
+    /// Where a text of a list stands.
+    pub(super) fn span_of(&self, node: &Node, wanted: &str) -> std::ops::Range<usize> {
+        match &node.value {
+            Value::List(items) => {
+                let item = items.iter().find(|item| scalar(item) == Some(wanted));
+                item.map_or_else(|| node.span.clone(), |item| item.span.clone())
+            }
+            Value::Null | Value::Scalar(_) | Value::Map(_) => self.span_in(node, wanted),
+        }
+    }
+
     /// `name:line:column` of a value.
     pub(super) fn place(&self, node: &Node) -> String {
         self.source.place(node.span.start)
@@ -172,17 +183,17 @@ impl File {
             .collect()
     }
 
-    /// A list of mappings.
-    pub(super) fn entries(
+    /// A list of mappings, each with what it was read from.
+    pub(super) fn entries<'a>(
         &self,
-        node: &Node,
+        node: &'a Node,
         keys: &[(&str, Kind)],
         what: &str,
         errors: &mut Vec<Error>,
-    ) -> Vec<Entry> {
+    ) -> Vec<(&'a Node, Entry)> {
         match &node.value {
             Value::List(items) => {
-                items.iter().map(|item| self.entry(item, keys, what, errors)).collect()
+                items.iter().map(|item| (item, self.entry(item, keys, what, errors))).collect()
             }
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::Map(_) => {
@@ -352,6 +363,32 @@ mod tests {
           |   ^ this is a list
         hint:
         ");
+    }
+
+    #[test]
+    fn of_a_list_the_item_that_is_wrong_is_pointed_at() {
+        let place = |text: &str| {
+            let error = error(text);
+            let line = error.lines().find_map(|line| line.strip_prefix(" --> .ko-rs.yaml:"));
+            (error.lines().next().unwrap().to_owned(), line.unwrap().to_owned())
+        };
+        for (text, message, expected) in [
+            ("imageFields: [a, b, a..b]\n", "`imageFields` cannot be read", "1:21"),
+            ("imageFields: a b..c\n", "`imageFields` cannot be read", "1:16"),
+            (
+                "builds:\n- package: a\n- bin: b\n",
+                "a build names its `package` or its `dir`",
+                "3:3",
+            ),
+            (
+                "builds:\n- package: a\n  env:\n  - A=a\n  - B\n",
+                "`env` is a list of KEY=VALUE",
+                "5:5",
+            ),
+            ("files:\n- {from: a, to: b}\n- {from: c}\n", "a file needs `from` and `to`", "3:3"),
+        ] {
+            assert_eq!(place(text), (message.to_owned(), expected.to_owned()), "{text}");
+        }
     }
 
     #[test]
