@@ -64,6 +64,14 @@ pub fn is_invisible(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// How many lines end in a text: by LF, by CR, or by both.
+#[must_use]
+pub fn line_breaks(text: &[u8]) -> usize {
+    let ends = text.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count();
+    let of_two = text.iter().zip(text.iter().skip(1));
+    ends - of_two.filter(|&pair| pair == (&b'\r', &b'\n')).count()
+}
+
 /// The longest line an excerpt shows whole; a minified JSON file has lines of megabytes.
 const EXCERPT_BYTES: usize = 240;
 
@@ -91,12 +99,8 @@ impl Source {
     pub fn position(&self, offset: usize) -> Position {
         let offset = self.floor(offset);
         let line_start = self.line_start(offset);
-        let before = self.text.as_bytes()[..line_start].iter();
-        let pairs = before.clone().zip(before.clone().skip(1));
-        let breaks = before.filter(|&&byte| byte == b'\n' || byte == b'\r').count();
-        let of_two = pairs.filter(|&pair| pair == (&b'\r', &b'\n')).count();
         Position {
-            line: breaks - of_two + 1,
+            line: line_breaks(&self.text.as_bytes()[..line_start]) + 1,
             column: self.text[line_start.min(offset)..offset].chars().count() + 1,
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Spot;
 use crate::reference::{CrateReference, InvalidReference};
+use crate::source::visible;
 
 /// One thing that is wrong with a manifest, or with what was given as one.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +86,7 @@ pub enum Error {
         reference: CrateReference,
     },
     /// A value that Kubernetes cannot be sent.
-    #[error("{}: {reason}", spot.place())]
+    #[error("{}: {}", spot.place(), visible(reason))]
     Value {
         /// The value.
         spot: Spot,
@@ -93,7 +94,7 @@ pub enum Error {
         reason: String,
     },
     /// A document that is no Kubernetes object.
-    #[error("{}: no Kubernetes object: {reason}", spot.place())]
+    #[error("{}: no Kubernetes object: {}", spot.place(), visible(reason))]
     NoObject {
         /// The document.
         spot: Spot,

@@ -9,7 +9,7 @@ use super::objects::{self, Content};
 use super::outline::Outline;
 use super::value::Builder;
 use super::{Error, Errors, Object, Occurrence, Parse, Rules, split};
-use crate::source::Source;
+use crate::source::{Source, line_breaks};
 
 /// How many references a source may hold: far more than there can be crates.
 const REFERENCES_LIMIT: usize = 1_000_000;
@@ -201,8 +201,7 @@ impl<'a> Lines<'a> {
 
     /// How many lines end before an offset, which never is less than the one before.
     fn before(&mut self, offset: usize) -> usize {
-        let bytes = &self.text.as_bytes()[self.counted..offset];
-        self.lines += bytes.iter().filter(|&&byte| byte == b'\n').count();
+        self.lines += line_breaks(&self.text.as_bytes()[self.counted..offset]);
         self.counted = offset;
         self.lines
     }

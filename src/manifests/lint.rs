@@ -16,6 +16,7 @@ use super::file::File;
 use super::{Manifests, Occurrence, Spot};
 use crate::oci::ImageFacts;
 use crate::reference::CrateReference;
+use crate::source::visible;
 
 pub(super) use notes::Notes;
 
@@ -180,7 +181,7 @@ impl Finding {
     /// What was found, the name of the lint, and the lines that are meant.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = format!("{} [{}]", self.message, self.lint.name());
+        let mut text = format!("{} [{}]", visible(&self.message), self.lint.name());
         for (spot, label) in [(&self.spot, self.label)]
             .into_iter()
             .chain(self.other.iter().map(|(spot, label)| (spot, *label)))

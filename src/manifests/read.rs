@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::search::{self, Passed};
 use super::{Error, Errors, Search, glob};
-use crate::source::Source;
+use crate::source::{Source, line_breaks};
 
 /// One thing that `-f` names.
 #[derive(Clone, Debug)]
@@ -234,7 +234,7 @@ pub fn read_from(name: impl Into<String>, reader: impl Read) -> Result<Source, E
         Ok(text) => Ok(Source::new(name, text)),
         Err(error) => {
             let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-            let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let line = line_breaks(before) + 1;
             Err(Error::Encoding { name, line, byte: rest.first().copied().unwrap_or(0) })
         }
     }

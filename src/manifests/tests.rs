@@ -347,3 +347,33 @@ fn other_tools_are_told_of_a_reference_as_it_is_written_and_of_its_name() {
         assert_eq!((replaced.written.as_str(), replaced.name.as_str()), (written, name), "{text}");
     }
 }
+
+#[test]
+fn what_is_quoted_in_an_error_stays_on_its_line() {
+    let head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a";
+    for (text, expected) in [
+        (
+            format!("{head}, labels: {{\"a\\n\\u202eb\": 1}}}}\n"),
+            r"a.yaml:3:44: the label `a\n\u{202e}b` is a number, and has to be text: quote it",
+        ),
+        (
+            format!("{head}}}\ndata: {{a: !!int \"1\\n\"}}\n"),
+            r"a.yaml:4:17: `1\n` cannot be read as a !!int",
+        ),
+    ] {
+        assert_eq!(errors(&text, Parse::Everything), expected);
+    }
+}
+
+#[test]
+fn the_place_of_an_object_is_counted_as_in_errors() {
+    let object = "apiVersion: v1\rkind: A\r\nmetadata: {name: a}\n";
+    let text = format!("\u{feff}{object}---\r{object}---\r\n{object}");
+    let manifests = parsed(&text, Parse::Everything).unwrap();
+    let objects = manifests.objects(&BTreeMap::new()).unwrap();
+    let places: Vec<&str> = objects.iter().map(|object| object.place.as_str()).collect();
+    let source = Source::new("a.yaml", &*text);
+    let starts = text.match_indices("apiVersion").map(|(at, _)| source.place(at));
+    assert_eq!(places, starts.collect::<Vec<_>>());
+    assert_eq!(places, ["a.yaml:1:1", "a.yaml:5:1", "a.yaml:9:1"]);
+}

@@ -597,3 +597,11 @@ fn nearly_mapped_images_are_found_in_every_field_that_is_replaced() {
         assert_eq!(unmapped(&format!("{text}\n")), "", "{text}");
     }
 }
+
+#[test]
+fn what_a_finding_quotes_stays_on_its_line() {
+    let text = "x: ko://a\ncontainers:\n- name: \"a\\n\\u202eb\"\n- name: \"a\\n\\u202eb\"\n";
+    let found = found(text, false);
+    let line = found.lines().next().unwrap();
+    assert!(line.contains(r"`a\n\u{202e}b`") && line.ends_with("[duplicate-entry]"), "{found}");
+}
