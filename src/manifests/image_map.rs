@@ -114,10 +114,10 @@ impl ImageMap {
     /// The repository of the map that an image's is nearly: the same name elsewhere, or another
     /// name by a slip of the keyboard; or the very one, in a text that names no image.
     pub(super) fn like(&self, value: &str) -> Option<Like> {
-        if self.crates.is_empty() {
+        let value = value.trim();
+        if self.crates.is_empty() || value.contains("://") {
             return None;
         }
-        let value = value.trim();
         let (repository, is_image) = match ImageName::read(value) {
             Some(image) => (image.repository, true),
             None => (seeming(value)?, false),

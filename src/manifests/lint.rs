@@ -130,7 +130,9 @@ impl Lint {
             Self::EmbeddedReference => {
                 "a reference has to be the whole value; in anything else it stays as it is"
             }
-            Self::ImageUser => "set `image.user` of the build to a number, or `runAsUser` here",
+            Self::ImageUser => {
+                "set `image.user` of the build, or `runAsUser` here, to a number that is not 0"
+            }
             Self::MissingCommand => {
                 "leave out `command`: the image starts its program, and `args` are given to it"
             }

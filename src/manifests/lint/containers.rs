@@ -13,6 +13,9 @@ use crate::source::Source;
 pub(super) const LISTS: [&str; 5] =
     ["containers", "initContainers", "ephemeralContainers", "steps", "sidecars"];
 
+/// The most mounts that are kept of a container: aliases may lead to it from everywhere.
+const MOUNTS: usize = 100;
+
 /// How an image is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pin {
@@ -125,11 +128,15 @@ fn command(node: Node<'_, '_>, place: impl Fn(Node<'_, '_>) -> Range<usize>) -> 
         return None;
     }
     let mounts = items("volumeMounts").filter_map(|mount| mount.get_text("mountPath"));
+    let mounts: Vec<&str> = mounts.take(MOUNTS + 1).collect();
+    if mounts.len() > MOUNTS {
+        return None;
+    }
     Some(Command {
         word: text.into(),
         span: place(word),
         folder: node.get("workingDir").and_then(Node::meaning).map(Into::into),
-        mounts: mounts.map(Into::into).collect(),
+        mounts: mounts.into_iter().map(Into::into).collect(),
     })
 }
 

@@ -72,7 +72,9 @@ impl Notes {
         unmapped::read(outline, offset, &rules.images, &mut self.unmapped);
         if self.embedded.len() < KEPT {
             let text = &source.text()[range];
-            embedded::read(text, offset, outline, references.len(), rules, &mut self.embedded);
+            // What an image is a reference by has no prefix.
+            let own = references.iter().filter(|found| found.image.is_none()).count();
+            embedded::read(text, offset, outline, own, rules, &mut self.embedded);
         }
     }
 

@@ -573,6 +573,12 @@ fn a_mapped_repository_in_what_names_no_image_is_found() {
 }
 
 #[test]
+fn a_mapped_image_hides_no_embedded_reference() {
+    let text = "containers: [{image: 'g1g1/delinkcious-link:1'}]\nimage: # ko://a\n";
+    assert!(unmapped(text).ends_with("behind the `#`"));
+}
+
+#[test]
 fn nearly_mapped_images_are_found_in_every_field_that_is_replaced() {
     let image = "ghcr.io/g1g1/delinkcious-link:1";
     for text in [
