@@ -77,11 +77,11 @@ impl File {
         file
     }
 
-    /// Whether every value that is a reference is one where it is written, and nothing else is: an image of
-    /// the map is none by itself, and what a tag decodes is none although it may read like one.
-    pub(super) fn has_values_as_written(&self) -> bool {
+    /// Whether its references are the values that read like one: an image of the map is a reference and does
+    /// not, and what a tag decodes may read like one and is none.
+    pub(super) fn has_plain_references(&self) -> bool {
         let has_tag = self.source.text().contains('!');
-        self.occurrences.iter().all(|found| found.image.is_none() && !has_tag)
+        !has_tag && self.occurrences.iter().all(|found| found.image.is_none())
     }
 
     /// The objects as they are written.

@@ -195,7 +195,9 @@ impl Manifests {
         let mut objects = Vec::new();
         for file in &self.files {
             let mut written = file.objects_as_written(&mut builder, &mut errors);
-            if file.has_values_as_written() {
+            if file.occurrences.is_empty() {
+                objects.extend(written);
+            } else if file.has_plain_references() {
                 for object in &mut written {
                     render::replace(&mut object.value, &self.rules, images);
                 }

@@ -78,6 +78,11 @@ fn what_a_tag_decodes_is_no_reference() {
     assert_eq!(value["a"], "r/a@sha256:0");
     assert_eq!(value["b"], "ko://a");
     assert_eq!(value["c"], json!(["ko://a"]));
+    let source = |name, text| Source::new(name, format!("{HEAD}{text}"));
+    let sources = vec![source("a.yaml", "a: ko://a\n"), source("b.yaml", "b: !!binary a286Ly9h\n")];
+    let set = parse(sources, &Rules::default(), Parse::Everything);
+    let objects = set.objects(&images(&[("a", "r/a@sha256:0")])).unwrap();
+    assert_eq!(objects[1].value["b"], "ko://a");
     assert_eq!(
         resolved("a: ko://a\nb: !!binary a286Ly9h\n"),
         "a: r/a@sha256:0\nb: !!binary a286Ly9h\n"
