@@ -134,7 +134,7 @@ pub(super) fn parses(text: &str) -> bool {
     Parser::new_from_str_with_options(text, options()).all(|event| event.is_ok())
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.emit_anchor_events = true;

@@ -49,6 +49,7 @@ pub use rules::Rules;
 pub use search::Search;
 pub use selector::{InvalidSelector, Selector};
 pub use spot::Spot;
+pub use syntax::why_no_yaml;
 pub use text::Text;
 
 use crate::reference::CrateReference;

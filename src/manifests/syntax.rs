@@ -4,15 +4,28 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{ErrorKind, ScanError};
+use granit_parser::{ErrorKind, Parser, ScanError};
 
-use super::{Error, Spot};
+use super::{Error, Spot, document};
 use crate::source::{Source, visible};
 
 /// The error of a document that starts at `offset`.
 pub(super) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
-    let at = offset + error.marker().byte_offset().unwrap_or(0);
-    let rest = source.text().get(at..).unwrap_or_default();
+    let text = source.text().get(offset..).unwrap_or_default();
+    let (span, reason) = explained(text, error);
+    Error::Syntax { spot: Spot::new(source, offset + span.start..offset + span.end), reason }
+}
+
+/// Where a text stops being YAML, and why.
+#[must_use]
+pub fn why_no_yaml(text: &str) -> Option<(Range<usize>, String)> {
+    let mut events = Parser::new_from_str_with_options(text, document::options());
+    events.find_map(|event| event.err().map(|error| explained(text, &error)))
+}
+
+fn explained(text: &str, error: &ScanError) -> (Range<usize>, String) {
+    let at = error.marker().byte_offset().unwrap_or(0);
+    let rest = text.get(at..).unwrap_or_default();
     let first = rest.chars().next();
     let mut span = at..at + first.map_or(0, char::len_utf8);
     let mut reason = error.kind().to_string();
@@ -51,7 +64,7 @@ pub(super) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> E
         }
         _ => {}
     }
-    Error::Syntax { spot: Spot::new(source, span), reason }
+    (span, reason)
 }
 
 /// The name of the alias that a text starts with.

@@ -366,6 +366,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_yaml_is_pointed_at_as_in_manifests() {
+        insta::assert_snapshot!(error("keepTag: true\ndefaultPlatforms: [a, , b]\n"), @"
+        this is not YAML
+         --> .ko-rs.yaml:2:23
+          |
+        2 | defaultPlatforms: [a, , b]
+          |                       ^ a value belongs here, not `,`
+        hint:
+        ");
+        assert!(error("keepTag: *nope\n").contains("^^^^^ found unknown anchor `nope`"));
+        assert!(error("repo: \"a\\q\"\n").contains(" ^^ while parsing a quoted scalar"));
+        // What is wrong only as settings is said by who reads those.
+        assert!(error("keepTag: true\nkeepTag: true\n").contains("duplicate"));
+    }
+
+    #[test]
     fn of_a_list_the_item_that_is_wrong_is_pointed_at() {
         let place = |text: &str| {
             let error = error(text);

@@ -7,6 +7,7 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{Location, Spanned};
 
+use crate::manifests;
 use crate::source::Source;
 
 /// A value and where it stands in its file.
@@ -48,6 +49,9 @@ pub(super) fn parse(source: &Source) -> Result<Node, Broken> {
     let options = serde_yaml::options! { strict_booleans: true };
     let raw: Spanned<Raw> =
         serde_yaml::from_str_with_options(source.text(), options).map_err(|error| {
+            if let Some((span, reason)) = manifests::why_no_yaml(source.text()) {
+                return Broken { span, reason };
+            }
             let start = error.location().map_or(0, |place| start_of(source, &place));
             let message = error.without_snippet().to_string();
             // The place is drawn from the span; said twice, it would be said in two ways.
