@@ -144,8 +144,6 @@ pub(super) struct Builder {
     anchors: HashMap<usize, Anchored>,
     /// Whether the document may have aliases at all; else anchors need not be kept.
     aliases: bool,
-    /// Whether the document is JSON, or so much like it that kubectl reads it as that.
-    json: bool,
     roots: Vec<Root>,
     /// The labels and annotations of the object that has not ended.
     texts: Vec<Text>,
@@ -162,7 +160,6 @@ impl Builder {
             stack: Vec::new(),
             anchors: HashMap::new(),
             aliases: false,
-            json: false,
             roots: Vec::new(),
             texts: Vec::new(),
             last: 0,
@@ -184,7 +181,6 @@ impl Builder {
         self.roots.clear();
         self.texts.clear();
         self.aliases = text.contains('*');
-        self.json = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{');
         self.last = 0;
     }
 
@@ -200,7 +196,9 @@ impl Builder {
         // An omitted value has no text; the parser calls it `~`.
         let text = if plain && mark.span.is_empty() { Cow::Borrowed("") } else { text };
         let tag = tag.as_deref();
-        if self.json && plain && tag.is_none() && scalar::overflows(&text) {
+        // Brackets around it all are JSON's, or may be.
+        let is_json = self.stack.first().is_some_and(|root| root.is_flow);
+        if is_json && plain && tag.is_none() && scalar::overflows(&text) {
             return Err(format!("`{text}` is a number that is too large"));
         }
         let is_key = self.open_key().is_some();
@@ -263,7 +261,7 @@ impl Builder {
         let is_whole = self.whole
             || texts.is_some()
             || (anchor != 0 && self.aliases)
-            || self.stack.last().is_some_and(|frame| frame.is_whole);
+            || self.stack.last().is_some_and(|frame| frame.is_whole || frame.merges());
         self.stack.push(Frame {
             values,
             is_flow,

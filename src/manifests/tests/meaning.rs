@@ -40,6 +40,8 @@ fn labels_and_annotations_have_to_be_text() {
             "a.yaml:3:48: the annotation `a` is a number",
         ),
         ("{labels: {<<: {a: 1}}}", "a.yaml:3:20: the label `a` is a number"),
+        ("{<<: {labels: {a: 1}}}", "a.yaml:1:1: the label `a` is a number"),
+        ("{<<: [{labels: {a: 1}}]}", "a.yaml:1:1: the label `a` is a number"),
         ("{labels: [a]}", "a.yaml:3:20: `metadata.labels` is a sequence, not a mapping"),
     ] {
         let found = wrong(&format!("metadata: {metadata}\n"));
@@ -47,6 +49,7 @@ fn labels_and_annotations_have_to_be_text() {
     }
     let found = "a.yaml:4:20: the label `a` is a number, and has to be text: quote it";
     assert_eq!(wrong("x: &x {a: 1}\nmetadata: {labels: *x}\n"), found);
+    assert_eq!(wrong("<<: {metadata: {labels: {a: 1}}}\n").lines().count(), 1);
     assert_eq!(wrong("metadata:\n  labels:\n    a: 1\n    b: '1'\n").lines().count(), 1);
     for right in [
         "{labels: {a: '1', b: ~, c: !!str 1}, annotations: ~}",
