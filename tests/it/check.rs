@@ -310,6 +310,11 @@ fn a_template_is_looked_at_where_a_reference_means_its_build() {
         assert!(!ran.stderr().contains("`Date`"), "{}", ran.stderr());
     }
     sandbox.write(".ko-rs.yaml", &settings("deny"));
+    let resolve = ["resolve", "-q", "--push=false", "--repo=registry.example", "-f"];
+    for (file, code) in [("link.yaml", 0), ("user.yaml", 1)] {
+        let ran = sandbox.run(resolve.into_iter().chain([file])).exits(code);
+        assert_eq!(ran.stderr().contains("[volatile-template]"), code == 1, "{}", ran.stderr());
+    }
     sandbox.write("gone.yaml", &object("ko://gone"));
     let ran = sandbox.run(["check", "-f", "user.yaml", "-f", "gone.yaml"]).exits(1);
     for said in ["names no crate", "[volatile-template]"] {

@@ -283,3 +283,22 @@ fn what_the_base_cannot_start_is_an_error_that_names_it() {
     let named = Program { name: "../x".to_owned(), ..static_program() };
     assert!(matches!(draft(&remote, None, &named, &none), Err(Error::Recipe(_))));
 }
+
+#[test]
+fn only_a_name_needs_a_look_at_the_users_of_a_base() {
+    let user = |user: &str| Recipe { user: Some(user.to_owned()), ..Recipe::default() };
+    for (recipe, by_name) in [
+        (Recipe::default(), false),
+        (user("app"), true),
+        (user("app:1"), true),
+        (user("1000:app"), false),
+        (user("root"), false),
+        (user(""), false),
+    ] {
+        assert_eq!(runs_by_name(&talkative(), &recipe), by_name, "{:?}", recipe.user);
+    }
+    let config = ImageConfig::parse(br#"{"config": {"User": "app"}}"#).unwrap();
+    let base = BaseImage { config, ..talkative() };
+    assert!(runs_by_name(&base, &Recipe::default()));
+    assert!(!runs_by_name(&base, &user("1000")));
+}

@@ -96,7 +96,8 @@ fn run(
     let port = |port: Node<'_, '_>| {
         let port = port.target();
         let number = port.get("containerPort")?;
-        let protocol = port.get_text("protocol").unwrap_or("TCP").to_lowercase();
+        let protocol = port.get("protocol").and_then(Node::meaning);
+        let protocol = protocol.as_deref().unwrap_or("TCP").to_lowercase();
         Some((format!("{}/{protocol}", number.meaning()?).into_boxed_str(), place(number)))
     };
     // What the container says goes before what its pod says, and Tekton's template between them.

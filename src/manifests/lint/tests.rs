@@ -147,8 +147,7 @@ fn numbers_are_those_that_kubectl_reads() {
     let text =
         "containers: [{image: ko://a, ports: [{containerPort: 80}, {containerPort: 0x50}]}]\n";
     assert!(found(text, false).starts_with("the port `80/TCP` is there twice"));
-    let text =
-        "containers: [{image: ko://a, ports: [{containerPort: 0x1F90}, {containerPort: 8_080}]}]\n";
+    let text = "containers: [{image: ko://a, ports: [{containerPort: 0x1F90}, {containerPort: 8_080, protocol: ~}]}]\n";
     let config = r#"{"config": {"ExposedPorts": {"8080/tcp": {}}}}"#;
     assert_eq!(found_in_image(text, facts(config, true)), "");
 }
