@@ -67,9 +67,12 @@ pub fn is_invisible(character: char) -> bool {
 /// How many lines end in a text: by LF, by CR, or by both.
 #[must_use]
 pub fn line_breaks(text: &[u8]) -> usize {
-    let ends = text.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count();
-    let of_two = text.iter().zip(text.iter().skip(1));
-    ends - of_two.filter(|&pair| pair == (&b'\r', &b'\n')).count()
+    let count = |end: u8| text.iter().filter(|&&byte| byte == end).count();
+    let (feeds, returns) = (count(b'\n'), count(b'\r'));
+    if returns == 0 {
+        return feeds;
+    }
+    feeds + returns - text.windows(2).filter(|pair| pair == b"\r\n").count()
 }
 
 /// The longest line an excerpt shows whole; a minified JSON file has lines of megabytes.

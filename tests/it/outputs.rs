@@ -284,8 +284,10 @@ fn what_somebody_else_wrote_is_not_written_over() {
              hint: name a file: `--images-file=kustomize=FILE`\n",
         ),
     ] {
-        let args = ["resolve", "--push=false", "-f", "k8s/a.yaml", "--images-file", file];
-        assert_eq!(sandbox.run(args).exits(2).stderr(), expected);
+        for verb in ["resolve", "apply", "create"] {
+            let args = [verb, "--push=false", "-f", "k8s/a.yaml", "--images-file", file];
+            assert_eq!(sandbox.run(args).exits(2).stderr(), expected);
+        }
         if file != "kbld=k8s/a.yaml" {
             let args = ["build", "--push=false", ".", "--images-file", file];
             assert_eq!(sandbox.run(args).exits(2).stderr(), expected);
