@@ -12,6 +12,7 @@ mod outputs;
 mod overwrite;
 mod print;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -157,7 +158,13 @@ async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failu
             print::manifests(&text).map_err(Failure::Stdout)
         }
         Subcommand::Check => {
-            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            let named = places.iter().filter(|(_, place)| !place.is_found);
+            let named: BTreeSet<&str> = named.map(|(name, _)| name.as_str()).collect();
+            let (manifests, strangers) = manifests.without_strangers(|name| !named.contains(name));
+            for name in strangers {
+                pipeline.report.note(format!("{name}: no Kubernetes object: passed over"));
+            }
             let Checked { references, binaries } = pipeline.check(&manifests)?;
             pipeline.report.note(format!("references: {references}, binaries: {binaries}"));
             Ok(())

@@ -30,7 +30,7 @@ pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result
         _ => "--in-place",
     };
     let target = |(name, place): &(String, Place)| -> Result<Target, Failure> {
-        let Place { path: read, relative } = place.clone();
+        let Place { path: read, relative, .. } = place.clone();
         let path = match &complete.output {
             Output::Folder(folder) => relative.map(|path| folder.join(path)),
             _ => read.clone(),

@@ -261,6 +261,11 @@ impl Errors {
         self
     }
 
+    /// The errors that are known, told or not.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Error> {
+        self.kept.iter().map(|error| &**error)
+    }
+
     /// The errors that are told.
     pub fn iter(&self) -> impl Iterator<Item = &Error> {
         self.kept.iter().take(TOLD).map(|error| &**error)

@@ -22,6 +22,8 @@ pub(super) struct File {
     pub(super) occurrences: Vec<Occurrence>,
     /// What lints look at.
     pub(super) notes: Notes,
+    /// Whether it was seen to hold an object, be it a wrong one.
+    pub(super) has_objects: bool,
     /// What a selector left out of the documents that it kept, in order.
     pub(super) cuts: Vec<Range<usize>>,
 }
@@ -41,7 +43,8 @@ impl File {
         let unread = |range| Document { range, chosen: None };
         let documents = split::documents(source.text()).map(unread).collect();
         let notes = Notes::default();
-        Self { source, documents, occurrences: Vec::new(), notes, cuts: Vec::new() }
+        let (occurrences, cuts) = (Vec::new(), Vec::new());
+        Self { source, documents, occurrences, notes, has_objects: false, cuts }
     }
 
     /// Parses a source document by document, so that one that is broken hides no other. A large one is
@@ -68,12 +71,12 @@ impl File {
                 }
             });
         }
-        let Part { occurrences, notes, errors: new } = found;
+        let Part { occurrences, notes, has_objects, errors: new } = found;
         errors.extend(new);
         if occurrences.len() > REFERENCES_LIMIT {
             errors.push(Error::TooManyReferences(file.source.name().to_owned()));
         }
-        (file.occurrences, file.notes) = (occurrences, notes);
+        (file.occurrences, file.notes, file.has_objects) = (occurrences, notes, has_objects);
         file
     }
 
@@ -143,6 +146,7 @@ fn parts(documents: &[Document], size: usize) -> Vec<&[Document]> {
 struct Part {
     occurrences: Vec<Occurrence>,
     notes: Notes,
+    has_objects: bool,
     errors: Errors,
 }
 
@@ -167,6 +171,7 @@ impl Part {
             let roots =
                 document::parse(source, range.clone(), Some(search), builder, outlined, errors);
             if depth == Parse::Everything {
+                part.has_objects |= objects::are_any(&roots);
                 objects::read(source, range.start, 0, roots, errors);
             }
             part.notes.take(source, range, &outline, &part.occurrences[before..], rules);
@@ -180,7 +185,8 @@ impl Part {
 
     /// Takes what was found behind it.
     fn extend(&mut self, behind: Self) {
-        let Self { occurrences, notes, errors } = behind;
+        let Self { occurrences, notes, has_objects, errors } = behind;
+        self.has_objects |= has_objects;
         self.occurrences.extend(occurrences);
         self.notes.extend(notes);
         self.errors.extend(errors);

@@ -29,6 +29,7 @@ mod select;
 mod selector;
 mod split;
 mod spot;
+mod strangers;
 mod syntax;
 mod text;
 mod texts;

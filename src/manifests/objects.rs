@@ -74,6 +74,11 @@ pub(super) fn read(
     content
 }
 
+/// Whether any of these says of itself what object it is.
+pub(super) fn are_any(roots: &[Root]) -> bool {
+    roots.iter().any(|root| lack(&root.value).is_none())
+}
+
 /// What keeps a value from being an object.
 fn lack(value: &Value) -> Option<String> {
     let Value::Object(map) = value else {

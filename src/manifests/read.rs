@@ -36,6 +36,8 @@ pub struct Place {
     pub path: Option<PathBuf>,
     /// The file's place below the folder that was named, else its name.
     pub relative: Option<PathBuf>,
+    /// Whether it was found in a folder or by a pattern, and not named itself.
+    pub is_found: bool,
 }
 
 /// The largest file that is read: no manifest is as large as this.
@@ -90,7 +92,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn text(&mut self, source: &Source, relative: Option<PathBuf>) {
-        let place = Place { path: None, relative };
+        let place = Place { path: None, relative, is_found: false };
         self.loaded.push(Loaded { source: source.clone(), place });
     }
 
@@ -98,7 +100,7 @@ impl Reader<'_> {
     fn named(&mut self, path: &Path) {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path, path),
-            Ok(_) => self.file(path, path.parent().unwrap_or(Path::new(""))),
+            Ok(_) => self.file(path, path.parent().unwrap_or(Path::new("")), false),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
                 match glob::expand(path) {
                     None => self.errors.push(Error::Missing(path.to_owned())),
@@ -132,7 +134,7 @@ impl Reader<'_> {
         let mut read = BTreeSet::new();
         for file in &files {
             if read.insert(file) {
-                self.file(file, base);
+                self.file(file, base, true);
             }
         }
     }
@@ -143,7 +145,7 @@ impl Reader<'_> {
             self.nothing_in(path);
         }
         for file in files {
-            self.file(&file, base);
+            self.file(&file, base, true);
         }
     }
 
@@ -159,11 +161,11 @@ impl Reader<'_> {
         self.errors.push(Error::NoManifests { path, recursive });
     }
 
-    fn file(&mut self, path: &Path, base: &Path) {
+    fn file(&mut self, path: &Path, base: &Path, is_found: bool) {
         match read_file(path) {
             Ok(source) => {
                 let relative = path.strip_prefix(base).ok().map(Path::to_owned);
-                let place = Place { path: Some(path.to_owned()), relative };
+                let place = Place { path: Some(path.to_owned()), relative, is_found };
                 self.loaded.push(Loaded { source, place });
             }
             Err(error) => self.errors.push(error),

@@ -51,11 +51,11 @@ impl File {
             kept.push(Document { range: range.clone(), chosen });
         }
         wrong.into_iter().for_each(|error| errors.push(error));
-        let Self { source, mut occurrences, mut notes, .. } = self;
+        let Self { source, mut occurrences, mut notes, has_objects, .. } = self;
         let stays = |at: usize| stays(&kept, &cuts, at);
         occurrences.retain(|occurrence| stays(occurrence.spot.span().start));
         notes.retain(stays);
-        Self { source, documents: kept, occurrences, notes, cuts }
+        Self { source, documents: kept, occurrences, notes, has_objects, cuts }
     }
 
     /// Whether something that stood in a source is in what was chosen of it.

@@ -49,6 +49,30 @@ fn check_tells_everything_at_once_and_builds_nothing() {
     ");
 }
 
+/// `values.yaml` and the like lie among manifests; who names one means it.
+#[test]
+fn what_is_found_and_is_no_object_is_passed_over_with_a_note() {
+    let object = "apiVersion: v1\nkind: A\n";
+    let sandbox = Sandbox::new()
+        .file("k8s/a.yaml", object)
+        .file("k8s/values.yaml", "a: 1\n---\nb: 2\n")
+        .file("k8s/Chart.yaml", "apiVersion: v2\nname: chart\n");
+    let note = |name: &str| format!("note: k8s/{name}: no Kubernetes object: passed over\n");
+    for found in ["k8s", "k8s/*"] {
+        let ran = sandbox.run(["check", "-f", found]).exits(0);
+        let notes = note("Chart.yaml") + &note("values.yaml");
+        assert!(ran.stderr().starts_with(&notes), "{}", ran.stderr());
+    }
+    let ran = sandbox.run(["check", "-f", "k8s", "-f", "k8s/values.yaml"]).exits(1);
+    assert!(ran.stderr().contains("error: k8s/values.yaml:1:1: no Kubernetes"), "{}", ran.stderr());
+    sandbox.write("k8s/a.yaml", "apiVersion: v1\nkind: A\n---\na: 1\n");
+    let ran = sandbox.run(["check", "-f", "k8s"]).exits(1);
+    assert!(ran.stderr().contains("error: k8s/a.yaml:4:1: no Kubernetes"), "{}", ran.stderr());
+    sandbox.write("k8s/a.yaml", object);
+    let ran = sandbox.run(["check", "-l", "app=a", "-f", "k8s"]).exits(1);
+    assert!(ran.stderr().contains("error: k8s/values.yaml:1:1: no Kubernetes"), "{}", ran.stderr());
+}
+
 /// What cannot be read, what is no reference, what points nowhere and what lints deny: nobody should
 /// have to run a command once for each.
 #[test]
