@@ -34,7 +34,7 @@ struct Parts {
     bin: Option<String>,
 }
 
-/// The longest reference, in bytes: no system has longer paths.
+/// The longest reference behind its prefix, in bytes: no system has longer paths.
 const LONGEST: usize = 4096;
 
 /// A text that starts like a reference and is none.
@@ -116,7 +116,7 @@ impl CrateReference {
 
     fn parse_rest(text: &str, prefix: &str, rest: &str) -> Result<Self, InvalidReference> {
         let shown = || text.chars().take(300).collect::<String>();
-        if text.len() > LONGEST {
+        if rest.len() > LONGEST {
             return Err(InvalidReference::Long(shown()));
         }
         let (place, bin) = match rest.split_once('#') {
@@ -263,6 +263,10 @@ mod tests {
         assert!(error("ko://a:1#bin").hint().unwrap().contains("`ko://a#bin`"));
         let long = format!("ko://a:{}", "x".repeat(4000));
         assert!(error(&long).hint().is_none() && error(&long).to_string().len() < 600);
+        let longest = "x".repeat(4096);
+        assert!(
+            ["ko://", "ko-rs://"].iter().all(|p| parse(&format!("{p}{longest}")).unwrap().is_ok())
+        );
         let endless = error(&format!("ko://{}", "x".repeat(5000)));
         assert!(matches!(&endless, InvalidReference::Long(shown) if shown.len() < 400));
     }
