@@ -11,8 +11,8 @@
 //! Read [`pipeline`] and you have read the program. The words that Kubernetes, OCI and Cargo share
 //! are told apart in ARCHITECTURE.md.
 
-pub mod report;
 pub mod source;
+pub mod report;
 pub mod oci;
 pub mod reference;
 pub mod template;

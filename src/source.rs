@@ -7,12 +7,55 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
 
 /// A text with the name under which its reader knows it (a path as given, `<stdin>`, a URL).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     name: String,
     text: String,
+}
+
+/// A span of a [`Source`] as a value: what a message points at. It holds the line, so that it can be
+/// drawn where the text is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Spot {
+    /// The name of the text: a path as given, `<stdin>`, a URL.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// The bytes of the text that are meant.
+    pub span: Range<usize>,
+    /// What they are, in a few words; may be empty.
+    pub label: String,
+    /// The line, cropped around the span where it is long.
+    pub text: String,
+    /// The bytes of `text` that are meant.
+    pub highlight: Range<usize>,
+}
+
+impl Spot {
+    /// The place, the line, carets under the span and the label after them, as rustc draws it.
+    /// Ends without a newline.
+    #[must_use]
+    pub fn excerpt(&self) -> String {
+        let annotation =
+            AnnotationKind::Primary.span(self.highlight.clone()).label(self.label.as_str());
+        let snippet = Snippet::source(self.text.as_str())
+            .line_start(self.line)
+            .path(&self.file)
+            .annotation(annotation);
+        let group = Level::ERROR.no_name().primary_title("").element(snippet);
+        let rendered = Renderer::plain().render(&[group]);
+        let mut lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        // The column that is drawn is one of the cropped line.
+        let header = lines.next().and_then(|line| line.split_once("--> ")).unwrap_or_default();
+        let header = format!("{}--> {}:{}:{}", header.0, self.file, self.line, self.column);
+        std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A place in a [`Source`]: both count from 1; the column counts characters, not bytes.
@@ -125,10 +168,9 @@ impl Source {
         format!("{}:{}", self.name, self.position(offset))
     }
 
-    /// The place of a span, its line, carets under it and a label behind them, as rustc draws it.
-    /// Ends without a newline.
+    /// A span as a value that keeps what is needed to show it: see [`Spot`].
     #[must_use]
-    pub fn excerpt(&self, span: Range<usize>, label: &str) -> String {
+    pub fn spot(&self, span: Range<usize>, label: impl Into<String>) -> Spot {
         let start = self.floor(span.start);
         let line_start = self.line_start(start);
         let start = start.max(line_start);
@@ -138,21 +180,27 @@ impl Source {
         let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES))).max(end);
         let cropped = |is_cropped: bool| if is_cropped { "…" } else { "" };
         let before = cropped(shown_start > line_start);
-        let behind = cropped(shown_end < line_end);
-        let shown = format!("{before}{}{behind}", &self.text[shown_start..shown_end]);
-        let [start_shown, end_shown] = [start, end].map(|at| before.len() + at - shown_start);
-        let annotation = AnnotationKind::Primary.span(start_shown..end_shown).label(label);
-        let snippet = Snippet::source(shown)
-            .line_start(self.position(start).line)
-            .path(&self.name)
-            .annotation(annotation);
-        let group = Level::ERROR.no_name().primary_title("").element(snippet);
-        let rendered = Renderer::plain().render(&[group]);
-        let mut lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
-        // The column that is drawn is one of the cropped line.
-        let header = lines.next().and_then(|line| line.split_once("--> ")).unwrap_or_default();
-        let header = format!("{}--> {}", header.0, self.place(start));
-        std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n")
+        let after = cropped(shown_end < line_end);
+        let Position { line, column } = self.position(start);
+        Spot {
+            file: self.name.clone(),
+            line,
+            column,
+            span,
+            label: label.into(),
+            text: format!("{before}{}{after}", &self.text[shown_start..shown_end]),
+            highlight: Range {
+                start: before.len() + start - shown_start,
+                end: before.len() + end - shown_start,
+            },
+        }
+    }
+
+    /// The place of a span, its line, carets under it and a label behind them, as rustc draws it.
+    /// Ends without a newline.
+    #[must_use]
+    pub fn excerpt(&self, span: Range<usize>, label: &str) -> String {
+        self.spot(span, label).excerpt()
     }
 
     /// The nearest character boundary at or before an offset.

@@ -38,7 +38,7 @@ fuzz_target!(|input: (u8, &str, u8, &str, &str)| {
         variables.insert(name.to_owned(), set.to_owned());
     }
     let environment = Environment::of(FOLDER.as_path(), variables);
-    if let Err(error) = settings::complete(Flags(flags), &environment, &Reporter::silent()) {
+    if let Err(error) = settings::complete(Flags(flags), &environment, &Reporter::new()) {
         assert!(!error.to_string().is_empty());
         let _ = error.hint();
     }

@@ -42,7 +42,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return exit::WRONG_USE.into();
     }
     let (subcommand, flags) = arguments::read(&matches);
-    let (reporter, events) = Reporter::channel();
+    let reporter = Reporter::new();
+    let events = reporter.reader();
     let printer = print::events(events, loudness(&flags));
     let outcome = match perform(subcommand, flags, reporter) {
         Ok(stop) => stop.code(),

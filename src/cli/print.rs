@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 
 use crate::manifests::Text;
-use crate::report::Event;
+use crate::report::{Diagnostic, Event, Severity};
 use crate::source::visible;
 
 /// How much is said.
@@ -75,15 +75,11 @@ impl Printer {
 
 /// What is printed for an event, if anything.
 fn line(event: &Event, loudness: Loudness) -> Option<String> {
-    if let Event::Warning { message, hint } = event {
-        let hint = hint.as_deref().map(self::hint);
-        return Some(format!("warning: {message}{}", hint.unwrap_or_default()));
-    }
-    if loudness == Loudness::Quiet {
-        return None;
-    }
+    let is_quiet = loudness == Loudness::Quiet;
     match event {
-        Event::Note(text) => Some(format!("note: {text}")),
+        Event::Diagnostic(told) if told.severity == Severity::Note && is_quiet => None,
+        Event::Diagnostic(told) => Some(diagnostic(told)),
+        _ if is_quiet => None,
         Event::Compiling { binaries, target } => {
             Some(format!("{:>12} {} for {target}", "Building", binaries.join(", ")))
         }
@@ -92,9 +88,27 @@ fn line(event: &Event, loudness: Loudness) -> Option<String> {
         Event::Retrying { what, why, after } => {
             Some(format!("{:>12} {what} in {:.1} s: {why}", "Retrying", after.as_secs_f64()))
         }
-        Event::Detail(text) if loudness == Loudness::Verbose => Some(format!("{:>12} {text}", "")),
+        Event::Detail { message } if loudness == Loudness::Verbose => {
+            Some(format!("{:>12} {message}", ""))
+        }
         _ => None,
     }
+}
+
+/// A diagnostic with its causes, the lines that it points at and its hints.
+pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { severity, code, message, causes, spots, hints } = diagnostic;
+    let severity = match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let code = code.map(|code| format!("[{code}]")).unwrap_or_default();
+    let mut text = format!("{severity}{code}: {message}");
+    causes.iter().for_each(|cause| text.push_str(&format!("\ncaused by: {cause}")));
+    spots.iter().for_each(|spot| text.push_str(&format!("\n{}", spot.excerpt())));
+    hints.iter().for_each(|text_of_hint| text.push_str(&hint(text_of_hint)));
+    text
 }
 
 /// An error with what caused it, and the way out.
@@ -180,12 +194,14 @@ mod tests {
 
     #[test]
     fn quiet_leaves_warnings_and_verbose_adds_details() {
-        let warning = Event::Warning { message: "old".into(), hint: Some("renew".into()) };
+        let mut warning = Diagnostic::note("old").hint("renew");
+        warning.severity = Severity::Warning;
+        let warning = Event::Diagnostic(warning);
         assert_eq!(line(&warning, Loudness::Quiet).unwrap(), "warning: old\nhint: renew");
-        let note = Event::Note("x".into());
+        let note = Event::Diagnostic(Diagnostic::note("x"));
         assert_eq!(line(&note, Loudness::Quiet), None);
         assert!(line(&note, Loudness::Normal).is_some());
-        let detail = Event::Detail("x".into());
+        let detail = Event::Detail { message: "x".into() };
         assert_eq!(line(&detail, Loudness::Normal), None);
         assert!(line(&detail, Loudness::Verbose).is_some());
     }

@@ -33,7 +33,7 @@ impl Engine {
 
     fn daemon(&self) -> Daemon {
         let address = Address::Unix(self.folder.path().join("sock"));
-        let daemon = Daemon::new(address, Reporter::silent()).unwrap();
+        let daemon = Daemon::new(address, Reporter::new()).unwrap();
         Daemon { patience: Duration::from_millis(200), ..daemon }
     }
 }
@@ -49,8 +49,7 @@ fn name() -> ImageReference {
 #[tokio::test]
 async fn nobody_at_the_address_is_told_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon =
-        Daemon::new(Address::Unix(folder.path().join("gone")), Reporter::silent()).unwrap();
+    let daemon = Daemon::new(Address::Unix(folder.path().join("gone")), Reporter::new()).unwrap();
     let error = daemon.platform().await.unwrap_err();
     assert!(matches!(error, Error::Connect { .. }), "{error}");
     assert!(error.hint().unwrap().starts_with("is Docker running?"));
@@ -107,7 +106,8 @@ async fn a_slow_source_is_not_the_engine_s_fault() {
         format!("{{\"stream\":\"Loaded image: {length}\\n\"}}")
     };
     let engine = Engine::start(Router::new().route("/images/load", post(read)));
-    let (reporter, events) = Reporter::channel();
+    let reporter = Reporter::new();
+    let events = reporter.reader();
     let daemon = Daemon { reporter, ..engine.daemon() };
     let slow = pieces(3).then(|piece| async {
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -215,8 +215,7 @@ mod tests {
         };
         let find = async |name: &str| {
             let (repository, mut found) = (name.parse().unwrap(), Found::default());
-            let found =
-                sources.find(&repository, &mut found, &Reporter::silent()).await.unwrap()?;
+            let found = sources.find(&repository, &mut found, &Reporter::new()).await.unwrap()?;
             let Credentials::Password { user, password } = found else { panic!() };
             Some((user, password.0))
         };
@@ -253,7 +252,7 @@ mod tests {
             ..CredentialSources::default()
         };
         let user = async |name: &str| {
-            let (repository, report) = (name.parse().unwrap(), Reporter::silent());
+            let (repository, report) = (name.parse().unwrap(), Reporter::new());
             let mut found = Found::default();
             match sources.find(&repository, &mut found, &report).await.unwrap().unwrap() {
                 Credentials::Password { password, .. } => password.0,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules in the order of `lib.rs`, each with those it may use.
 const MODULES: &[(&str, &[&str])] = &[
-    ("report", &[]),
     ("source", &[]),
+    ("report", &["source"]),
     ("oci", &[]),
     ("reference", &["source"]),
     ("template", &["reference"]),

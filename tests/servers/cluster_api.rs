@@ -69,7 +69,7 @@ fn objects(manifests: &str) -> Vec<Object> {
 }
 
 async fn connected(settings: Settings) -> Cluster {
-    Cluster::connect(&settings, Reporter::silent()).await.expect("the kubeconfig is usable")
+    Cluster::connect(&settings, Reporter::new()).await.expect("the kubeconfig is usable")
 }
 
 fn settings(namespace: &str) -> Settings {

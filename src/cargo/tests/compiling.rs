@@ -304,7 +304,7 @@ fn dropping_the_future_ends_everything_that_cargo_started() {
     let builds = [sandbox.build("slow")];
     let pid = runtime.block_on(async {
         let mut take = |_, _| {};
-        let silent = Reporter::silent();
+        let silent = Reporter::new();
         let written = async {
             loop {
                 match std::fs::read_to_string(sandbox.path("pid")) {
@@ -388,7 +388,7 @@ fn what_a_binary_is_made_of_is_told_apart_from_what_makes_it() {
     ]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let workspace = sandbox.open().unwrap();
-    let (build, silent) = (sandbox.build("made"), Reporter::silent());
+    let (build, silent) = (sandbox.build("made"), Reporter::new());
     let made = runtime.block_on(workspace.dependencies(&build, &silent)).unwrap();
     let name = |place: &usize| made.packages[*place].name.as_str();
     let found: Vec<(&str, bool, Vec<&str>)> = made

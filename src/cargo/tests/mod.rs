@@ -63,7 +63,7 @@ impl Sandbox {
     }
 
     fn open(&self) -> Result<Workspace, Error> {
-        Workspace::open(&self.settings, &self.cache(), &Reporter::silent(), &[])
+        Workspace::open(&self.settings, &self.cache(), &Reporter::new(), &[])
     }
 
     fn find(&self, reference: &str) -> Result<Binary, Error> {
@@ -82,7 +82,7 @@ impl Sandbox {
         let workspace = self.open().unwrap();
         let mut found = BTreeMap::new();
         let mut take = |index, artifact| assert!(found.insert(index, artifact).is_none());
-        let result = runtime.block_on(workspace.compile(builds, &Reporter::silent(), &mut take));
+        let result = runtime.block_on(workspace.compile(builds, &Reporter::new(), &mut take));
         (found.into_values().collect(), result)
     }
 

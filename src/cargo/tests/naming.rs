@@ -76,7 +76,7 @@ fn without_a_workspace_here_the_references_decide_between_those_of_the_repositor
         ("tools/src/main.rs", HELLO),
     ];
     let mut sandbox = Sandbox::new(&crates);
-    let silent = Reporter::silent();
+    let silent = Reporter::new();
     let none = sandbox.open().unwrap_err();
     assert!(matches!(none, Error::NoWorkspace { .. }), "{none}");
     sandbox.settings.repository_root = Some(sandbox.settings.directory.clone());
@@ -112,9 +112,8 @@ fn references_may_point_into_several_workspaces_that_settings_name() {
     ]);
     sandbox.settings.workspaces = vec![sandbox.path("rust"), sandbox.path("tools")];
     let wanted = ["a", "b"].map(|text| CrateReference::bare(text).unwrap());
-    let open = |settings: &Settings| {
-        Workspace::open(settings, &Cache::none(), &Reporter::silent(), &wanted)
-    };
+    let open =
+        |settings: &Settings| Workspace::open(settings, &Cache::none(), &Reporter::new(), &wanted);
     let both = open(&sandbox.settings).unwrap();
     assert_eq!(both.find(&wanted[0]).unwrap().workspace, sandbox.path("rust"));
     assert_eq!(both.find(&wanted[1]).unwrap().workspace, sandbox.path("tools"));

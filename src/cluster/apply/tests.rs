@@ -53,7 +53,7 @@ where
         timeout: Duration::from_secs(5),
         ..Settings::default()
     };
-    (Cluster::connect(&settings, Reporter::silent()).await.unwrap(), seen)
+    (Cluster::connect(&settings, Reporter::new()).await.unwrap(), seen)
 }
 
 fn object(name: &str) -> Object {

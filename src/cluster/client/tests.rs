@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::super::access::{Access, Settings};
 use super::super::request::get_path;
 use super::*;
+use crate::report::Severity;
 
 /// A client of a server that does what `answer` says, with the number of the request.
 async fn client_of<F>(answer: F) -> (Client, Arc<AtomicUsize>, std::sync::mpsc::Receiver<Event>)
@@ -39,7 +40,8 @@ async fn client_at(server: &str, user: &str) -> (Client, std::sync::mpsc::Receiv
     std::fs::write(&path, text).unwrap();
     let timeout = Duration::from_secs(1);
     let settings = Settings { kubeconfig: vec![path], timeout, ..Settings::default() };
-    let (reporter, events) = Reporter::channel();
+    let reporter = Reporter::new();
+    let events = reporter.reader();
     let access = Access::new(&settings).await.unwrap();
     (Client::new(access, timeout, reporter), events)
 }
@@ -125,8 +127,10 @@ async fn a_warning_is_shown_once_however_often_it_comes() {
     for _ in 0..2 {
         client.send(&get_path("/x")).await.unwrap();
     }
-    let warning = Event::Warning { message: "unknown field \"spec.a\"".to_owned(), hint: None };
-    assert_eq!(events.try_iter().collect::<Vec<_>>(), [warning]);
+    let warnings: Vec<Event> = events.try_iter().collect();
+    let [Event::Diagnostic(warning)] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert_eq!(warning.severity, Severity::Warning);
+    assert_eq!(warning.message, "unknown field \"spec.a\"");
 }
 
 #[cfg(unix)]

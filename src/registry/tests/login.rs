@@ -11,7 +11,7 @@ async fn log_in(fake: &Fake, password: &str) -> (Result<LoggedIn, LoginError>, S
     let mut settings = plain(folder.path());
     kept_in(&mut settings, folder.path());
     let account: Account = fake.address.to_string().parse().unwrap();
-    let done = account.log_in(settings, "me", Secret::new(password), Reporter::silent()).await;
+    let done = account.log_in(settings, "me", Secret::new(password), Reporter::new()).await;
     (done, std::fs::read_to_string(folder.path().join("config.json")).unwrap_or_default())
 }
 

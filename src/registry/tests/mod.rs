@@ -160,7 +160,8 @@ fn setup_waiting(silence: Duration, change: impl FnOnce(&mut Settings, &std::pat
     let folder = tempfile::tempdir().unwrap();
     let mut settings = plain(folder.path());
     change(&mut settings, folder.path());
-    let (report, events) = Reporter::channel();
+    let report = Reporter::new();
+    let events = report.reader();
     let cache = Cache::at(folder.path().join("cache"));
     let patience = Patience { first: Duration::from_millis(1), ..Patience::of(PATIENCE) };
     let silence = Silence { answering: silence, taking: silence, storing: silence };

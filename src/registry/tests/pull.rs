@@ -193,7 +193,7 @@ async fn a_pulled_blob_without_a_cache_lies_there_as_long_as_the_client_lives() 
     let mut settings = None;
     let _ = setup_with(|given, _| settings = Some(given.clone()));
     let settings = Settings { temporary: folder.path().to_owned(), ..settings.unwrap() };
-    let client = Client::new(settings, Cache::none(), Reporter::silent());
+    let client = Client::new(settings, Cache::none(), Reporter::new());
     let path = client.blob(&fake.repository("a"), &layer(b"x")).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"x");
     drop(client);

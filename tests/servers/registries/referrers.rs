@@ -32,7 +32,7 @@ fn client(folder: &Path) -> Client {
         user_agent: "ko-rs/test".to_owned(),
         temporary: folder.to_owned(),
     };
-    Client::new(settings, Cache::at(folder.join("cache")), Reporter::silent())
+    Client::new(settings, Cache::at(folder.join("cache")), Reporter::new())
 }
 
 /// Pushes an artifact without layers of its own; with a subject, as what refers to it.

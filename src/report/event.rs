@@ -1,0 +1,117 @@
+//! What happens during a run, as values.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::Diagnostic;
+
+/// Something that happened, in the order in which it did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub enum Event {
+    /// A stage began.
+    Started {
+        /// Which.
+        stage: Stage,
+    },
+    /// A stage ended without an error.
+    Finished {
+        /// Which.
+        stage: Stage,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "f64"))]
+        duration: Duration,
+    },
+    /// Cargo was started for these binaries.
+    Compiling {
+        /// What is compiled, each as `package` or `package#bin`.
+        binaries: Vec<String>,
+        /// The target triple.
+        target: String,
+    },
+    /// An image is about to leave for its destination.
+    Publishing {
+        /// Where it goes: a repository, a folder or a file.
+        destination: String,
+    },
+    /// An image has arrived.
+    Published {
+        /// Its name there, as it is printed.
+        reference: String,
+    },
+    /// What a long transfer has moved so far; the last event of a transfer has `done == total`.
+    Transfer {
+        /// What moves: a short name for the blob and its direction.
+        what: String,
+        /// Bytes moved.
+        done: u64,
+        /// Bytes in all, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+    },
+    /// An object was sent to the cluster.
+    Applied {
+        /// The object, as `deployment.apps/link-manager`.
+        object: String,
+        /// The namespace, for objects that have one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+        /// What became of it: `created`, `configured`, `unchanged`, `deleted`.
+        outcome: String,
+    },
+    /// An object is waited for.
+    Waiting {
+        /// The object, as `deployment.apps/link-manager`.
+        object: String,
+        /// The namespace, for objects that have one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+        /// What is missing.
+        reason: String,
+    },
+    /// A request failed and will be made again.
+    Retrying {
+        /// What is tried again, with its host.
+        what: String,
+        /// Why the last try failed.
+        why: String,
+        /// How long until the next one, in seconds.
+        #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "f64"))]
+        after: Duration,
+    },
+    /// A warning or a note.
+    Diagnostic(Diagnostic),
+    /// A detail that only a verbose run shows.
+    Detail {
+        /// What is said.
+        message: String,
+    },
+}
+
+/// A part of a run that takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Stage {
+    /// Manifests are read and their references found.
+    Read,
+    /// What is built how, and where it goes, is decided.
+    Plan,
+    /// Cargo compiles.
+    Compile,
+    /// Images are put together and sent to their destinations.
+    Publish,
+    /// Objects are sent to the cluster.
+    Apply,
+    /// Objects are waited for.
+    Wait,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
