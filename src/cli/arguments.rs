@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::login::Login;
 use crate::image::SbomFormat;
 use crate::oci::{ImageReference, Platform};
-use crate::pipeline::BillOf;
+use crate::publish::SbomQuery;
 use crate::registry::Secret;
 use crate::settings::Flags;
 use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
@@ -22,7 +22,7 @@ pub(super) enum Subcommand {
     Apply,
     Create,
     Delete,
-    Deps(BillOf),
+    Deps(SbomQuery),
     PushBase(ImageReference),
     Login(Login),
     Logout { registry: String },
@@ -323,7 +323,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
         "create" => Subcommand::Create,
         "delete" => Subcommand::Delete,
         "deps" => match matches.get_one::<ImageReference>("image") {
-            Some(image) => Subcommand::Deps(BillOf {
+            Some(image) => Subcommand::Deps(SbomQuery {
                 image: image.clone(),
                 platform: matches.get_one("platform").cloned(),
                 format: matches.get_one("sbom").copied(),

@@ -3,7 +3,7 @@
 use super::exit::Failure;
 use crate::cache::Cache;
 use crate::oci::ImageReference;
-use crate::pipeline;
+use crate::publish;
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
@@ -14,6 +14,6 @@ pub(super) async fn push(
     report: Reporter,
 ) -> Result<(), Failure> {
     let client = Client::new(settings, Cache::none(), report);
-    let pushed = pipeline::push_base(&client, name).await.map_err(Failure::PushBase)?;
+    let pushed = publish::push_base(&client, name).await.map_err(Failure::PushBase)?;
     super::print(&format!("{pushed}\n"))
 }

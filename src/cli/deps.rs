@@ -1,19 +1,19 @@
-//! `ko-rs deps`: prints the bill of materials of an image in a registry.
+//! `ko-rs deps`: prints the SBOM of an image in a registry.
 
 use super::exit::Failure;
 use super::print;
 use crate::cache::Cache;
-use crate::pipeline::{self, BillOf};
+use crate::publish::{self, SbomQuery};
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
 /// Prints the document as it lies in the registry, byte for byte.
 pub(super) async fn deps(
-    wanted: &BillOf,
+    wanted: &SbomQuery,
     settings: registry::Settings,
     report: Reporter,
 ) -> Result<(), Failure> {
     let client = Client::new(settings, Cache::none(), report);
-    let document = pipeline::bill(&client, wanted).await.map_err(Failure::Bill)?;
+    let document = publish::find_sbom(&client, wanted).await.map_err(Failure::FindSbom)?;
     print::stdout(&document).map_err(Failure::Stdout)
 }

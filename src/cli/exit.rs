@@ -10,6 +10,7 @@ use super::{files, overwrite, print};
 use crate::cache;
 use crate::manifests;
 use crate::pipeline::{self, Fault};
+use crate::publish;
 use crate::registry;
 use crate::settings;
 
@@ -79,9 +80,9 @@ pub(super) enum Failure {
     #[error("could not clean the cache")]
     Cache(#[source] cache::Error),
     #[error(transparent)]
-    Bill(pipeline::BillError),
+    FindSbom(publish::FindSbomError),
     #[error(transparent)]
-    PushBase(pipeline::PushBaseError),
+    PushBase(publish::PushBaseError),
     #[error(transparent)]
     Manifests(manifests::Errors),
     #[error(transparent)]
@@ -113,7 +114,7 @@ impl Failure {
             | Self::Password(_)
             | Self::Login(_)
             | Self::Cache(_)
-            | Self::Bill(_)
+            | Self::FindSbom(_)
             | Self::PushBase(_)
             | Self::Manifests(_)
             | Self::Pipeline(_) => 1,
@@ -146,7 +147,7 @@ impl Failure {
             Self::Settings(error) => error.hint(),
             Self::Overwrite(error) => error.hint(),
             Self::Pipeline(error) => error.hint(),
-            Self::Bill(error) => error.hint(),
+            Self::FindSbom(error) => error.hint(),
             Self::PushBase(error) => error.hint(),
             Self::NoFilename => Some("name a file, a folder, a URL or `-` with -f".to_owned()),
             Self::NoPlace { .. } => Some("write to one file with -o FILE".to_owned()),

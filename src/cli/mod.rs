@@ -24,6 +24,7 @@ use crate::cluster::{self, Outcome};
 use crate::image;
 use crate::manifests::Parse;
 use crate::pipeline::{self, Changed, Checked, Wanted};
+use crate::publish;
 use crate::report::Reporter;
 use crate::settings::{self, Complete, Environment, Flags};
 
@@ -226,7 +227,7 @@ fn print_outcomes(outcomes: &[Outcome]) -> Result<(), Failure> {
 fn version(verbose: bool) -> String {
     let mut text = format!("ko-rs {}\n", env!("CARGO_PKG_VERSION"));
     if verbose {
-        let base = pipeline::static_base().descriptor().digest;
+        let base = publish::static_base().descriptor().digest;
         text.push_str(&format!("base image static: {base} of {}\n", image::embedded_date()));
     }
     text

@@ -88,16 +88,11 @@ impl Pipeline {
                     let path = &order.binary.import_path;
                     let compiled = Compiled { workspace, builds: &order.builds };
                     let keep = self.keep(order);
-                    let published =
-                        publisher.publish(path, drafts.clone(), compiled, keep.as_ref()).await;
+                    let published = publisher.publish(path, drafts, compiled, keep.as_ref()).await;
                     let published = published.map_err(|source| {
                         let binary = order.binary.import_path.to_string();
                         Error::Publish { binary, source }
                     })?;
-                    for draft in &drafts {
-                        let binary = order.binary.import_path.to_string();
-                        self.warn_of_stray_paths(workspace, &binary, draft);
-                    }
                     Ok::<_, Error>((at, Built { published, facts }))
                 })
                 .buffer_unordered(self.jobs.max(1))

@@ -4,15 +4,12 @@
 //! reaches a cluster before every image has arrived.
 
 mod base;
-mod bill;
 mod error;
 mod go;
 mod images;
-mod push_base;
 mod references;
 mod rules;
 mod sources;
-mod stray;
 mod verify;
 mod templates;
 
@@ -30,9 +27,7 @@ use crate::registry;
 use crate::report::Reporter;
 
 pub use base::Error as BaseError;
-pub use bill::{BillOf, Error as BillError, bill};
 pub use error::{Error, Fault, Stranger, Unresolved};
-pub use push_base::{Error as PushBaseError, push_base, static_base};
 pub use references::Checked;
 use references::Referenced;
 pub use rules::{BuildRule, Partial, Platforms, Rules};

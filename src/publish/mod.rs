@@ -5,10 +5,13 @@
 
 mod archive;
 mod daemon;
+mod find_sbom;
 mod keep;
 mod layout;
+mod local_paths;
 mod naming;
 mod oci_archive;
+mod push_base;
 mod referrer;
 mod registry;
 mod sbom;
@@ -28,8 +31,10 @@ use crate::reference::ImportPath;
 use crate::registry::Client;
 use crate::report::{Event, Reporter};
 
+pub use find_sbom::{FindSbomError, SbomQuery, find_sbom};
 pub use keep::{KeepTag, KeepTagError};
 pub use naming::Naming;
+pub use push_base::{PushBaseError, push_base, static_base};
 pub use sbom::{Compiled, Error as SbomError, Sbom};
 pub use sealed::Sealed;
 
@@ -365,6 +370,10 @@ impl Publisher {
             }
         };
         bills.write(sealed.images()).await.map_err(Error::Sbom)?;
+        for draft in &drafts {
+            let binary = import_path.to_string();
+            local_paths::warn(&binary, draft, compiled, &self.cache, &self.report);
+        }
         if let Some(sealed) = archived {
             let repository = self.repository(import_path)?;
             let (drafts, reference) = (drafts.clone(), reference.clone());

@@ -132,10 +132,7 @@ fn deps_prints_what_was_published_by_tag_and_by_digest() {
         assert_eq!(bill_of(&sandbox, &[ran.line(), &format]), written);
         let other = if format.ends_with("spdx") { "cyclonedx" } else { "spdx" };
         let none = sandbox.run(["deps", "--sbom", other, ran.line()]).exits(1);
-        let expected = format!(
-            "error: `{}` has no bill of materials in the registry in {other}\n",
-            ran.line()
-        );
+        let expected = format!("error: `{}` has no SBOM in the registry in {other}\n", ran.line());
         assert!(none.stderr().starts_with(&expected), "{}", none.stderr());
     }
 }
@@ -279,7 +276,7 @@ fn a_registry_that_sends_another_document_is_not_believed() {
     });
     let lied = sandbox.run(["deps", ran.line()]).exits(1);
     assert_eq!(lied.stdout(), "");
-    let expected = "error: could not get the bill of materials of";
+    let expected = "error: could not fetch the SBOM of";
     assert!(lied.stderr().contains(expected), "{}", lied.stderr());
 }
 

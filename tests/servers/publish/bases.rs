@@ -326,7 +326,7 @@ fn the_embedded_base_in_a_registry_is_pinned_and_built_on() {
     assert!(blobs.is_empty(), "{blobs:#?}");
     let other = format!("{name}@sha256:{}", "0".repeat(64));
     let ran = sandbox.run(["base", "push", &other]).exits(1);
-    assert!(ran.stderr().contains("is not the digest of the base image"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("expected the digest of the base image"), "{}", ran.stderr());
 
     let repo = format!("{}/bases/on-embedded", registry().host);
     let sandbox = sandbox

@@ -1,58 +1,60 @@
-//! The embedded base `static` in a registry, for whoever builds on it with other tools, or wants to
-//! pin it.
+//! Pushes the embedded base `static`, for use by other tools and for pinning it by digest.
 
 use crate::cargo::TargetTriple;
 use crate::image;
 use crate::oci::{Descriptor, Digest, Format, ImageReference, IndexedImages, Tag};
 use crate::registry::{self, BlobBody, Client};
 
-/// Why the base is not in the registry.
+/// A failure to push the base.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The registry.
+pub enum PushBaseError {
+    /// The registry did not accept it.
     #[error("could not push the base image to `{name}`")]
     Registry {
-        /// Where it was to be.
+        /// The name that it was to get.
         name: ImageReference,
-        /// Why not.
+        /// The cause.
         source: registry::Error,
     },
-    /// It was to have a digest that it has not.
-    #[error("`{name}` is not the digest of the base image, which is {found}")]
+    /// The name has another digest.
+    #[error("expected the digest of the base image, {found}, in `{name}`")]
     Digest {
-        /// What was asked for.
+        /// The name that it was to get.
         name: ImageReference,
-        /// What it has.
+        /// Its digest.
         found: Digest,
     },
 }
 
-impl Error {
-    /// The way out.
+impl PushBaseError {
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry { source, .. } => source.hint(),
-            Self::Digest { .. } => Some("name a tag, or the repository alone".to_owned()),
+            Self::Digest { .. } => Some("use a tag, or the repository alone".to_owned()),
         }
     }
 }
 
-/// The base `static` for every platform that has static executables.
+/// The base `static` for every platform with static executables.
 #[must_use]
 pub fn static_base() -> IndexedImages {
     image::embedded_index(TargetTriple::static_platforms())
 }
 
-/// Pushes the base, its index last: under the tag of the name, `latest` where it has none. Returns
-/// its name by digest.
-pub async fn push_base(client: &Client, name: &ImageReference) -> Result<ImageReference, Error> {
+/// Pushes the base, its index last: under the tag of the name, or `latest` without one. Returns its
+/// name by digest.
+pub async fn push_base(
+    client: &Client,
+    name: &ImageReference,
+) -> Result<ImageReference, PushBaseError> {
     let index = static_base();
     let found = index.descriptor().digest;
     if name.digest.is_some_and(|digest| digest != found) {
-        return Err(Error::Digest { name: name.clone(), found });
+        return Err(PushBaseError::Digest { name: name.clone(), found });
     }
-    let failed = |source| Error::Registry { name: name.clone(), source };
+    let failed = |source| PushBaseError::Registry { name: name.clone(), source };
     let repository = &name.repository;
     let configs = index.images().iter().map(|image| {
         (Descriptor::of(Format::Oci.config(), image.config()), image.config().clone())

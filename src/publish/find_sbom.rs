@@ -1,4 +1,4 @@
-//! The bill of materials of an image in a registry, as whoever published the image left it there.
+//! Finds the SBOM of an image in a registry, as whoever published the image attached it there.
 
 use bytes::Bytes;
 
@@ -8,80 +8,78 @@ use crate::oci::{
 };
 use crate::registry::{self, Client};
 
-/// The largest document that is fetched.
+/// The size limit of a fetched document.
 const LARGEST: u64 = 256 << 20;
 
-/// What ko calls SPDX in JSON.
+/// The media type that ko uses for SPDX in JSON.
 const KO_SPDX: &str = "text/spdx+json";
 
-/// Which bill of materials is asked for.
+/// Which SBOM is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BillOf {
+pub struct SbomQuery {
     /// The image, by tag or digest.
     pub image: ImageReference,
-    /// Which one of an index; without, the one for this machine's architecture.
+    /// Which image of an index; the one for this machine's architecture if not set.
     pub platform: Option<Platform>,
-    /// In which format; without, SPDX where there are both.
+    /// The format; if not set, any, and SPDX where both exist.
     pub format: Option<SbomFormat>,
 }
 
-/// Why there is no bill of materials to print.
+/// A failure to find the SBOM of an image.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The registry.
-    #[error("could not get the bill of materials of `{image}`")]
+pub enum FindSbomError {
+    /// The registry did not return the image, its referrers or the SBOM.
+    #[error("could not fetch the SBOM of `{image}`")]
     Registry {
         /// The image.
         image: ImageReference,
-        /// Why not.
+        /// The cause.
         source: registry::Error,
     },
-    /// The index has no such image.
-    #[error("`{image}` is an index without that image")]
+    /// The index has no image for the platform.
+    #[error("could not choose an image of the index `{image}`")]
     Index {
         /// The index.
         image: ImageReference,
-        /// Why not.
+        /// The cause.
         source: BaseError,
     },
-    /// The registry has none.
-    #[error("`{image}` has no bill of materials in the registry{}", format.map(|format| format!(" in {format}")).unwrap_or_default())]
+    /// Nothing is attached to the image.
+    #[error("`{image}` has no SBOM in the registry{}", format.map(|format| format!(" in {format}")).unwrap_or_default())]
     None {
         /// The image, by digest.
         image: ImageReference,
-        /// The only format that would do.
+        /// The required format.
         format: Option<SbomFormat>,
     },
-    /// A document that is too large.
-    #[error(
-        "the bill of materials of `{image}` has {size} bytes, more than the {LARGEST} that are fetched"
-    )]
+    /// The document is too large.
+    #[error("the SBOM of `{image}` has {size} bytes, more than the limit of {LARGEST}")]
     TooLarge {
         /// The image.
         image: ImageReference,
-        /// Its length.
+        /// The size of the document.
         size: u64,
     },
-    /// The fetched document.
-    #[error("could not read the bill of materials of `{image}`")]
+    /// The fetched document cannot be read.
+    #[error("could not read the SBOM of `{image}`")]
     Read {
         /// The image.
         image: ImageReference,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-impl Error {
-    /// The way out.
+impl FindSbomError {
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Registry { source, .. } => source.hint(),
-            Self::Index { .. } => Some("ask for one of those with --platform".to_owned()),
+            Self::Index { .. } => Some("choose one of them with --platform".to_owned()),
             Self::None { .. } => Some(
-                "ko-rs pushes one with a new image, and none later: build with --no-cache to push \
-                 the same image again"
+                "ko-rs attaches an SBOM only when it pushes a new image: build with --no-cache to \
+                 push the same image again"
                     .to_owned(),
             ),
             Self::TooLarge { .. } | Self::Read { .. } => None,
@@ -89,15 +87,15 @@ impl Error {
     }
 }
 
-/// Fetches a bill of materials. Everything but the two lists that lead there is fetched by digest.
-pub async fn bill(client: &Client, wanted: &BillOf) -> Result<Bytes, Error> {
+/// Fetches an SBOM. Everything but the image's tag and its list of referrers is fetched by digest.
+pub async fn find_sbom(client: &Client, wanted: &SbomQuery) -> Result<Bytes, FindSbomError> {
     let repository = &wanted.image.repository;
-    let failed = |source| Error::Registry { image: wanted.image.clone(), source };
+    let failed = |source| FindSbomError::Registry { image: wanted.image.clone(), source };
     let found = client.manifest(&wanted.image).await.map_err(failed)?;
     let digest = if Format::is_index(&found.descriptor.media_type) {
         let platform = wanted.platform.clone().unwrap_or_else(Platform::host);
         let chosen = image::choose(&found.bytes, &platform);
-        let unfit = |source| Error::Index { image: wanted.image.clone(), source };
+        let unfit = |source| FindSbomError::Index { image: wanted.image.clone(), source };
         chosen.map_err(unfit)?.digest
     } else {
         found.descriptor.digest
@@ -107,7 +105,7 @@ pub async fn bill(client: &Client, wanted: &BillOf) -> Result<Bytes, Error> {
         let kind = format.media_type();
         for entry in listed.iter().filter(|entry| entry.artifact_type.as_ref() == Some(&kind)) {
             let manifest = client.manifest(&repository.at(entry.digest)).await.map_err(failed)?;
-            // A list says what it likes; what refers to the image says so itself.
+            // The list may claim anything; the manifest itself must refer to the image.
             if let Some(layer) =
                 document(&manifest.bytes, std::slice::from_ref(&kind), Some(&digest))
             {
@@ -118,15 +116,15 @@ pub async fn bill(client: &Client, wanted: &BillOf) -> Result<Bytes, Error> {
     if let Some(layer) = beside(client, repository, &digest, wanted.format).await.map_err(failed)? {
         return fetch(client, wanted, &layer).await;
     }
-    Err(Error::None { image: repository.at(digest), format: wanted.format })
+    Err(FindSbomError::None { image: repository.at(digest), format: wanted.format })
 }
 
-/// The formats that would do, best first.
+/// The acceptable formats, the preferred one first.
 fn formats(only: Option<SbomFormat>) -> impl Iterator<Item = SbomFormat> {
     SbomFormat::ALL.into_iter().filter(move |format| only.is_none_or(|only| only == *format))
 }
 
-/// Where ko and older versions of cosign put one: under a tag made of the image's digest.
+/// Where ko and older versions of cosign put an SBOM: under a tag made of the image's digest.
 async fn beside(
     client: &Client,
     repository: &Repository,
@@ -144,7 +142,7 @@ async fn beside(
     Ok(document(&manifest.bytes, &kinds, None))
 }
 
-/// The document of an artifact, if it is of such a kind and refers to that subject.
+/// The document of an artifact, if it has one of these media types and refers to the subject.
 fn document(manifest: &[u8], kinds: &[MediaType], subject: Option<&Digest>) -> Option<Descriptor> {
     let manifest: ImageManifest = serde_json::from_slice(manifest).ok()?;
     let refers = subject.is_none_or(|subject| {
@@ -154,15 +152,19 @@ fn document(manifest: &[u8], kinds: &[MediaType], subject: Option<&Digest>) -> O
     layers.find(|layer| refers && kinds.contains(&layer.media_type))
 }
 
-async fn fetch(client: &Client, wanted: &BillOf, layer: &Descriptor) -> Result<Bytes, Error> {
+async fn fetch(
+    client: &Client,
+    wanted: &SbomQuery,
+    layer: &Descriptor,
+) -> Result<Bytes, FindSbomError> {
     let image = || wanted.image.clone();
     if layer.size > LARGEST {
-        return Err(Error::TooLarge { image: image(), size: layer.size });
+        return Err(FindSbomError::TooLarge { image: image(), size: layer.size });
     }
     let path = client.blob(&wanted.image.repository, layer).await;
-    let path = path.map_err(|source| Error::Registry { image: image(), source })?;
+    let path = path.map_err(|source| FindSbomError::Registry { image: image(), source })?;
     let document = tokio::fs::read(&path).await;
-    Ok(document.map_err(|source| Error::Read { image: image(), source })?.into())
+    Ok(document.map_err(|source| FindSbomError::Read { image: image(), source })?.into())
 }
 
 #[cfg(test)]
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_taken_only_from_what_refers_to_the_image_itself() {
+    fn a_document_is_taken_only_from_a_manifest_that_refers_to_the_image() {
         let (image, other) = (Digest::of(b"image"), Digest::of(b"other"));
         let spdx = SbomFormat::Spdx.media_type();
         let kinds = [spdx.clone()];
@@ -195,7 +197,7 @@ mod tests {
         assert!(!take(&name, Some(&other)) && !take(&name, None));
         assert!(!take("application/vnd.example.signature", Some(&image)));
         assert!(document(b"<html>", &kinds, None).is_none());
-        // What ko leaves under a tag names no subject.
+        // ko's artifact under a tag has no subject.
         assert!(document(&manifest(KO_SPDX, None), &[KO_SPDX.into()], None).is_some());
     }
 }
