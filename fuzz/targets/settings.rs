@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use ko_rs::report::Reporter;
-use ko_rs::settings::table::SETTINGS;
+use ko_rs::settings::table::{Key, SETTINGS};
 use ko_rs::settings::{self, Environment, Flags};
 use libfuzzer_sys::fuzz_target;
 
@@ -26,7 +26,7 @@ fuzz_target!(|input: (u8, &str, u8, &str, &str)| {
     let mut flags = BTreeMap::new();
     if let Some(setting) = SETTINGS.get(usize::from(flag)).filter(|one| one.flag.is_some()) {
         // These name files that the fuzzer must not look for.
-        if !matches!(setting.key, "config" | "directory") {
+        if !matches!(setting.key, Key::Config | Key::Directory) {
             flags.insert(setting.key, vec![typed.to_owned()]);
         }
     }

@@ -258,7 +258,7 @@ fn flag(setting: &'static Setting) -> Arg {
     if !setting.default.is_empty() && setting.kind != Kind::Switch {
         help.push_str(&format!(" [default: {}]", setting.default));
     }
-    let arg = Arg::new(setting.key).long(setting.flag.unwrap_or(setting.key)).help(help);
+    let arg = Arg::new(setting.name).long(setting.flag.unwrap_or(setting.name)).help(help);
     let arg = match setting.short {
         Some(short) => arg.short(short),
         None => arg,
@@ -352,7 +352,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
     };
     let mut flags = BTreeMap::new();
     for setting in SETTINGS.iter().filter(|setting| setting.flag.is_some()) {
-        let values = texts(setting.key);
+        let values = texts(setting.name);
         if !values.is_empty() {
             flags.insert(setting.key, values);
         }
@@ -363,6 +363,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::table::Key;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -391,13 +392,13 @@ mod tests {
             .unwrap();
         let (subcommand, Flags(flags)) = read(&matches);
         assert_eq!(subcommand, Subcommand::Apply);
-        assert_eq!(flags["filename"], ["a,b.yaml", "-"]);
-        assert_eq!(flags["tags"], ["v1", "v2"]);
-        assert_eq!(flags["imageLabels"], ["a=b,c"]);
-        assert_eq!(flags["push"], ["false"]);
-        assert_eq!(flags["wait"], ["true"]);
-        assert_eq!(flags["directory"], ["x"]);
-        assert!(!flags.contains_key("bare"));
+        assert_eq!(flags[&Key::Filename], ["a,b.yaml", "-"]);
+        assert_eq!(flags[&Key::Tags], ["v1", "v2"]);
+        assert_eq!(flags[&Key::ImageLabels], ["a=b,c"]);
+        assert_eq!(flags[&Key::Push], ["false"]);
+        assert_eq!(flags[&Key::Wait], ["true"]);
+        assert_eq!(flags[&Key::Directory], ["x"]);
+        assert!(!flags.contains_key(&Key::Bare));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::manifests::Parse;
 use crate::pipeline::{self, Changed, Checked, Wanted};
 use crate::publish;
 use crate::report::Reporter;
+use crate::settings::table::Key;
 use crate::settings::{self, Complete, Environment, Flags};
 
 /// Runs the command line; `args` start with the program's name.
@@ -59,10 +60,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn loudness(flags: &Flags) -> Loudness {
-    let on = |key| flags.0.get(key).is_some_and(|values| values == &["true"]);
-    if on("quiet") {
+    let on = |key| flags.0.get(&key).is_some_and(|values| values == &["true"]);
+    if on(Key::Quiet) {
         Loudness::Quiet
-    } else if on("verbose") {
+    } else if on(Key::Verbose) {
         Loudness::Verbose
     } else {
         Loudness::Normal
@@ -81,7 +82,7 @@ fn perform(subcommand: Subcommand, flags: Flags, reporter: Reporter) -> Result<S
         }
         _ => {}
     }
-    if let Some(directory) = flags.0.get("directory").and_then(|values| values.first()) {
+    if let Some(directory) = flags.0.get(&Key::Directory).and_then(|values| values.first()) {
         std::env::set_current_dir(directory)
             .map_err(|source| Failure::Directory { path: directory.into(), source })?;
     }

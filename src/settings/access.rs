@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::sources::Sources;
+use super::table::Key;
 use crate::cluster::{self, ServiceAccount};
 use crate::image::BaseName;
 use crate::oci::Repository;
@@ -33,7 +34,7 @@ impl Sources {
             environment.get(lower).or_else(|| environment.get(upper)).map(str::to_owned)
         };
         Ok(registry::Settings {
-            insecure: self.switch("insecureRegistry", false)?,
+            insecure: self.switch(Key::InsecureRegistry, false)?,
             credentials: CredentialSources {
                 files: files.into_iter().flatten().collect(),
                 kept_in: own.or(docker),
@@ -68,7 +69,7 @@ impl Sources {
                 https: either("HTTPS_PROXY", "https_proxy"),
                 except: either("NO_PROXY", "no_proxy"),
             },
-            patience: self.time("registryTimeout")?.unwrap_or(registry::PATIENCE),
+            patience: self.time(Key::RegistryTimeout)?.unwrap_or(registry::PATIENCE),
             user_agent: concat!("ko-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             temporary: environment.temporary_folder(),
         })
@@ -105,16 +106,17 @@ impl Sources {
 
     pub(super) fn cluster(&self) -> Result<cluster::Settings, Error> {
         let environment = &self.environment;
-        let kubeconfig = match (self.flags.0.get("kubeconfig"), environment.get_os("KUBECONFIG")) {
-            (Some(_), _) => self.path("kubeconfig").into_iter().collect(),
-            (None, Some(list)) => std::env::split_paths(list)
-                .filter(|path| path != Path::new(""))
-                .map(|path| self.directory.join(path))
-                .collect(),
-            (None, None) => {
-                environment.home().map(|home| home.join(".kube/config")).into_iter().collect()
-            }
-        };
+        let kubeconfig =
+            match (self.flags.0.get(&Key::Kubeconfig), environment.get_os("KUBECONFIG")) {
+                (Some(_), _) => self.path(Key::Kubeconfig).into_iter().collect(),
+                (None, Some(list)) => std::env::split_paths(list)
+                    .filter(|path| path != Path::new(""))
+                    .map(|path| self.directory.join(path))
+                    .collect(),
+                (None, None) => {
+                    environment.home().map(|home| home.join(".kube/config")).into_iter().collect()
+                }
+            };
         let account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
         let server = environment
             .get("KUBERNETES_SERVICE_HOST")
@@ -131,9 +133,12 @@ impl Sources {
         Ok(cluster::Settings {
             kubeconfig,
             in_cluster,
-            context: self.text("context").map(|(context, _)| context),
-            namespace: self.text("namespace").map(|(namespace, _)| namespace),
-            allow_contexts: self.texts("allowContexts").map(|(names, _)| names).unwrap_or_default(),
+            context: self.text(Key::Context).map(|(context, _)| context),
+            namespace: self.text(Key::Namespace).map(|(namespace, _)| namespace),
+            allow_contexts: self
+                .texts(Key::AllowContexts)
+                .map(|(names, _)| names)
+                .unwrap_or_default(),
             ..cluster::Settings::default()
         })
     }

@@ -6,19 +6,14 @@ use std::str::FromStr;
 
 use super::error::Error;
 use super::file::{self, Entry, File};
-use super::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind};
-use super::tree::{Node, Value};
+use super::table::{BuildKey, FileKey, ImageKey, Key, Keys};
+use super::tree::Node;
 use crate::image::{BaseName, FileRule};
 use crate::manifests::{ImageMap, Level, Levels, Lint, Mapping};
 use crate::oci::Repository;
 use crate::pipeline::{BuildRule, Partial, Platforms};
 use crate::reference::{CrateReference, did_you_mean};
 use crate::registry::LocationFiles;
-
-/// The keys of a table without their help.
-fn keys(table: &'static [(&'static str, Kind, &'static str)]) -> Vec<(&'static str, Kind)> {
-    table.iter().map(|(key, kind, _)| (*key, *kind)).collect()
-}
 
 /// A reader of the parts of the settings file that have no flag; collects what is wrong.
 pub(super) struct Reader<'a> {
@@ -42,20 +37,20 @@ impl Reader<'_> {
     /// Reads all of these keys.
     pub(super) fn nested(&mut self) -> Nested {
         let mut nested = Nested::default();
-        if let Some(builds) = self.file.values.get("builds") {
+        if let Some(builds) = self.file.values.get(&Key::Builds) {
             nested.builds = self.builds(builds);
         }
-        if let Some(files) = self.file.values.get("files") {
+        if let Some(files) = self.file.values.get(&Key::Files) {
             nested.defaults.files = self.files(files);
         }
-        if let Some(image) = self.file.values.get("defaultImage") {
+        if let Some(image) = self.file.values.get(&Key::DefaultImage) {
             self.image(image, &mut nested.defaults);
         }
-        if let Some(overrides) = self.file.values.get("baseImageOverrides") {
-            for key in file::pairs(overrides).keys() {
-                let one = self.file.entry_of(overrides, key);
-                if let Some(base) = self.base(&one, key) {
-                    nested.base_overrides.insert(key.clone(), base);
+        if let Some(overrides) = self.file.values.get(&Key::BaseImageOverrides) {
+            for (key, value) in overrides.pairs() {
+                let Some(name) = file::text(key) else { continue };
+                if let Some(base) = self.base(value, &name) {
+                    nested.base_overrides.insert(name, base);
                 }
             }
         }
@@ -67,10 +62,8 @@ impl Reader<'_> {
     /// `images:` and `imageFields:`.
     fn images(&mut self) -> ImageMap {
         let mut crates: BTreeMap<Repository, Mapping> = BTreeMap::new();
-        let none = Node { value: Value::Null, span: 0..0 };
-        let node = self.file.values.get("images").unwrap_or(&none);
-        let pairs = if let Value::Map(pairs) = &node.value { pairs.as_slice() } else { &[] };
-        for (key, value) in pairs {
+        let images = self.file.values.get(&Key::Images);
+        for (key, value) in images.into_iter().flat_map(Node::pairs) {
             let (Some(name), Some(meant)) = (file::text(key), file::text(value)) else { continue };
             let repository = match name.parse::<Repository>() {
                 Ok(repository) => repository,
@@ -93,17 +86,15 @@ impl Reader<'_> {
                 }
             }
         }
-        let fields = self.parse_all(&self.file.values, "imageFields").unwrap_or_default();
+        let fields = self.parse_all(&self.file.values, Key::ImageFields).unwrap_or_default();
         ImageMap::new(crates, fields)
     }
 
     /// The levels of lints.
     pub(super) fn lints(&mut self) -> Levels {
         let mut levels = Levels::default();
-        let Some(Value::Map(pairs)) = self.file.values.get("lints").map(|node| &node.value) else {
-            return levels;
-        };
-        for (key, value) in pairs {
+        let lints = self.file.values.get(&Key::Lints);
+        for (key, value) in lints.into_iter().flat_map(Node::pairs) {
             let (Some(name), Some(level)) = (file::text(key), file::text(value)) else { continue };
             let Some(lint) = Lint::ALL.into_iter().find(|lint| lint.name() == name) else {
                 let message = format!("there is no lint `{name}`");
@@ -137,26 +128,23 @@ impl Reader<'_> {
         self.errors.push(self.file.error(span, message, &reason.to_string(), None));
     }
 
-    /// A value read by its type; none where it is not there or wrong.
-    fn parse<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<T> {
-        let node = entry.get(key)?;
-        match file::text(node)?.parse() {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.wrong(node, &format!("`{key}` cannot be read"), reason);
-                None
-            }
-        }
-    }
-
-    fn parse_all<T: FromStr<Err: Display>>(&mut self, entry: &Entry, key: &str) -> Option<Vec<T>> {
-        let node = entry.get(key)?;
+    fn parse_all<T: FromStr<Err: Display>, K: Keys>(
+        &mut self,
+        entry: &Entry<K>,
+        key: K,
+    ) -> Option<Vec<T>> {
+        let node = entry.get(&key)?;
         let mut values = Vec::new();
         for text in file::texts(node) {
             match text.parse() {
                 Ok(value) => values.push(value),
                 Err(reason) => {
-                    self.wrong_text(node, &text, &format!("`{key}` cannot be read"), reason);
+                    self.wrong_text(
+                        node,
+                        &text,
+                        &format!("`{}` cannot be read", key.name()),
+                        reason,
+                    );
                     return None;
                 }
             }
@@ -165,8 +153,8 @@ impl Reader<'_> {
     }
 
     /// `platforms`: a list, or `all`.
-    fn platforms(&mut self, entry: &Entry) -> Option<Platforms> {
-        let node = entry.get("platforms")?;
+    fn platforms(&mut self, entry: &Entry<BuildKey>) -> Option<Platforms> {
+        let node = entry.get(&BuildKey::Platforms)?;
         match Platforms::parse(&file::texts(node)) {
             Ok(platforms) => Some(platforms),
             Err(reason) => {
@@ -177,8 +165,12 @@ impl Reader<'_> {
     }
 
     /// `KEY=VALUE` texts.
-    fn environment(&mut self, entry: &Entry, key: &str) -> Option<BTreeMap<String, String>> {
-        let node = entry.get(key)?;
+    fn environment<K: Keys>(
+        &mut self,
+        entry: &Entry<K>,
+        key: K,
+    ) -> Option<BTreeMap<String, String>> {
+        let node = entry.get(&key)?;
         let mut pairs = BTreeMap::new();
         for text in file::texts(node) {
             match text.split_once('=') {
@@ -186,7 +178,7 @@ impl Reader<'_> {
                     pairs.insert(name.to_owned(), value.to_owned());
                 }
                 _ => {
-                    let message = format!("`{key}` is a list of KEY=VALUE");
+                    let message = format!("`{}` is a list of KEY=VALUE", key.name());
                     self.wrong_text(node, &text, &message, format!("`{text}`"));
                 }
             }
@@ -195,36 +187,41 @@ impl Reader<'_> {
     }
 
     /// A base; the folder of a layout is relative to the settings file.
-    fn base(&mut self, entry: &Entry, key: &str) -> Option<BaseName> {
-        Some(match self.parse(entry, key)? {
-            BaseName::Layout(folder) => BaseName::Layout(self.file.folder.join(folder)),
-            other => {
-                let node = entry.get(key)?;
-                let written = file::text(node)?;
-                match super::access::meant(&self.locations, other, &written) {
-                    Ok(meant) => meant,
-                    Err(error) => {
-                        self.wrong(node, &error.to_string(), error.hint().unwrap_or_default());
-                        return None;
-                    }
-                }
+    fn base(&mut self, node: &Node, name: &str) -> Option<BaseName> {
+        let written = file::text(node)?;
+        let base = match written.parse() {
+            Ok(base) => base,
+            Err(reason) => {
+                self.wrong(node, &format!("`{name}` cannot be read"), reason);
+                return None;
             }
+        };
+        Some(match base {
+            BaseName::Layout(folder) => BaseName::Layout(self.file.folder.join(folder)),
+            other => match super::access::meant(&self.locations, other, &written) {
+                Ok(meant) => meant,
+                Err(error) => {
+                    self.wrong(node, &error.to_string(), error.hint().unwrap_or_default());
+                    return None;
+                }
+            },
         })
     }
 
     /// The entries of `files:`.
     fn files(&mut self, node: &Node) -> Vec<FileRule> {
-        let entries =
-            self.file.entries(node, &keys(FILE_KEYS), "a file's settings", &mut self.errors);
+        let entries = self.file.entries::<FileKey>(node, "a file's settings", &mut self.errors);
         let mut rules = Vec::new();
         for (node, entry) in entries {
-            let (from, to) =
-                (entry.get("from").and_then(file::text), entry.get("to").and_then(file::text));
+            let (from, to) = (
+                entry.get(&FileKey::From).and_then(file::text),
+                entry.get(&FileKey::To).and_then(file::text),
+            );
             let (Some(from), Some(to)) = (from, to) else {
                 self.wrong(node, "a file needs `from` and `to`", "one of both is missing");
                 continue;
             };
-            let mode = entry.get("mode").and_then(|mode| {
+            let mode = entry.get(&FileKey::Mode).and_then(|mode| {
                 let text = file::text(mode)?;
                 let octal = u32::from_str_radix(text.trim_start_matches("0o"), 8);
                 match octal {
@@ -241,52 +238,50 @@ impl Reader<'_> {
     }
 
     fn image(&mut self, node: &Node, partial: &mut Partial) {
-        let entry =
-            self.file.entry(node, &keys(IMAGE_KEYS), "an image's settings", &mut self.errors);
-        let text = |key: &str| entry.get(key).and_then(file::text);
-        partial.user = text("user");
-        partial.working_directory = text("workingDir");
-        partial.args = entry.get("args").map(file::texts);
-        partial.ports = entry.get("ports").map(file::texts).unwrap_or_default();
-        let pairs = |key: &str| entry.get(key).map(file::pairs).unwrap_or_default();
-        partial.image_environment = pairs("env");
-        partial.labels = pairs("labels");
-        partial.annotations = pairs("annotations");
-        partial.capabilities = self.parse_all(&entry, "capabilities");
+        let entry = self.file.entry::<ImageKey>(node, "an image's settings", &mut self.errors);
+        let text = |key: ImageKey| entry.get(&key).and_then(file::text);
+        partial.user = text(ImageKey::User);
+        partial.working_directory = text(ImageKey::WorkingDir);
+        partial.args = entry.get(&ImageKey::Args).map(file::texts);
+        partial.ports = entry.get(&ImageKey::Ports).map(file::texts).unwrap_or_default();
+        let pairs = |key: ImageKey| entry.get(&key).map(file::pairs).unwrap_or_default();
+        partial.image_environment = pairs(ImageKey::Env);
+        partial.labels = pairs(ImageKey::Labels);
+        partial.annotations = pairs(ImageKey::Annotations);
+        partial.capabilities = self.parse_all(&entry, ImageKey::Capabilities);
     }
 
     /// The entries of `builds`.
     fn builds(&mut self, node: &Node) -> Vec<BuildRule> {
-        let entries =
-            self.file.entries(node, &keys(BUILD_KEYS), "a build's settings", &mut self.errors);
+        let entries = self.file.entries::<BuildKey>(node, "a build's settings", &mut self.errors);
         let mut rules = Vec::new();
         for (number, (node, entry)) in entries.iter().enumerate() {
-            let text = |key: &str| entry.get(key).and_then(file::text);
-            let folder = text("dir").map(|dir| self.file.folder.join(dir));
-            if text("package").is_none() && folder.is_none() && !entry.is_empty() {
+            let text = |key: BuildKey| entry.get(&key).and_then(file::text);
+            let folder = text(BuildKey::Dir).map(|dir| self.file.folder.join(dir));
+            if text(BuildKey::Package).is_none() && folder.is_none() && !entry.is_empty() {
                 self.wrong(node, "a build names its `package` or its `dir`", "neither is given");
             }
             let mut partial = Partial {
-                profile: text("profile"),
+                profile: text(BuildKey::Profile),
                 platforms: self.platforms(entry),
-                base: self.base(entry, "base"),
-                targets: self.parse_all(entry, "target"),
-                features: entry.get("features").map(file::texts),
-                flags: entry.get("flags").map(file::texts),
-                rustflags: entry.get("rustflags").map(file::texts),
-                environment: self.environment(entry, "env"),
+                base: entry.get(&BuildKey::Base).and_then(|node| self.base(node, "base")),
+                targets: self.parse_all(entry, BuildKey::Target),
+                features: entry.get(&BuildKey::Features).map(file::texts),
+                flags: entry.get(&BuildKey::Flags).map(file::texts),
+                rustflags: entry.get(&BuildKey::Rustflags).map(file::texts),
+                environment: self.environment(entry, BuildKey::Env),
                 ..Partial::default()
             };
-            if let Some(files) = entry.get("files") {
+            if let Some(files) = entry.get(&BuildKey::Files) {
                 partial.files = self.files(files);
             }
-            if let Some(image) = entry.get("image") {
+            if let Some(image) = entry.get(&BuildKey::Image) {
                 self.image(image, &mut partial);
             }
             rules.push(BuildRule {
-                id: text("id").unwrap_or_else(|| format!("#{number}")),
-                package: text("package"),
-                bin: text("bin"),
+                id: text(BuildKey::Id).unwrap_or_else(|| format!("#{number}")),
+                package: text(BuildKey::Package),
+                bin: text(BuildKey::Bin),
                 // What Cargo reports has no `.` and no link in it.
                 folder: folder.map(|folder| folder.canonicalize().unwrap_or(folder)),
                 partial,

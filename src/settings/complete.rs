@@ -10,6 +10,7 @@ use super::error::Error;
 use super::file;
 use super::output::Output;
 use super::sources::{Flags, Sources};
+use super::table::Key;
 use super::templates;
 use crate::cache::{ByteSize, Cache};
 use crate::cargo::{self, Unification};
@@ -91,7 +92,7 @@ fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result
         file: None,
         directory: directory.clone(),
     };
-    if let Some(path) = sources.path("config").or_else(|| file::find(&directory)) {
+    if let Some(path) = sources.path(Key::Config).or_else(|| file::find(&directory)) {
         let path = if path.is_dir() { path.join(file::NAME) } else { path };
         let shown = path.strip_prefix(&directory).unwrap_or(&path).display().to_string();
         sources.file = Some(file::read(&path, &shown)?);
@@ -122,7 +123,7 @@ fn check_prefix(prefix: &str) -> Result<(), &'static str> {
 
 fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
     use cargo_metadata::semver::{Version, VersionReq};
-    let Some((text, origin)) = sources.text("requiredVersion") else { return Ok(()) };
+    let Some((text, origin)) = sources.text(Key::RequiredVersion) else { return Ok(()) };
     let required = VersionReq::parse(&text).map_err(|reason| origin.error(reason))?;
     let running = env!("CARGO_PKG_VERSION");
     match Version::parse(running) {
@@ -136,7 +137,7 @@ impl Sources {
         let cache = self.cache()?;
         let rules = self.rules()?;
         let publish = self.publish(report, rules.ask_for_several_platforms())?;
-        let jobs = usize::try_from(self.number("jobs")?.unwrap_or(0)).unwrap_or(0);
+        let jobs = usize::try_from(self.number(Key::Jobs)?.unwrap_or(0)).unwrap_or(0);
         let jobs = if jobs == 0 { cores() } else { jobs };
         let pipeline = Pipeline {
             cargo: self.cargo()?,
@@ -150,9 +151,9 @@ impl Sources {
             jobs,
             report: report.clone(),
         };
-        let filenames = self.texts("filename").map(|(names, _)| names).unwrap_or_default();
-        let wait = if self.switch("wait", false)? { Some(self.timeout()?) } else { None };
-        let kustomization = self.text("kustomize").map(|(folder, _)| folder);
+        let filenames = self.texts(Key::Filename).map(|(names, _)| names).unwrap_or_default();
+        let wait = if self.switch(Key::Wait, false)? { Some(self.timeout()?) } else { None };
+        let kustomization = self.text(Key::Kustomize).map(|(folder, _)| folder);
         if kustomization.is_some() && !filenames.is_empty() {
             return Err(Error::Together(
                 "--filename and --kustomize exclude each other".to_owned(),
@@ -160,7 +161,7 @@ impl Sources {
         }
         let shown = shown_filenames(&filenames, kustomization.as_deref());
         let mut rules = manifests::Rules::default();
-        if let Some((prefixes, origin)) = self.texts("referencePrefixes") {
+        if let Some((prefixes, origin)) = self.texts(Key::ReferencePrefixes) {
             for prefix in &prefixes {
                 check_prefix(prefix).map_err(|reason| origin.error(reason))?;
             }
@@ -171,16 +172,16 @@ impl Sources {
                 .nested()
                 .images;
         }
-        rules.ignore_tags = self.switch("ignoreReferenceTags", false)?;
-        if self.switch("verbose", false)? && self.switch("quiet", false)? {
+        rules.ignore_tags = self.switch(Key::IgnoreReferenceTags, false)?;
+        if self.switch(Key::Verbose, false)? && self.switch(Key::Quiet, false)? {
             return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
         }
         let (image_refs, images_files) = self.images_files()?;
         let output = self.output()?;
         let written = image_refs.iter().chain(images_files.iter().map(|file| &file.path));
-        let apart = written.chain(output.path()).cloned().chain(self.path("config"));
+        let apart = written.chain(output.path()).cloned().chain(self.path(Key::Config));
         let search = manifests::Search {
-            recursive: self.switch("recursive", false)?,
+            recursive: self.switch(Key::Recursive, false)?,
             apart: apart.collect(),
         };
         Ok(Complete {
@@ -188,11 +189,11 @@ impl Sources {
             filenames,
             kustomization,
             search,
-            selector: self.parse("selector")?,
+            selector: self.parse(Key::Selector)?,
             rules,
             apply: ApplyOptions {
                 dry_run: self.dry_run()?,
-                force_conflicts: self.switch("forceConflicts", false)?,
+                force_conflicts: self.switch(Key::ForceConflicts, false)?,
                 change_cause: Some(format!("ko-rs apply{shown}")),
             },
             create: CreateOptions {
@@ -201,7 +202,7 @@ impl Sources {
             },
             delete: DeleteOptions {
                 dry_run: self.dry_run()?,
-                ignore_not_found: self.switch("ignoreNotFound", false)?,
+                ignore_not_found: self.switch(Key::IgnoreNotFound, false)?,
             },
             wait,
             image_refs,
@@ -211,11 +212,11 @@ impl Sources {
     }
 
     fn cache(&self) -> Result<Cache, Error> {
-        let folder = self.path("cachePath").or_else(|| self.environment.cache_folder());
-        let ByteSize(size) = self.parse("cacheSize")?.unwrap_or(CACHE_SIZE);
+        let folder = self.path(Key::CachePath).or_else(|| self.environment.cache_folder());
+        let ByteSize(size) = self.parse(Key::CacheSize)?.unwrap_or(CACHE_SIZE);
         let parent = self.environment.temporary_folder();
         match folder {
-            Some(folder) if !self.switch("noCache", false)? => {
+            Some(folder) if !self.switch(Key::NoCache, false)? => {
                 Ok(Cache::bounded(folder.join("ko-rs"), size, &parent))
             }
             _ => Cache::for_one_run(&parent).map_err(|source| Error::Cache { source }),
@@ -223,28 +224,28 @@ impl Sources {
     }
 
     fn cargo(&self) -> Result<cargo::Settings, Error> {
-        let workspaces = match self.texts("workspaces") {
+        let workspaces = match self.texts(Key::Workspaces) {
             Some((folders, origin)) => {
                 folders.iter().map(|folder| self.base_of(&origin).join(folder)).collect()
             }
             None => Vec::new(),
         };
         let mut environment = self.environment.variables().clone();
-        if let Some(jobs) = self.number("jobs")?.filter(|jobs| *jobs > 0) {
+        if let Some(jobs) = self.number(Key::Jobs)?.filter(|jobs| *jobs > 0) {
             environment.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
-        if self.switch("quiet", false)? {
+        if self.switch(Key::Quiet, false)? {
             environment.insert("CARGO_TERM_QUIET".into(), "true".into());
         }
         Ok(cargo::Settings {
             directory: self.directory.clone(),
-            manifest_path: self.path("manifestPath"),
+            manifest_path: self.path(Key::ManifestPath),
             workspaces,
             repository_root: file::repository_root(&self.directory),
-            import_path: self.text("importPath").map(|(path, _)| path),
-            locked: self.switch("locked", false)?,
-            offline: self.switch("offline", false)?,
-            frozen: self.switch("frozen", false)?,
+            import_path: self.text(Key::ImportPath).map(|(path, _)| path),
+            locked: self.switch(Key::Locked, false)?,
+            offline: self.switch(Key::Offline, false)?,
+            frozen: self.switch(Key::Frozen, false)?,
             environment,
         })
     }
@@ -252,33 +253,34 @@ impl Sources {
     fn rules(&self) -> Result<Rules, Error> {
         let mut rules = Rules {
             everything: Partial {
-                profile: self.text("profile").map(|(profile, _)| profile),
-                platforms: self.platforms("platform")?,
-                base: self.base("baseImage")?,
-                features: self.texts("features").map(|(features, _)| features),
-                user: self.text("imageUser").map(|(user, _)| user),
-                labels: self.map("imageLabels")?,
-                annotations: self.map("imageAnnotations")?,
+                profile: self.text(Key::Profile).map(|(profile, _)| profile),
+                platforms: self.platforms(Key::Platform)?,
+                base: self.base(Key::BaseImage)?,
+                features: self.texts(Key::Features).map(|(features, _)| features),
+                user: self.text(Key::ImageUser).map(|(user, _)| user),
+                labels: self.map(Key::ImageLabels)?,
+                annotations: self.map(Key::ImageAnnotations)?,
                 ..Partial::default()
             },
             defaults: Partial {
-                profile: self.text("defaultProfile").map(|(profile, _)| profile),
-                platforms: self.platforms("defaultPlatforms")?,
-                base: self.base("defaultBaseImage")?,
-                flags: self.texts("defaultFlags").map(|(flags, _)| flags),
-                environment: self.pairs("defaultEnv")?,
+                profile: self.text(Key::DefaultProfile).map(|(profile, _)| profile),
+                platforms: self.platforms(Key::DefaultPlatforms)?,
+                base: self.base(Key::DefaultBaseImage)?,
+                flags: self.texts(Key::DefaultFlags).map(|(flags, _)| flags),
+                environment: self.pairs(Key::DefaultEnv)?,
                 ..Partial::default()
             },
-            all_features: self.switch("allFeatures", false)?,
-            no_default_features: self.switch("noDefaultFeatures", false)?,
-            created: i64::try_from(self.number("created")?.unwrap_or(0)).unwrap_or(i64::MAX),
-            data_modified: self.number("dataModified")?.unwrap_or(0),
+            all_features: self.switch(Key::AllFeatures, false)?,
+            no_default_features: self.switch(Key::NoDefaultFeatures, false)?,
+            created: i64::try_from(self.number(Key::Created)?.unwrap_or(0)).unwrap_or(i64::MAX),
+            data_modified: self.number(Key::DataModified)?.unwrap_or(0),
             repository_root: file::repository_root(&self.directory),
             values: self.values()?,
-            keep_tag: self.text("keepTag").map(|(template, _)| template),
-            link_check: self.switch("linkCheck", true)? && !self.switch("noLinkCheck", false)?,
+            keep_tag: self.text(Key::KeepTag).map(|(template, _)| template),
+            link_check: self.switch(Key::LinkCheck, true)?
+                && !self.switch(Key::NoLinkCheck, false)?,
             unification: self.unification()?,
-            debug: self.switch("debug", false)?,
+            debug: self.switch(Key::Debug, false)?,
             ..Rules::default()
         };
         if let Some(file) = &self.file {
@@ -313,7 +315,7 @@ impl Sources {
         let variables = variables
             .filter_map(|(name, value)| Some((name.to_str()?.into(), value.to_str()?.into())));
         // Where a build says that it is of a certain time, templates say the same.
-        let time = self.number("created")?.and_then(|time| i64::try_from(time).ok());
+        let time = self.number(Key::Created)?.and_then(|time| i64::try_from(time).ok());
         let repository = Repository {
             root: file::repository_root(&self.directory),
             environment: self.environment.variables().clone(),
@@ -323,7 +325,7 @@ impl Sources {
     }
 
     /// A base; the folder of a layout is relative to where it was given.
-    fn base(&self, key: &str) -> Result<Option<BaseName>, Error> {
+    fn base(&self, key: Key) -> Result<Option<BaseName>, Error> {
         Ok(match (self.parse(key)?, self.text(key)) {
             (Some(BaseName::Layout(folder)), Some((_, origin))) => {
                 Some(BaseName::Layout(self.base_of(&origin).join(folder)))
@@ -340,13 +342,13 @@ impl Sources {
         })
     }
 
-    fn platforms(&self, key: &str) -> Result<Option<Platforms>, Error> {
+    fn platforms(&self, key: Key) -> Result<Option<Platforms>, Error> {
         let Some((texts, origin)) = self.texts(key) else { return Ok(None) };
         Platforms::parse(&texts).map(Some).map_err(|reason| origin.error(reason))
     }
 
     fn unification(&self) -> Result<Unification, Error> {
-        match self.text("featureUnification") {
+        match self.text(Key::FeatureUnification) {
             None => Ok(Unification::Package),
             Some((how, origin)) => match how.as_str() {
                 "package" => Ok(Unification::Package),
@@ -356,16 +358,16 @@ impl Sources {
         }
     }
 
-    fn pairs(&self, key: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+    fn pairs(&self, key: Key) -> Result<Option<BTreeMap<String, String>>, Error> {
         if self.texts(key).is_none() { Ok(None) } else { self.map(key).map(Some) }
     }
 
     fn timeout(&self) -> Result<Duration, Error> {
-        Ok(self.time("timeout")?.unwrap_or(Duration::from_secs(300)))
+        Ok(self.time(Key::Timeout)?.unwrap_or(Duration::from_secs(300)))
     }
 
     /// A time, if one was given.
-    pub(super) fn time(&self, key: &str) -> Result<Option<Duration>, Error> {
+    pub(super) fn time(&self, key: Key) -> Result<Option<Duration>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         let time = duration(&text).ok_or_else(|| {
             origin.error(format!("`{text}` is not a time: write `90s`, `5m` or `1h30m`"))
@@ -374,7 +376,7 @@ impl Sources {
     }
 
     fn dry_run(&self) -> Result<DryRun, Error> {
-        match self.text("dryRun") {
+        match self.text(Key::DryRun) {
             None => Ok(DryRun::No),
             Some((how, origin)) => match how.as_str() {
                 "none" => Ok(DryRun::No),

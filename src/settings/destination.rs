@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::complete::cores;
 use super::error::Error;
 use super::sources::{Origin, Sources};
+use super::table::Key;
 use crate::daemon::{self, Daemon};
 use crate::oci::{Compression, Registry, Tag};
 use crate::pipeline::NoDestination;
@@ -19,10 +20,10 @@ impl Sources {
         several_platforms: bool,
     ) -> Result<Result<publish::Settings, NoDestination>, Error> {
         let mut destinations = Vec::new();
-        let mut repo = self.text("repo");
-        let push = self.switch("push", true)?;
-        let local =
-            self.switch("local", false)? || repo.as_ref().is_some_and(|(r, _)| is(r, "ko.local"));
+        let mut repo = self.text(Key::Repo);
+        let push = self.switch(Key::Push, true)?;
+        let local = self.switch(Key::Local, false)?
+            || repo.as_ref().is_some_and(|(r, _)| is(r, "ko.local"));
         if let Some((text, origin)) = &repo {
             if let Some(instead) = instead_of(text) {
                 let (origin, hint) = (origin.to_string(), Some(instead.to_owned()));
@@ -35,10 +36,10 @@ impl Sources {
                 )));
             }
         }
-        if let Some(folder) = self.path("ociLayoutPath") {
+        if let Some(folder) = self.path(Key::OciLayoutPath) {
             destinations.push(Destination::Layout(folder));
         }
-        if let Some(path) = self.path("tarball") {
+        if let Some(path) = self.path(Key::Tarball) {
             destinations.push(Destination::Archive(path));
         }
         let kept = !destinations.is_empty();
@@ -55,13 +56,13 @@ impl Sources {
             return Ok(Err(NoDestination));
         }
         let repo = repo.map(|(repo, _)| repo).unwrap_or_default();
-        let tags = match self.texts("tags") {
+        let tags = match self.texts(Key::Tags) {
             None => vec![Tag::latest()],
             // `--tags=`: by digest alone.
             Some((texts, _)) if texts.iter().all(String::is_empty) => Vec::new(),
-            Some(_) => self.parse_all("tags")?.unwrap_or_default(),
+            Some(_) => self.parse_all(Key::Tags)?.unwrap_or_default(),
         };
-        let tag_only = self.switch("tagOnly", false)?;
+        let tag_only = self.switch(Key::TagOnly, false)?;
         if tag_only && !matches!(tags.as_slice(), [tag] if *tag != Tag::latest()) {
             return Err(Error::Together(
                 "--tag-only needs --tags with one tag that is not `latest`".to_owned(),
@@ -89,11 +90,11 @@ impl Sources {
 
     fn name_style(&self) -> Result<NameStyle, Error> {
         // As in ko: -P before -B before --bare.
-        Ok(if self.switch("preserveImportPaths", false)? {
+        Ok(if self.switch(Key::PreserveImportPaths, false)? {
             NameStyle::Preserved
-        } else if self.switch("baseImportPaths", false)? {
+        } else if self.switch(Key::BaseImportPaths, false)? {
             NameStyle::Base
-        } else if self.switch("bare", false)? {
+        } else if self.switch(Key::Bare, false)? {
             NameStyle::Bare
         } else {
             NameStyle::Hashed
@@ -109,8 +110,8 @@ impl Sources {
         several_platforms: bool,
         destinations: &[Destination],
     ) -> Result<Compression, Error> {
-        let level = self.number("layerCompressionLevel")?;
-        let (how, origin) = match self.text("layerCompression") {
+        let level = self.number(Key::LayerCompressionLevel)?;
+        let (how, origin) = match self.text(Key::LayerCompression) {
             Some((how, origin)) => (how, Some(origin)),
             None => ("auto".to_owned(), None),
         };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::builds::Reader;
 use super::error::Error;
-use super::table::{self, Kind};
+use super::table::{Key, Keys, Kind};
 use super::tree::{self, Node, Value};
 use crate::reference::did_you_mean;
 use crate::source::Source;
@@ -23,11 +23,11 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct File {
     source: Source,
     pub(super) folder: PathBuf,
-    pub(super) values: BTreeMap<String, Node>,
+    pub(super) values: Entry<Key>,
 }
 
-/// A value of a list of settings that lie in the file only: a build, a file rule, an image.
-pub(super) type Entry = BTreeMap<String, Node>;
+/// The values of a mapping: of the whole file, a build, an image or a file rule.
+pub(super) type Entry<K> = BTreeMap<K, Node>;
 
 /// The nearest settings file from a folder up to the Git root (or the file system's root where
 /// there is no repository).
@@ -70,10 +70,8 @@ pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
     }
     let root = tree::parse(&file.source)
         .map_err(|broken| file.error(broken.span, "this is not YAML", &broken.reason, None))?;
-    let keys: Vec<(&str, Kind)> =
-        table::SETTINGS.iter().filter(|s| s.in_file).map(|s| (s.key, s.kind)).collect();
     let mut errors = Vec::new();
-    let values = file.entry(&root, &keys, "settings", &mut errors);
+    let values = file.entry(&root, "settings", &mut errors);
     file.values = values;
     // All that is wrong with the file is said at once, also what is read again when it counts.
     let mut reader = Reader { file: &file, locations: Default::default(), errors };
@@ -127,13 +125,12 @@ impl File {
     }
 
     /// Holds a mapping against the keys it may have and the kinds of their values.
-    pub(super) fn entry(
+    pub(super) fn entry<K: Keys>(
         &self,
         node: &Node,
-        keys: &[(&str, Kind)],
         what: &str,
         errors: &mut Vec<Error>,
-    ) -> Entry {
+    ) -> Entry<K> {
         let mut entry = Entry::new();
         let Value::Map(pairs) = &node.value else {
             if node.value != Value::Null {
@@ -148,17 +145,18 @@ impl File {
                 errors.push(self.error(key.span.clone(), "a key is a text", key.kind(), None));
                 continue;
             };
-            let Some((_, kind)) = keys.iter().find(|(known, _)| known == name) else {
+            let found = K::all().find(|(_, known, ..)| known == name);
+            let Some((known, _, kind, _)) = found else {
                 let message = format!("unknown key `{name}` in {what}");
                 let hint =
-                    did_you_mean(name, keys.iter().map(|(key, _)| *key)).unwrap_or_else(|| {
-                        let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+                    did_you_mean(name, K::all().map(|(_, name, ..)| name)).unwrap_or_else(|| {
+                        let names: Vec<&str> = K::all().map(|(_, name, ..)| name).collect();
                         format!("the keys are: {}", names.join(", "))
                     });
                 errors.push(self.error(key.span.clone(), &message, "no such key", Some(hint)));
                 continue;
             };
-            for Mismatch { node, part, expected } in mismatches(*kind, value) {
+            for Mismatch { node, part, expected } in mismatches(kind, value) {
                 let message = match part {
                     Some(part) => format!("`{part}` in `{name}` is {expected}"),
                     None => format!("`{name}` is {expected}"),
@@ -166,34 +164,21 @@ impl File {
                 let label = format!("this is {}", node_label(node));
                 errors.push(self.error(node.span.clone(), &message, &label, None));
             }
-            entry.insert(name.clone(), value.clone());
+            entry.insert(known, value.clone());
         }
         entry
     }
 
-    /// One value of a mapping, as an entry of its own.
-    pub(super) fn entry_of(&self, node: &Node, key: &str) -> Entry {
-        let Value::Map(pairs) = &node.value else { return Entry::new() };
-        let named = |(name, _): &&(Node, Node)| text(name).as_deref() == Some(key);
-        pairs
-            .iter()
-            .find(named)
-            .map(|(_, value)| (key.to_owned(), value.clone()))
-            .into_iter()
-            .collect()
-    }
-
     /// A list of mappings, each with what it was read from.
-    pub(super) fn entries<'a>(
+    pub(super) fn entries<'a, K: Keys>(
         &self,
         node: &'a Node,
-        keys: &[(&str, Kind)],
         what: &str,
         errors: &mut Vec<Error>,
-    ) -> Vec<(&'a Node, Entry)> {
+    ) -> Vec<(&'a Node, Entry<K>)> {
         match &node.value {
             Value::List(items) => {
-                items.iter().map(|item| (item, self.entry(item, keys, what, errors))).collect()
+                items.iter().map(|item| (item, self.entry(item, what, errors))).collect()
             }
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::Map(_) => {

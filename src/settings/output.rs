@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::sources::Sources;
+use super::table::Key;
 use crate::manifests::ImagesFile;
 
 /// Where manifests go.
@@ -32,15 +33,15 @@ impl Output {
 impl Sources {
     pub(super) fn output(&self) -> Result<Output, Error> {
         let together = |what: &str| Err(Error::Together(what.to_owned()));
-        let in_place = self.switch("inPlace", false)?;
+        let in_place = self.switch(Key::InPlace, false)?;
         // What is not selected would be lost.
-        if in_place && self.text("selector").is_some() {
+        if in_place && self.text(Key::Selector).is_some() {
             return together(
                 "--in-place and --selector exclude each other: what is not selected would be lost",
             );
         }
-        let folder = self.text("outputFolder").map(|(folder, _)| folder);
-        match (self.text("outputFile"), folder, in_place) {
+        let folder = self.text(Key::OutputFolder).map(|(folder, _)| folder);
+        match (self.text(Key::OutputFile), folder, in_place) {
             (None, None, false) => Ok(Output::Stdout),
             (Some((name, _)), None, false) if name == "-" => Ok(Output::Stdout),
             (Some((name, _)), None, false) => Ok(Output::File(name.into())),
@@ -52,19 +53,19 @@ impl Sources {
 
     /// The files that tell of images besides. What they hold is no result, so that `-` is none.
     pub(super) fn images_files(&self) -> Result<(Option<PathBuf>, Vec<ImagesFile>), Error> {
-        let refs = self.path("imageRefs");
-        let files: Vec<ImagesFile> = self.parse_all("imagesFile")?.unwrap_or_default();
-        let refuse = |key: &str, instead: &str| {
+        let refs = self.path(Key::ImageRefs);
+        let files: Vec<ImagesFile> = self.parse_all(Key::ImagesFile)?.unwrap_or_default();
+        let refuse = |key: Key, instead: &str| {
             let origin = self.texts(key).map(|(_, origin)| origin.to_string()).unwrap_or_default();
             let reason = "`-`, standard output, is for the result".to_owned();
             Err(Error::Value { origin, reason, hint: Some(format!("name a file: `{instead}`")) })
         };
-        if self.text("imageRefs").is_some_and(|(path, _)| path == "-") {
-            return refuse("imageRefs", "--image-refs=FILE");
+        if self.text(Key::ImageRefs).is_some_and(|(path, _)| path == "-") {
+            return refuse(Key::ImageRefs, "--image-refs=FILE");
         }
         match files.iter().find(|file| file.path.as_os_str() == "-") {
             Some(file) => {
-                refuse("imagesFile", &format!("--images-file={}=FILE", file.reader.name()))
+                refuse(Key::ImagesFile, &format!("--images-file={}=FILE", file.reader.name()))
             }
             None => Ok((refs, files)),
         }

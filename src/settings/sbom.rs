@@ -2,15 +2,16 @@
 
 use super::error::Error;
 use super::sources::Sources;
+use super::table::Key;
 use crate::image::SbomFormat;
 use crate::publish::Sbom;
 
 impl Sources {
     /// `--sbom`: a format, `required`, or both; `none`.
     pub(super) fn sbom(&self) -> Result<Option<Sbom>, Error> {
-        let folder = self.path("sbomDir");
+        let folder = self.path(Key::SbomDir);
         let default = Sbom { format: SbomFormat::default(), required: false, folder };
-        let Some((words, origin)) = self.texts("sbom") else { return Ok(Some(default)) };
+        let Some((words, origin)) = self.texts(Key::Sbom) else { return Ok(Some(default)) };
         let mut format = None;
         let mut sbom = default;
         let mut none = false;
@@ -49,9 +50,9 @@ mod tests {
 
     fn read(words: &[&str], folder: bool) -> Result<Option<Sbom>, String> {
         let mut flags = Flags::default();
-        flags.0.insert("sbom", words.iter().map(|word| (*word).to_owned()).collect());
+        flags.0.insert(Key::Sbom, words.iter().map(|word| (*word).to_owned()).collect());
         if folder {
-            flags.0.insert("sbomDir", vec!["out".to_owned()]);
+            flags.0.insert(Key::SbomDir, vec!["out".to_owned()]);
         }
         let environment = Environment::of("/w", [("", ""); 0]);
         let sources = Sources { flags, environment, file: None, directory: "/w".into() };

@@ -8,11 +8,11 @@ use std::str::FromStr;
 use super::env::Environment;
 use super::error::Error;
 use super::file::{self, File};
-use super::table::{Kind, setting};
+use super::table::{Key, Kind};
 
 /// The flags of a command line: values by the key of their setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flags(pub BTreeMap<&'static str, Vec<String>>);
+pub struct Flags(pub BTreeMap<Key, Vec<String>>);
 
 /// What was typed, what is in the environment and what the file says, as they are.
 #[derive(Clone, Debug)]
@@ -50,9 +50,9 @@ impl Origin {
 
 impl Sources {
     /// The values of a setting from the first source that has it: flag, variable, file.
-    pub(super) fn texts(&self, key: &str) -> Option<(Vec<String>, Origin)> {
-        let setting = setting(key)?;
-        if let (Some(values), Some(flag)) = (self.flags.0.get(key), setting.flag) {
+    pub(super) fn texts(&self, key: Key) -> Option<(Vec<String>, Origin)> {
+        let setting = key.setting();
+        if let (Some(values), Some(flag)) = (self.flags.0.get(&key), setting.flag) {
             return Some((values.clone(), Origin::Flag(flag.to_owned())));
         }
         if let Some((variable, value)) =
@@ -68,7 +68,7 @@ impl Sources {
             return Some((values, Origin::Variable(variable.to_owned())));
         }
         let file = self.file.as_ref()?;
-        let node = file.values.get(key)?;
+        let node = file.values.get(&key)?;
         let values = match setting.kind {
             Kind::List | Kind::Texts => file::texts(node),
             Kind::Switch | Kind::Text | Kind::Number => file::text(node).into_iter().collect(),
@@ -78,13 +78,13 @@ impl Sources {
     }
 
     /// The value of a setting that has one.
-    pub(super) fn text(&self, key: &str) -> Option<(String, Origin)> {
+    pub(super) fn text(&self, key: Key) -> Option<(String, Origin)> {
         let (mut values, origin) = self.texts(key)?;
         (!values.is_empty()).then(|| (values.remove(0), origin))
     }
 
     /// A value read by its type.
-    pub(super) fn parse<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, Error> {
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, key: Key) -> Result<Option<T>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|reason: T::Err| origin.error(reason))
     }
@@ -92,7 +92,7 @@ impl Sources {
     /// A list of values read by their type.
     pub(super) fn parse_all<T: FromStr<Err: Display>>(
         &self,
-        key: &str,
+        key: Key,
     ) -> Result<Option<Vec<T>>, Error> {
         let Some((texts, origin)) = self.texts(key) else { return Ok(None) };
         let parsed = texts.iter().map(|text| text.parse::<T>());
@@ -100,14 +100,14 @@ impl Sources {
     }
 
     /// A number.
-    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Error> {
+    pub(super) fn number(&self, key: Key) -> Result<Option<u64>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         let number = text.trim().parse().map(Some);
         number.map_err(|_| origin.error(format!("`{text}` is not a whole number")))
     }
 
     /// A switch; `default` where no source has it.
-    pub(super) fn switch(&self, key: &str, default: bool) -> Result<bool, Error> {
+    pub(super) fn switch(&self, key: Key, default: bool) -> Result<bool, Error> {
         match self.text(key) {
             None => Ok(default),
             Some((text, origin)) => text
@@ -117,7 +117,7 @@ impl Sources {
     }
 
     /// `key=value` pairs of a flag.
-    pub(super) fn map(&self, key: &str) -> Result<BTreeMap<String, String>, Error> {
+    pub(super) fn map(&self, key: Key) -> Result<BTreeMap<String, String>, Error> {
         let Some((texts, origin)) = self.texts(key) else { return Ok(BTreeMap::new()) };
         let pair = |text: &String| match text.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -127,7 +127,7 @@ impl Sources {
     }
 
     /// A path, relative to where it was given: the working directory, or the settings file's folder.
-    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: Key) -> Option<PathBuf> {
         let (text, origin) = self.text(key)?;
         Some(self.base_of(&origin).join(text))
     }
@@ -173,11 +173,11 @@ mod tests {
                     sources.text(setting.key).unwrap().0,
                     sample(setting, number),
                     "{}",
-                    setting.key
+                    setting.name
                 );
             };
             if setting.in_file {
-                let text = format!("{}: {}\n", setting.key, sample(setting, 3));
+                let text = format!("{}: {}\n", setting.name, sample(setting, 3));
                 let file = file::parse(Source::new("x", text), "/other".into());
                 sources.file = Some(file.unwrap());
                 expect(&sources, 3);
@@ -198,7 +198,7 @@ mod tests {
         let environment = Environment::of("/", [("SOURCE_DATE_EPOCH", "yesterday")]);
         let sources =
             Sources { flags: Flags::default(), environment, file: None, directory: "/".into() };
-        let error = sources.number("created").unwrap_err().to_string();
+        let error = sources.number(Key::Created).unwrap_err().to_string();
         assert_eq!(error, "SOURCE_DATE_EPOCH: `yesterday` is not a whole number");
     }
 
@@ -207,6 +207,6 @@ mod tests {
         let environment = Environment::of("/", [("KO_DOCKER_REPO", "")]);
         let sources =
             Sources { flags: Flags::default(), environment, file: None, directory: "/".into() };
-        assert_eq!(sources.text("repo"), None);
+        assert_eq!(sources.text(Key::Repo), None);
     }
 }

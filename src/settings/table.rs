@@ -1,39 +1,41 @@
-//! Every setting, once: its key in `.ko-rs.yaml`, its flag, its variable, its default and one line
-//! of help. Help, documentation, the reader of the file and the look-up of variables come from here.
+//! Every setting, defined once: its key, flag, variable, default and one line of help.
+//!
+//! Help texts, `docs/settings.md`, the reader of `.ko-rs.yaml` and the lookup of variables are all
+//! made from this table. Code names a setting by its [`Key`], so a misspelt key does not compile.
 
-/// What a setting's value is.
+/// The kind of value that a setting has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`; the flag alone means `true`.
     Switch,
-    /// One text.
+    /// One string.
     Text,
-    /// Texts; a flag may be repeated or hold them with commas between.
+    /// Strings; the flag may be repeated or hold several, separated by commas.
     List,
-    /// Texts; a flag may be repeated, a comma is part of the text.
+    /// Strings; the flag may be repeated, and a comma is part of the string.
     Texts,
-    /// `key=value`; a flag may be repeated.
+    /// `key=value` pairs; the flag may be repeated.
     Map,
     /// A whole number.
     Number,
-    /// Only in the file: what `builds[]` and `files:` are made of.
+    /// A structure that only the file can hold.
     Nested,
 }
 
-/// Which subcommands have a setting's flag.
+/// The commands that take a setting's flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All commands.
     Everywhere,
-    /// Those that make images: `build`, `resolve`, `apply`, `create`; `check` takes them too.
+    /// Commands that build images: `build`, `resolve`, `apply`, `create`; `check` accepts them too.
     Images,
-    /// Those that read manifests: `resolve`, `check`, `apply`, `create`, `delete`.
+    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `delete`.
     Manifests,
-    /// Those that speak to a registry: the same, and `login`.
+    /// Commands that use a registry: those that build images, `deps`, `login` and `base push`.
     Registries,
     /// `resolve`.
     Resolve,
-    /// Those that speak to a cluster: `apply`, `create`, `delete`.
+    /// Commands that use a cluster: `apply`, `create`, `delete`.
     Cluster,
     /// `apply` and `create`.
     Changes,
@@ -41,24 +43,51 @@ pub enum Scope {
     Delete,
 }
 
+/// The heading in `--help` that lists a setting's flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// Reading and writing manifests.
+    Manifests,
+    /// Where images are pushed and how they are named.
+    Destination,
+    /// The contents of images.
+    Image,
+    /// Compiling.
+    Cargo,
+    /// Access to registries.
+    Registry,
+    /// Access to the cluster and changes to it.
+    Cluster,
+    /// Everything else.
+    General,
+}
+
 /// One setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// The name under which code asks for it; the key in `.ko-rs.yaml` where [`Setting::in_file`].
-    pub key: &'static str,
+    /// What code asks for.
+    pub key: Key,
+    /// The key in `.ko-rs.yaml` if [`Setting::in_file`].
+    pub name: &'static str,
+    /// Where help lists the flag.
+    pub heading: Heading,
     /// Whether `.ko-rs.yaml` may hold it.
     pub in_file: bool,
+    /// Whether its value in `.ko-rs.yaml` may hold templates.
+    pub template: bool,
+    /// Whether `-h` lists the flag; `--help` lists all of them.
+    pub common: bool,
     /// The long flag.
     pub flag: Option<&'static str>,
     /// The short flag.
     pub short: Option<char>,
     /// The environment variable.
     pub variable: Option<&'static str>,
-    /// The value where none is given, as help shows it.
+    /// The default value, as help shows it.
     pub default: &'static str,
-    /// What the value is.
+    /// The kind of the value.
     pub kind: Kind,
-    /// Where the flag is taken.
+    /// The commands that take the flag.
     pub scope: Scope,
     /// The name of the value in help.
     pub value: &'static str,
@@ -66,751 +95,386 @@ pub struct Setting {
     pub help: &'static str,
 }
 
-const BLANK: Setting = Setting {
-    key: "",
-    in_file: false,
-    flag: None,
-    short: None,
-    variable: None,
-    default: "",
-    kind: Kind::Text,
-    scope: Scope::Images,
-    value: "VALUE",
-    help: "",
-};
+impl Setting {
+    const fn new(kind: Kind, value: &'static str, help: &'static str) -> Self {
+        Self {
+            key: Key::Filename,
+            name: "",
+            heading: Heading::General,
+            in_file: false,
+            template: false,
+            common: false,
+            flag: None,
+            short: None,
+            variable: None,
+            default: "",
+            kind,
+            scope: Scope::Images,
+            value,
+            help,
+        }
+    }
 
-/// The settings, in the order in which help lists them.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "filename",
-        flag: Some("filename"),
-        short: Some('f'),
-        kind: Kind::Texts,
-        scope: Scope::Manifests,
-        value: "PATH",
-        help: "Manifest file, folder, pattern, URL, or `-` for standard input; may be repeated",
-        ..BLANK
-    },
-    Setting {
-        key: "kustomize",
-        flag: Some("kustomize"),
-        short: Some('k'),
-        scope: Scope::Manifests,
-        value: "FOLDER",
-        help: "Kustomization to build, by `kustomize` or `kubectl`; instead of `-f`",
-        ..BLANK
-    },
-    Setting {
-        key: "recursive",
-        flag: Some("recursive"),
-        short: Some('R'),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Manifests,
-        help: "Also read the folders below a folder",
-        ..BLANK
-    },
-    Setting {
-        key: "selector",
-        flag: Some("selector"),
-        short: Some('l'),
-        scope: Scope::Manifests,
-        value: "SELECTOR",
-        help: "Only objects with these labels: `app=link,tier!=db`, `env in (a,b)`, `!draft`",
-        ..BLANK
-    },
-    Setting {
-        key: "outputFile",
-        flag: Some("output-file"),
-        short: Some('o'),
-        scope: Scope::Resolve,
-        default: "-",
-        value: "FILE",
-        help: "Write the manifests into this file",
-        ..BLANK
-    },
-    Setting {
-        key: "outputFolder",
-        flag: Some("output-dir"),
-        scope: Scope::Resolve,
-        value: "FOLDER",
-        help: "Write each manifest into a file of its own below this folder",
-        ..BLANK
-    },
-    Setting {
-        key: "inPlace",
-        flag: Some("in-place"),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Resolve,
-        help: "Write each manifest into the file that it was read from",
-        ..BLANK
-    },
-    Setting {
-        key: "repo",
-        flag: Some("repo"),
-        variable: Some("KO_DOCKER_REPO"),
-        value: "REPO",
-        help: "Where images go: a registry's repository, or `ko.local` for the Docker Engine",
-        ..BLANK
-    },
-    Setting {
-        key: "local",
-        flag: Some("local"),
-        short: Some('L'),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Load images into the Docker Engine, as `--repo=ko.local` does",
-        ..BLANK
-    },
-    Setting {
-        key: "push",
-        flag: Some("push"),
-        kind: Kind::Switch,
-        default: "true",
-        help: "Push images; `--push=false` only builds them and computes their names",
-        ..BLANK
-    },
-    Setting {
-        key: "ociLayoutPath",
-        flag: Some("oci-layout-path"),
-        value: "FOLDER",
-        help: "Also write images into this OCI image layout",
-        ..BLANK
-    },
-    Setting {
-        key: "tarball",
-        flag: Some("tarball"),
-        value: "FILE",
-        help: "Also write images into this archive for `docker load`; for several platforms an oci-archive",
-        ..BLANK
-    },
-    Setting {
-        key: "imageRefs",
-        flag: Some("image-refs"),
-        value: "FILE",
-        help: "Also write the names of the images into this file, a line each",
-        ..BLANK
-    },
-    Setting {
-        key: "imagesFile",
-        flag: Some("images-file"),
-        kind: Kind::Texts,
-        value: "TOOL=FILE",
-        help: "Also tell `kustomize`, `helm`, `kbld`, `imgpkg` or `skaffold` of the images by this file, in Helm as `index .Values.images \"EXECUTABLE\" \"image\"`; may be repeated",
-        ..BLANK
-    },
-    Setting {
-        key: "tags",
-        flag: Some("tags"),
-        short: Some('t'),
-        variable: Some("KO_RS_TAGS"),
-        kind: Kind::List,
-        default: "latest",
-        value: "TAG",
-        help: "Tags that images get; none, with `--tags=`, pushes by digest alone",
-        ..BLANK
-    },
-    Setting {
-        key: "tagOnly",
-        flag: Some("tag-only"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Print the tag instead of the digest; needs one tag that is not `latest`",
-        ..BLANK
-    },
-    Setting {
-        key: "keepTag",
-        in_file: true,
-        help: "Another tag for images in registries, a template, which is set once and never moved",
-        ..BLANK
-    },
-    Setting {
-        key: "preserveImportPaths",
-        flag: Some("preserve-import-paths"),
-        short: Some('P'),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Name repositories `REPO/whole/import/path`",
-        ..BLANK
-    },
-    Setting {
-        key: "baseImportPaths",
-        flag: Some("base-import-paths"),
-        short: Some('B'),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Name repositories `REPO/last-element`, without the hash",
-        ..BLANK
-    },
-    Setting {
-        key: "bare",
-        flag: Some("bare"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Name the repository `REPO` itself",
-        ..BLANK
-    },
-    Setting {
-        key: "insecureRegistry",
-        flag: Some("insecure-registry"),
-        scope: Scope::Registries,
-        kind: Kind::Switch,
-        default: "false",
-        help: "Allow plain http, and TLS certificates that cannot be verified",
-        ..BLANK
-    },
-    Setting {
-        key: "registryTimeout",
-        flag: Some("registry-timeout"),
-        scope: Scope::Registries,
-        variable: Some("KO_RS_REGISTRY_TIMEOUT"),
-        default: "1m",
-        value: "TIME",
-        help: "For how long in all a registry that fails or is silent is asked again",
-        ..BLANK
-    },
-    Setting {
-        key: "platform",
-        in_file: false,
-        flag: Some("platform"),
-        variable: Some("KO_RS_DEFAULTPLATFORMS"),
-        kind: Kind::List,
-        value: "PLATFORM",
-        help: "Platforms to build for: `linux/amd64,linux/arm64`, or `all` that the base has; the host's architecture if not set",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultPlatforms",
-        in_file: true,
-        kind: Kind::List,
-        help: "Platforms of builds that name none",
-        ..BLANK
-    },
-    Setting {
-        key: "baseImage",
-        flag: Some("base-image"),
-        variable: Some("KO_RS_DEFAULTBASEIMAGE"),
-        value: "IMAGE",
-        help: "Base image of everything: `static`, `scratch`, a registry's image, `oci:FOLDER`",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultBaseImage",
-        in_file: true,
-        default: "static",
-        help: "Base image of builds that name none",
-        ..BLANK
-    },
-    Setting {
-        key: "baseImageOverrides",
-        in_file: true,
-        kind: Kind::Map,
-        help: "Base images by crate: a package, a folder or an import path",
-        ..BLANK
-    },
-    Setting {
-        key: "imageLabels",
-        flag: Some("image-label"),
-        kind: Kind::Map,
-        value: "KEY=VALUE",
-        help: "Label of every image; may be repeated",
-        ..BLANK
-    },
-    Setting {
-        key: "imageAnnotations",
-        flag: Some("image-annotation"),
-        kind: Kind::Map,
-        value: "KEY=VALUE",
-        help: "Annotation of every image's manifest; may be repeated",
-        ..BLANK
-    },
-    Setting {
-        key: "imageUser",
-        flag: Some("image-user"),
-        value: "USER",
-        help: "User (and group) that images run as",
-        ..BLANK
-    },
-    Setting {
-        key: "created",
-        flag: Some("created"),
-        variable: Some("SOURCE_DATE_EPOCH"),
-        kind: Kind::Number,
-        default: "0",
-        value: "SECONDS",
-        help: "Creation time of images, in seconds since 1970",
-        ..BLANK
-    },
-    Setting {
-        key: "dataModified",
-        variable: Some("KO_DATA_DATE_EPOCH"),
-        kind: Kind::Number,
-        default: "0",
-        help: "Modification time of files in `kodata/`, in seconds since 1970",
-        ..BLANK
-    },
-    Setting {
-        key: "layerCompression",
-        in_file: true,
-        flag: Some("layer-compression"),
-        variable: Some("KO_RS_LAYERCOMPRESSION"),
-        default: "auto",
-        value: "HOW",
-        help: "`auto` (none on loopback registries, in daemons and for `docker load`, else gzip), `gzip`, `zstd` or `none`",
-        ..BLANK
-    },
-    Setting {
-        key: "layerCompressionLevel",
-        in_file: true,
-        flag: Some("layer-compression-level"),
-        variable: Some("KO_RS_LAYERCOMPRESSIONLEVEL"),
-        kind: Kind::Number,
-        default: "2 for gzip, 3 for zstd",
-        value: "LEVEL",
-        help: "Level of `gzip` (1 to 9) or `zstd` (1 to 19)",
-        ..BLANK
-    },
-    Setting {
-        key: "profile",
-        flag: Some("profile"),
-        variable: Some("KO_RS_DEFAULTPROFILE"),
-        value: "PROFILE",
-        help: "Cargo profile of everything",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultProfile",
-        in_file: true,
-        default: "release",
-        help: "Cargo profile of builds that name none",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultFlags",
-        in_file: true,
-        variable: Some("KO_RS_DEFAULTFLAGS"),
-        kind: Kind::List,
-        help: "Flags for `cargo build`, of builds that have none",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultEnv",
-        in_file: true,
-        variable: Some("KO_RS_DEFAULTENV"),
-        kind: Kind::List,
-        help: "`KEY=VALUE` for Cargo's environment, of builds that have none",
-        ..BLANK
-    },
-    Setting {
-        key: "features",
-        flag: Some("features"),
-        short: Some('F'),
-        kind: Kind::List,
-        value: "FEATURE",
-        help: "Cargo features to activate",
-        ..BLANK
-    },
-    Setting {
-        key: "allFeatures",
-        flag: Some("all-features"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Activate all Cargo features",
-        ..BLANK
-    },
-    Setting {
-        key: "noDefaultFeatures",
-        flag: Some("no-default-features"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Do not activate the `default` feature",
-        ..BLANK
-    },
-    Setting {
-        key: "featureUnification",
-        in_file: true,
-        flag: Some("feature-unification"),
-        variable: Some("KO_RS_FEATUREUNIFICATION"),
-        default: "package",
-        value: "HOW",
-        help: "Features of shared dependencies: `package` as if a crate were built alone, `workspace` as `cargo build --workspace` does",
-        ..BLANK
-    },
-    Setting {
-        key: "debug",
-        flag: Some("debug"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Keep in the executable what a debugger needs; see docs/compiling.md",
-        ..BLANK
-    },
-    Setting {
-        key: "manifestPath",
-        flag: Some("manifest-path"),
-        variable: Some("KO_RS_MANIFEST_PATH"),
-        value: "PATH",
-        help: "The workspace's Cargo.toml",
-        ..BLANK
-    },
-    Setting {
-        key: "workspaces",
-        in_file: true,
-        kind: Kind::List,
-        help: "Folders of the Cargo workspaces that references are looked for in",
-        ..BLANK
-    },
-    Setting {
-        key: "importPath",
-        in_file: true,
-        help: "Start of import paths, in place of the package's `repository`",
-        ..BLANK
-    },
-    Setting {
-        key: "referencePrefixes",
-        in_file: true,
-        kind: Kind::List,
-        default: "ko-rs://, ko://",
-        help: "Prefixes that make a string a reference",
-        ..BLANK
-    },
-    Setting {
-        key: "ignoreReferenceTags",
-        in_file: true,
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Manifests,
-        help: "Take away a tag or digest behind a reference (`ko://link:0.3`), which else is an error",
-        ..BLANK
-    },
-    Setting {
-        key: "images",
-        in_file: true,
-        kind: Kind::Map,
-        scope: Scope::Manifests,
-        help: "Repositories of images that are made of crates: `g1g1/delinkcious-link: link-service`",
-        ..BLANK
-    },
-    Setting {
-        key: "imageFields",
-        in_file: true,
-        kind: Kind::List,
-        scope: Scope::Manifests,
-        help: "Fields besides `image` that hold images: `runtimeImage`, `engine.image`",
-        ..BLANK
-    },
-    Setting {
-        key: "lints",
-        in_file: true,
-        kind: Kind::Map,
-        default: "all `warn`",
-        help: "What is done about each lint's findings: `off`, `warn` or `deny`; see lints.md",
-        ..BLANK
-    },
-    Setting {
-        key: "locked",
-        flag: Some("locked"),
-        kind: Kind::Switch,
-        default: "where `CI` is set",
-        help: "Assert that Cargo.lock is up to date",
-        ..BLANK
-    },
-    Setting {
-        key: "offline",
-        flag: Some("offline"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Run Cargo without the network, and add no rustup target",
-        ..BLANK
-    },
-    Setting {
-        key: "frozen",
-        flag: Some("frozen"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "As `--locked` and `--offline`",
-        ..BLANK
-    },
-    Setting {
-        key: "builds",
-        in_file: true,
-        kind: Kind::Nested,
-        help: "Settings by crate: see the keys of a build",
-        ..BLANK
-    },
-    Setting {
-        key: "defaultImage",
-        in_file: true,
-        kind: Kind::Nested,
-        help: "How containers of every image run: the keys of a build's `image`, which go before these",
-        ..BLANK
-    },
-    Setting {
-        key: "files",
-        in_file: true,
-        kind: Kind::Nested,
-        help: "Files that go into every image: `{from, to, mode}`",
-        ..BLANK
-    },
-    Setting {
-        key: "linkCheck",
-        in_file: true,
-        flag: Some("link-check"),
-        kind: Kind::Switch,
-        default: "true",
-        help: "Refuse executables whose loader or libraries the base lacks or has in an older version",
-        ..BLANK
-    },
-    Setting {
-        key: "noLinkCheck",
-        flag: Some("no-link-check"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Take executables as they are: the same as `--link-check=false`",
-        ..BLANK
-    },
-    Setting {
-        key: "jobs",
-        flag: Some("jobs"),
-        short: Some('j'),
-        variable: Some("KO_RS_JOBS"),
-        kind: Kind::Number,
-        default: "the number of cores",
-        value: "N",
-        help: "How many images are published at once, and Cargo's jobs",
-        ..BLANK
-    },
-    Setting {
-        key: "cachePath",
-        variable: Some("KOCACHE"),
-        default: "the user's cache folder",
-        help: "Folder that holds ko-rs's cache in its folder `ko-rs`",
-        ..BLANK
-    },
-    Setting {
-        key: "cacheSize",
-        in_file: true,
-        variable: Some("KO_RS_CACHE_SIZE"),
-        default: "10GiB",
-        value: "SIZE",
-        help: "How much the cache may hold; what was used least lately goes first",
-        ..BLANK
-    },
-    Setting {
-        key: "noCache",
-        flag: Some("no-cache"),
-        kind: Kind::Switch,
-        default: "false",
-        help: "Ignore what earlier runs left in the cache, and leave nothing in it",
-        ..BLANK
-    },
-    Setting {
-        key: "sbom",
-        in_file: true,
-        flag: Some("sbom"),
-        variable: Some("KO_RS_SBOM"),
-        kind: Kind::List,
-        default: "spdx",
-        value: "FORMAT",
-        help: "Bill of materials: `spdx`, `cyclonedx` or `none`; with `required`, no image without it",
-        ..BLANK
-    },
-    Setting {
-        key: "sbomDir",
-        flag: Some("sbom-dir"),
-        value: "FOLDER",
-        help: "Also write bills of materials into this folder: `BIN-linux-amd64.spdx.json`",
-        ..BLANK
-    },
-    Setting {
-        key: "context",
-        flag: Some("context"),
-        variable: Some("KO_RS_CONTEXT"),
-        scope: Scope::Cluster,
-        value: "NAME",
-        help: "Context of the kubeconfig",
-        ..BLANK
-    },
-    Setting {
-        key: "kubeconfig",
-        flag: Some("kubeconfig"),
-        variable: Some("KUBECONFIG"),
-        scope: Scope::Cluster,
-        default: "~/.kube/config",
-        value: "FILE",
-        help: "The kubeconfig",
-        ..BLANK
-    },
-    Setting {
-        key: "namespace",
-        flag: Some("namespace"),
-        short: Some('n'),
-        scope: Scope::Cluster,
-        value: "NAME",
-        help: "Namespace of objects that name none",
-        ..BLANK
-    },
-    Setting {
-        key: "allowContexts",
-        in_file: true,
-        kind: Kind::List,
-        help: "The only contexts that may be changed",
-        ..BLANK
-    },
-    Setting {
-        key: "wait",
-        flag: Some("wait"),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Cluster,
-        help: "Wait until what was applied is ready, or what was deleted is gone",
-        ..BLANK
-    },
-    Setting {
-        key: "timeout",
-        flag: Some("timeout"),
-        scope: Scope::Cluster,
-        default: "5m",
-        value: "TIME",
-        help: "How long `--wait` waits: `90s`, `5m`, `1h`",
-        ..BLANK
-    },
-    Setting {
-        key: "dryRun",
-        flag: Some("dry-run"),
-        scope: Scope::Cluster,
-        default: "none",
-        value: "HOW",
-        help: "`server`: ask the API server what would happen; `client`: only read and print",
-        ..BLANK
-    },
-    Setting {
-        key: "forceConflicts",
-        flag: Some("force-conflicts"),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Changes,
-        help: "Take over fields that another manager owns",
-        ..BLANK
-    },
-    Setting {
-        key: "ignoreNotFound",
-        flag: Some("ignore-not-found"),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Delete,
-        help: "An object that is not there is no error",
-        ..BLANK
-    },
-    Setting {
-        key: "requiredVersion",
-        in_file: true,
-        help: "Version of ko-rs that must run: `0.1`, `>=0.1.2`",
-        ..BLANK
-    },
-    Setting {
-        key: "config",
-        flag: Some("config"),
-        variable: Some("KO_RS_CONFIG_PATH"),
-        scope: Scope::Everywhere,
-        default: "the nearest `.ko-rs.yaml` up to the Git root",
-        value: "FILE",
-        help: "The settings file",
-        ..BLANK
-    },
-    Setting {
-        key: "directory",
-        flag: Some("directory"),
-        short: Some('C'),
-        scope: Scope::Everywhere,
-        value: "FOLDER",
-        help: "Run as if started in this folder",
-        ..BLANK
-    },
-    Setting {
-        key: "verbose",
-        flag: Some("verbose"),
-        short: Some('v'),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Everywhere,
-        help: "Say more",
-        ..BLANK
-    },
-    Setting {
-        key: "quiet",
-        flag: Some("quiet"),
-        short: Some('q'),
-        kind: Kind::Switch,
-        default: "false",
-        scope: Scope::Everywhere,
-        help: "Say only warnings and errors",
-        ..BLANK
-    },
-];
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
 
-/// The keys of an entry of `builds`.
-pub const BUILD_KEYS: &[(&str, Kind, &str)] = &[
-    ("id", Kind::Text, "A name for messages"),
-    ("package", Kind::Text, "The package"),
-    ("bin", Kind::Text, "The binary, where the package has several"),
-    ("dir", Kind::Text, "The package's folder, instead of `package`"),
-    ("env", Kind::List, "`KEY=VALUE` for Cargo's environment"),
-    ("flags", Kind::List, "Flags for `cargo build`"),
-    ("features", Kind::List, "Cargo features to activate"),
-    ("profile", Kind::Text, "Cargo profile"),
-    (
-        "target",
-        Kind::List,
-        "Target triple in place of the platform's musl one; of several, each platform takes the one for it",
-    ),
-    ("rustflags", Kind::List, "Flags for rustc, after the workspace's own"),
-    ("platforms", Kind::List, "Platforms to build for, or `all`"),
-    ("base", Kind::Text, "Base image"),
-    ("files", Kind::Nested, "Files that go into the image: `{from, to, mode}`"),
-    ("image", Kind::Nested, "How a container of the image runs, and what is said about it"),
-];
+    const fn short(mut self, short: char) -> Self {
+        self.short = Some(short);
+        self
+    }
 
-/// The keys of `image` of an entry of `builds`.
-pub const IMAGE_KEYS: &[(&str, Kind, &str)] = &[
-    ("env", Kind::Map, "Environment of the container"),
-    ("args", Kind::List, "Arguments of the executable"),
-    ("workingDir", Kind::Text, "Working directory"),
-    ("user", Kind::Text, "User (and group)"),
-    ("labels", Kind::Map, "Labels"),
-    ("annotations", Kind::Map, "Annotations of the image manifest"),
-    ("ports", Kind::List, "Exposed ports: `8080/tcp`"),
-    (
-        "capabilities",
-        Kind::List,
-        "Linux capabilities of the executable: `net_bind_service`, `net_raw=ep`",
-    ),
-];
+    const fn variable(mut self, variable: &'static str) -> Self {
+        self.variable = Some(variable);
+        self
+    }
 
-/// The keys whose values may hold templates.
-pub const TEMPLATES: &[&str] = &[
-    "defaultEnv",
-    "defaultFlags",
-    "annotations",
-    "args",
-    "env",
-    "flags",
-    "keepTag",
-    "labels",
-    "rustflags",
-];
+    const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
 
-/// The keys of an entry of `files`.
-pub const FILE_KEYS: &[(&str, Kind, &str)] = &[
-    ("from", Kind::Text, "File or folder, relative to `.ko-rs.yaml`"),
-    ("to", Kind::Text, "Absolute path in the image"),
-    ("mode", Kind::Text, "Permissions in octal; 0644, or 0755 for what is executable"),
-];
+    const fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
 
-/// The setting of a key.
-#[must_use]
-pub fn setting(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
+    const fn in_file(mut self) -> Self {
+        self.in_file = true;
+        self
+    }
+
+    const fn template(mut self) -> Self {
+        self.template = true;
+        self
+    }
+
+    const fn common(mut self) -> Self {
+        self.common = true;
+        self
+    }
+}
+
+const fn switch(help: &'static str) -> Setting {
+    Setting::new(Kind::Switch, "BOOL", help).default("false")
+}
+
+const fn text(value: &'static str, help: &'static str) -> Setting {
+    Setting::new(Kind::Text, value, help)
+}
+
+const fn list(value: &'static str, help: &'static str) -> Setting {
+    Setting::new(Kind::List, value, help)
+}
+
+const fn texts(value: &'static str, help: &'static str) -> Setting {
+    Setting::new(Kind::Texts, value, help)
+}
+
+const fn map(value: &'static str, help: &'static str) -> Setting {
+    Setting::new(Kind::Map, value, help)
+}
+
+const fn number(value: &'static str, help: &'static str) -> Setting {
+    Setting::new(Kind::Number, value, help)
+}
+
+const fn nested(help: &'static str) -> Setting {
+    Setting::new(Kind::Nested, "", help).in_file()
+}
+
+/// The keys of a mapping in `.ko-rs.yaml`.
+pub trait Keys: Copy + Ord + 'static {
+    /// Every key with its name, the kind of its value and whether that may hold templates.
+    fn all() -> impl Iterator<Item = (Self, &'static str, Kind, bool)>;
+
+    /// The key as it is written.
+    #[must_use]
+    fn name(self) -> &'static str {
+        Self::all().find(|(key, ..)| *key == self).map_or("", |(_, name, ..)| name)
+    }
+}
+
+/// Defines [`Key`] and [`SETTINGS`].
+macro_rules! settings {
+    ($($heading:ident { $($key:ident $name:literal = $setting:expr;)+ })+) => {
+        /// The key of a setting.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Key {
+            $($(#[doc = concat!("`", $name, "`.")] $key,)+)+
+        }
+
+        /// The settings, in the order in which help lists them.
+        pub const SETTINGS: &[Setting] = &[$($(
+            Setting { key: Key::$key, name: $name, heading: Heading::$heading, ..$setting },
+        )+)+];
+    };
+}
+
+/// Defines the keys of a nested mapping.
+macro_rules! keys {
+    ($(#[$doc:meta])* $type:ident { $($key:ident $name:literal = $kind:ident $($template:ident)?, $help:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $type {
+            $(#[doc = concat!("`", $name, "`.")] $key,)+
+        }
+
+        impl $type {
+            /// Name, kind and help of every key.
+            pub const TABLE: &[(&'static str, Kind, &'static str)] =
+                &[$(($name, Kind::$kind, $help),)+];
+        }
+
+        impl Keys for $type {
+            fn all() -> impl Iterator<Item = (Self, &'static str, Kind, bool)> {
+                [$((Self::$key, $name, Kind::$kind, !concat!("" $(, stringify!($template))?).is_empty()),)+].into_iter()
+            }
+        }
+    };
+}
+
+settings! {
+    Manifests {
+        Filename "filename" = texts("PATH", "Manifest file, folder, glob pattern or URL, or `-` for standard input; may be repeated")
+            .flag("filename").short('f').scope(Scope::Manifests).common();
+        Kustomize "kustomize" = text("FOLDER", "Kustomization to build with `kustomize` or `kubectl`, instead of `-f`")
+            .flag("kustomize").short('k').scope(Scope::Manifests).common();
+        Recursive "recursive" = switch("Also read subfolders")
+            .flag("recursive").short('R').scope(Scope::Manifests).common();
+        Selector "selector" = text("SELECTOR", "Use only objects with matching labels: `app=link,tier!=db`, `env in (a,b)`, `!draft`")
+            .flag("selector").short('l').scope(Scope::Manifests).common();
+        OutputFile "outputFile" = text("FILE", "Write the manifests to this file")
+            .flag("output-file").short('o').scope(Scope::Resolve).default("-").common();
+        OutputFolder "outputFolder" = text("FOLDER", "Write each manifest to a file of its own in this folder")
+            .flag("output-dir").scope(Scope::Resolve).common();
+        InPlace "inPlace" = switch("Write each manifest back to the file that it was read from")
+            .flag("in-place").scope(Scope::Resolve).common();
+        ReferencePrefixes "referencePrefixes" = list("PREFIX", "Prefixes that make a string a reference")
+            .in_file().default("ko-rs://, ko://");
+        IgnoreReferenceTags "ignoreReferenceTags" = switch("Remove a tag or digest after a reference (`ko://link:0.3`) instead of failing")
+            .in_file().scope(Scope::Manifests);
+        Images "images" = map("", "Image repositories that are built from crates: `g1g1/delinkcious-link: link-service`")
+            .in_file().scope(Scope::Manifests);
+        ImageFields "imageFields" = list("FIELD", "Fields other than `image` that hold images: `runtimeImage`, `engine.image`")
+            .in_file().scope(Scope::Manifests);
+        Lints "lints" = map("", "Level of each lint: `off`, `warn` or `deny`; see lints.md")
+            .in_file().default("all `warn`");
+    }
+    Destination {
+        Repo "repo" = text("REPO", "Registry repository to push images to, or `ko.local` for the Docker Engine")
+            .flag("repo").variable("KO_DOCKER_REPO").common();
+        Local "local" = switch("Load images into the Docker Engine, like `--repo=ko.local`")
+            .flag("local").short('L').common();
+        Push "push" = switch("Push images; `--push=false` only builds them and computes their names")
+            .flag("push").default("true").common();
+        OciLayoutPath "ociLayoutPath" = text("FOLDER", "Also write images to this OCI image layout")
+            .flag("oci-layout-path");
+        Tarball "tarball" = text("FILE", "Also write images to this archive for `docker load`; an oci-archive if there are several platforms")
+            .flag("tarball");
+        ImageRefs "imageRefs" = text("FILE", "Also write the image references to this file, one a line")
+            .flag("image-refs");
+        ImagesFile "imagesFile" = texts("TOOL=FILE", "Also write the images to a file that `kustomize`, `helm`, `kbld`, `imgpkg` or `skaffold` reads (Helm: `index .Values.images \"EXECUTABLE\" \"image\"`); may be repeated")
+            .flag("images-file");
+        Tags "tags" = list("TAG", "Tags of the images; `--tags=` pushes by digest only")
+            .flag("tags").short('t').variable("KO_RS_TAGS").default("latest").common();
+        TagOnly "tagOnly" = switch("Print the tag instead of the digest; requires exactly one tag other than `latest`")
+            .flag("tag-only");
+        KeepTag "keepTag" = text("TEMPLATE", "Template of an additional tag in registries that is set once and never moved")
+            .in_file().template();
+        PreserveImportPaths "preserveImportPaths" = switch("Name repositories `REPO/whole/import/path`")
+            .flag("preserve-import-paths").short('P');
+        BaseImportPaths "baseImportPaths" = switch("Name repositories `REPO/last-element`, without the hash")
+            .flag("base-import-paths").short('B');
+        Bare "bare" = switch("Name the repository `REPO` itself")
+            .flag("bare");
+        ImportPath "importPath" = text("PATH", "Start of import paths, instead of the package's `repository`")
+            .in_file();
+    }
+    Image {
+        Platform "platform" = list("PLATFORM", "Platforms to build for: `linux/amd64,linux/arm64`, or `all` platforms of the base image; by default the host's architecture")
+            .flag("platform").variable("KO_RS_DEFAULTPLATFORMS").common();
+        DefaultPlatforms "defaultPlatforms" = list("PLATFORM", "Platforms of builds that do not set `platforms`")
+            .in_file();
+        BaseImage "baseImage" = text("IMAGE", "Base image of every build: `static`, `scratch`, an image in a registry, `oci:FOLDER`")
+            .flag("base-image").variable("KO_RS_DEFAULTBASEIMAGE").common();
+        DefaultBaseImage "defaultBaseImage" = text("IMAGE", "Base image of builds that do not set `base`")
+            .in_file().default("static");
+        BaseImageOverrides "baseImageOverrides" = map("", "Base images by crate: a package, a folder or an import path")
+            .in_file();
+        ImageLabels "imageLabels" = map("KEY=VALUE", "Label to add to every image; may be repeated")
+            .flag("image-label");
+        ImageAnnotations "imageAnnotations" = map("KEY=VALUE", "Annotation to add to every image manifest; may be repeated")
+            .flag("image-annotation");
+        ImageUser "imageUser" = text("USER", "User (and group) that containers run as")
+            .flag("image-user");
+        Created "created" = number("SECONDS", "Creation time of images, in seconds since 1970")
+            .flag("created").variable("SOURCE_DATE_EPOCH").default("0");
+        DataModified "dataModified" = number("SECONDS", "Modification time of files in `kodata/`, in seconds since 1970")
+            .variable("KO_DATA_DATE_EPOCH").default("0");
+        LayerCompression "layerCompression" = text("METHOD", "`gzip`, `zstd`, `none`, or `auto`: none for registries on loopback, the Docker Engine and `docker load`, otherwise gzip")
+            .in_file().flag("layer-compression").variable("KO_RS_LAYERCOMPRESSION").default("auto");
+        LayerCompressionLevel "layerCompressionLevel" = number("LEVEL", "Level of `gzip` (1 to 9) or `zstd` (1 to 19)")
+            .in_file().flag("layer-compression-level").variable("KO_RS_LAYERCOMPRESSIONLEVEL").default("2 for gzip, 3 for zstd");
+        DefaultImage "defaultImage" = nested("Container settings of every image: the keys of a build's `image`, which override these");
+        Files "files" = nested("Files to add to every image: `{from, to, mode}`");
+        LinkCheck "linkCheck" = switch("Reject executables whose loader or libraries the base image lacks or has in an older version")
+            .in_file().flag("link-check").default("true");
+        NoLinkCheck "noLinkCheck" = switch("Do not check executables, like `--link-check=false`")
+            .flag("no-link-check");
+        Sbom "sbom" = list("FORMAT", "SBOM format: `spdx`, `cyclonedx` or `none`; with `required`, fail if the SBOM cannot be published")
+            .in_file().flag("sbom").variable("KO_RS_SBOM").default("spdx");
+        SbomDir "sbomDir" = text("FOLDER", "Also write SBOMs to this folder: `BIN-linux-amd64.spdx.json`")
+            .flag("sbom-dir");
+    }
+    Cargo {
+        ManifestPath "manifestPath" = text("PATH", "Path of the workspace's Cargo.toml")
+            .flag("manifest-path").variable("KO_RS_MANIFEST_PATH").common();
+        Workspaces "workspaces" = list("FOLDER", "Folders of the Cargo workspaces in which references are looked up")
+            .in_file();
+        Builds "builds" = nested("Settings by crate: see the keys of a build");
+        Profile "profile" = text("PROFILE", "Cargo profile of every build")
+            .flag("profile").variable("KO_RS_DEFAULTPROFILE").common();
+        DefaultProfile "defaultProfile" = text("PROFILE", "Cargo profile of builds that do not set `profile`")
+            .in_file().default("release");
+        DefaultFlags "defaultFlags" = list("FLAG", "Flags for `cargo build`, for builds that do not set `flags`")
+            .in_file().variable("KO_RS_DEFAULTFLAGS").template();
+        DefaultEnv "defaultEnv" = list("KEY=VALUE", "`KEY=VALUE` for Cargo's environment, for builds that do not set `env`")
+            .in_file().variable("KO_RS_DEFAULTENV").template();
+        Features "features" = list("FEATURE", "Cargo features to activate")
+            .flag("features").short('F').common();
+        AllFeatures "allFeatures" = switch("Activate all Cargo features")
+            .flag("all-features");
+        NoDefaultFeatures "noDefaultFeatures" = switch("Do not activate the `default` feature")
+            .flag("no-default-features");
+        FeatureUnification "featureUnification" = text("METHOD", "Features of shared dependencies: `package` as if each crate were built alone, `workspace` like `cargo build --workspace`")
+            .in_file().flag("feature-unification").variable("KO_RS_FEATUREUNIFICATION").default("package");
+        Debug "debug" = switch("Keep debug information in the executable; see docs/compiling.md")
+            .flag("debug");
+        Locked "locked" = switch("Require Cargo.lock to be up to date")
+            .flag("locked").default("true if `CI` is set");
+        Offline "offline" = switch("Run Cargo without network access, and do not install rustup targets")
+            .flag("offline");
+        Frozen "frozen" = switch("Like `--locked` and `--offline` together")
+            .flag("frozen");
+        Jobs "jobs" = number("N", "Number of parallel jobs, for Cargo and for publishing images")
+            .flag("jobs").short('j').variable("KO_RS_JOBS").default("number of cores");
+    }
+    Registry {
+        InsecureRegistry "insecureRegistry" = switch("Allow plain HTTP, and TLS certificates that cannot be verified")
+            .flag("insecure-registry").scope(Scope::Registries);
+        RegistryTimeout "registryTimeout" = text("TIME", "How long to keep retrying a registry that fails or does not answer")
+            .flag("registry-timeout").variable("KO_RS_REGISTRY_TIMEOUT").default("1m").scope(Scope::Registries);
+    }
+    Cluster {
+        Context "context" = text("NAME", "Context of the kubeconfig")
+            .flag("context").variable("KO_RS_CONTEXT").scope(Scope::Cluster).common();
+        Kubeconfig "kubeconfig" = text("FILE", "Path of the kubeconfig")
+            .flag("kubeconfig").variable("KUBECONFIG").default("~/.kube/config").scope(Scope::Cluster);
+        Namespace "namespace" = text("NAME", "Namespace of objects that do not name one")
+            .flag("namespace").short('n').scope(Scope::Cluster).common();
+        AllowContexts "allowContexts" = list("NAME", "The only contexts in which objects may be changed")
+            .in_file();
+        Wait "wait" = switch("Wait until applied objects are ready or deleted objects no longer exist")
+            .flag("wait").scope(Scope::Cluster).common();
+        Timeout "timeout" = text("TIME", "How long `--wait` waits: `90s`, `5m`, `1h`")
+            .flag("timeout").default("5m").scope(Scope::Cluster);
+        DryRun "dryRun" = text("MODE", "`server`: ask the API server what would change; `client`: only read and print")
+            .flag("dry-run").default("none").scope(Scope::Cluster).common();
+        ForceConflicts "forceConflicts" = switch("Take ownership of fields that another manager owns")
+            .flag("force-conflicts").scope(Scope::Changes);
+        IgnoreNotFound "ignoreNotFound" = switch("Ignore objects that do not exist")
+            .flag("ignore-not-found").scope(Scope::Delete).common();
+    }
+    General {
+        CachePath "cachePath" = text("FOLDER", "Folder in which the cache is kept, in the subfolder `ko-rs`")
+            .variable("KOCACHE").default("the user's cache folder");
+        CacheSize "cacheSize" = text("SIZE", "Maximum size of the cache; least recently used entries are removed first")
+            .in_file().variable("KO_RS_CACHE_SIZE").default("10GiB");
+        NoCache "noCache" = switch("Neither read nor write the cache")
+            .flag("no-cache");
+        RequiredVersion "requiredVersion" = text("VERSION", "Version of ko-rs that is required: `0.1`, `>=0.1.2`")
+            .in_file();
+        Config "config" = text("FILE", "Settings file")
+            .flag("config").variable("KO_RS_CONFIG_PATH").default("the nearest `.ko-rs.yaml` up to the Git root").scope(Scope::Everywhere);
+        Directory "directory" = text("FOLDER", "Change to this folder first")
+            .flag("directory").short('C').scope(Scope::Everywhere);
+        Verbose "verbose" = switch("Print more details")
+            .flag("verbose").short('v').scope(Scope::Everywhere).common();
+        Quiet "quiet" = switch("Print only warnings and errors")
+            .flag("quiet").short('q').scope(Scope::Everywhere).common();
+    }
+}
+
+keys! {
+    /// The keys of an entry of `builds`.
+    BuildKey {
+        Id "id" = Text, "Name of the build in messages";
+        Package "package" = Text, "Package to build";
+        Bin "bin" = Text, "Binary, if the package has several";
+        Dir "dir" = Text, "Folder of the package, instead of `package`";
+        Env "env" = List template, "`KEY=VALUE` for Cargo's environment";
+        Flags "flags" = List template, "Flags for `cargo build`";
+        Features "features" = List, "Cargo features to activate";
+        Profile "profile" = Text, "Cargo profile";
+        Target "target" = List, "Target triples to use instead of the musl target of each platform";
+        Rustflags "rustflags" = List template, "Flags for rustc, after the workspace's own";
+        Platforms "platforms" = List, "Platforms to build for, or `all`";
+        Base "base" = Text, "Base image";
+        Files "files" = Nested, "Files to add to the image: `{from, to, mode}`";
+        Image "image" = Nested, "How containers of the image run, and its metadata";
+    }
+}
+
+keys! {
+    /// The keys of `defaultImage`, and of `image` of an entry of `builds`.
+    ImageKey {
+        Env "env" = Map template, "Environment of the container";
+        Args "args" = List template, "Arguments of the executable";
+        WorkingDir "workingDir" = Text, "Working directory";
+        User "user" = Text, "User (and group)";
+        Labels "labels" = Map template, "Labels";
+        Annotations "annotations" = Map template, "Annotations of the image manifest";
+        Ports "ports" = List, "Exposed ports: `8080/tcp`";
+        Capabilities "capabilities" = List, "Linux capabilities of the executable: `net_bind_service`, `net_raw=ep`";
+    }
+}
+
+keys! {
+    /// The keys of an entry of `files`.
+    FileKey {
+        From "from" = Text, "File or folder, relative to `.ko-rs.yaml`";
+        To "to" = Text, "Absolute path in the image";
+        Mode "mode" = Text, "Permissions in octal; by default 0644, or 0755 for executable files";
+    }
+}
+
+impl Key {
+    /// The setting of this key.
+    #[must_use]
+    pub fn setting(self) -> &'static Setting {
+        &SETTINGS[self as usize]
+    }
+}
+
+impl Keys for Key {
+    fn all() -> impl Iterator<Item = (Self, &'static str, Kind, bool)> {
+        let in_file = SETTINGS.iter().filter(|setting| setting.in_file);
+        in_file.map(|setting| (setting.key, setting.name, setting.kind, setting.template))
+    }
+
+    fn name(self) -> &'static str {
+        self.setting().name
+    }
+}
+
+/// Whether the values of a key may hold templates.
+pub(super) fn takes_templates(name: &str) -> bool {
+    fn is<K: Keys>(name: &str) -> bool {
+        K::all().any(|(_, key, _, template)| template && key == name)
+    }
+    is::<Key>(name) || is::<BuildKey>(name) || is::<ImageKey>(name)
 }
 
 #[cfg(test)]
@@ -820,19 +484,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_flag_or_variable_stands_twice() {
+    fn names_flags_and_variables_are_unique() {
         let unique = |names: Vec<String>| {
             let set: BTreeSet<_> = names.iter().collect();
             assert_eq!(set.len(), names.len(), "{names:?}");
         };
-        unique(SETTINGS.iter().map(|s| s.key.to_owned()).collect());
+        unique(SETTINGS.iter().map(|s| s.name.to_owned()).collect());
         unique(SETTINGS.iter().filter_map(|s| s.flag.map(str::to_owned)).collect());
         unique(SETTINGS.iter().filter_map(|s| s.short.map(String::from)).collect());
         unique(SETTINGS.iter().filter_map(|s| s.variable.map(str::to_owned)).collect());
     }
 
     #[test]
-    fn variables_that_are_go_s_alone_are_not_read() {
+    fn variables_of_go_s_ko_are_not_read() {
         for setting in SETTINGS {
             let variable = setting.variable.unwrap_or_default();
             assert!(

@@ -3,7 +3,7 @@
 
 use super::builds::Reader;
 use super::file::{self, File};
-use super::table::TEMPLATES;
+use super::table::{Key, Keys as _, takes_templates};
 use super::tree::{Node, Value};
 use crate::oci::Digest;
 use crate::pipeline::Volatile;
@@ -11,15 +11,15 @@ use crate::publish::KeepTag;
 use crate::template::{self, Values};
 
 /// The setting whose template also knows the image's digest.
-const KEEP_TAG: &str = "keepTag";
+const KEEP_TAG: Key = Key::KeepTag;
 
 impl Reader<'_> {
     /// Holds every template against what it may name.
     pub(super) fn check_templates(&mut self, values: &Values) {
         for Template { key, node, .. } in templates(self.file) {
             let Some(text) = file::text(node) else { continue };
-            let with_digest =
-                (key == KEEP_TAG).then(|| values.with(KeepTag::DIGEST, Digest::of(b"").hex()));
+            let with_digest = (key == KEEP_TAG.name())
+                .then(|| values.with(KeepTag::DIGEST, Digest::of(b"").hex()));
             let values = with_digest.as_ref().unwrap_or(values);
             if let Err(error) = template::render(&text, values) {
                 let part = text.get(error.range()).unwrap_or_default();
@@ -35,7 +35,7 @@ impl Reader<'_> {
 /// The templates of a file that are something else with every commit.
 pub(super) fn volatile(file: &File) -> Vec<Volatile> {
     // The tag that keeps an image is no part of it.
-    let images = templates(file).into_iter().filter(|template| template.key != KEEP_TAG);
+    let images = templates(file).into_iter().filter(|template| template.key != KEEP_TAG.name());
     let found = images.flat_map(|Template { build, key, node }| {
         let text = file::text(node).unwrap_or_default();
         template::volatile(&text).into_iter().map(move |name| {
@@ -59,11 +59,11 @@ fn templates(file: &File) -> Vec<Template<'_>> {
     let mut found = Vec::new();
     for (key, node) in &file.values {
         match &node.value {
-            Value::List(builds) if key == "builds" => {
+            Value::List(builds) if *key == Key::Builds => {
                 let builds = builds.iter().enumerate();
-                builds.for_each(|(at, build)| walk(Some(at), key, build, &mut found));
+                builds.for_each(|(at, build)| walk(Some(at), key.name(), build, &mut found));
             }
-            _ => walk(None, key, node, &mut found),
+            _ => walk(None, key.name(), node, &mut found),
         }
     }
     found.sort_by_key(|template| template.node.span.start);
@@ -74,7 +74,7 @@ fn walk<'a>(build: Option<usize>, key: &str, node: &'a Node, found: &mut Vec<Tem
     match &node.value {
         Value::Null => {}
         Value::Scalar(text) => {
-            if TEMPLATES.contains(&key) && template::is_template(text) {
+            if takes_templates(key) && template::is_template(text) {
                 found.push(Template { build, key: key.to_owned(), node });
             }
         }
@@ -82,7 +82,7 @@ fn walk<'a>(build: Option<usize>, key: &str, node: &'a Node, found: &mut Vec<Tem
         Value::Map(pairs) => {
             for (name, value) in pairs {
                 // A label's own name may be that of a setting.
-                let inner = file::text(name).filter(|_| !TEMPLATES.contains(&key));
+                let inner = file::text(name).filter(|_| !takes_templates(key));
                 walk(build, inner.as_deref().unwrap_or(key), value, found);
             }
         }
@@ -133,7 +133,7 @@ mod tests {
                 one(Some(1), "flags", "Date")
             ]
         );
-        let build = &file.values["builds"];
+        let build = &file.values[&Key::Builds];
         let Value::List(items) = &build.value else { panic!("{build:?}") };
         let Value::Map(pairs) = &items[1].value else { panic!("{items:?}") };
         let flags = pairs.iter().find(|(key, _)| file::text(key).as_deref() == Some("flags"));

@@ -27,6 +27,14 @@ pub(super) enum Value {
 }
 
 impl Node {
+    /// The keys and values of a mapping; none of any other value.
+    pub(super) fn pairs(&self) -> &[(Node, Node)] {
+        match &self.value {
+            Value::Map(pairs) => pairs,
+            Value::Null | Value::Scalar(_) | Value::List(_) => &[],
+        }
+    }
+
     /// What the value is, for an error.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use ko_rs::manifests::Lint;
-use ko_rs::settings::table::{BUILD_KEYS, FILE_KEYS, IMAGE_KEYS, Kind, SETTINGS, Scope, Setting};
+use ko_rs::settings::table::{BuildKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
 
 use crate::support::{Sandbox, repository};
 
@@ -107,12 +107,12 @@ fn rendered() -> String {
     let in_file: Vec<&Setting> = SETTINGS.iter().filter(|setting| setting.in_file).collect();
     writeln!(out, "\n## `.ko-rs.yaml`\n\n| key | value | default | |\n|---|---|---|---|").unwrap();
     for setting in in_file {
-        let (key, value, help) = (setting.key, kind(setting.kind), cell(setting.help));
+        let (key, value, help) = (setting.name, kind(setting.kind), cell(setting.help));
         writeln!(out, "| `{key}` | {value} | {} | {help} |", setting.default).unwrap();
     }
-    keys(&mut out, "`builds`: a list of", BUILD_KEYS);
-    keys(&mut out, "`image` of a build", IMAGE_KEYS);
-    keys(&mut out, "`files`, also of a build: a list of", FILE_KEYS);
+    keys(&mut out, "`builds`: a list of", BuildKey::TABLE);
+    keys(&mut out, "`image` of a build", ImageKey::TABLE);
+    keys(&mut out, "`files`, also of a build: a list of", FileKey::TABLE);
     out
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use ko_rs::settings::table::Key;
 use serde_json::{Value, json};
 
 use crate::oci;
@@ -285,7 +286,7 @@ fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
     let nonsense = poisoned.outside("nonsense \u{1F4A3}");
     for setting in ko_rs::settings::table::SETTINGS {
         // What no flag can say has to be right, but for the cache's place: it only saves work.
-        let said = setting.flag.is_some() || setting.key == "cachePath";
+        let said = setting.flag.is_some() || setting.key == Key::CachePath;
         if let Some(variable) = setting.variable.filter(|_| said) {
             poisoned = poisoned.env(variable, &nonsense);
         }
