@@ -24,6 +24,6 @@ pub mod daemon;
 pub mod image;
 pub mod publish;
 pub mod cluster;
-pub mod pipeline;
 pub mod settings;
+pub mod pipeline;
 pub mod cli;

@@ -92,7 +92,6 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn code(&self) -> u8 {
         match self {
-            Self::Settings(settings::Error::NoDestination) => 1,
             Self::Settings(_)
             | Self::Overwrite(_)
             | Self::NoPlace { .. }
@@ -102,8 +101,11 @@ impl Failure {
             | Self::Account(_)
             | Self::NoUser
             | Self::NoPassword
-            | Self::Pipeline(pipeline::Error::Strangers(_))
+            | Self::Pipeline(pipeline::Error::UnknownBuilds(_))
             | Self::Login(registry::LoginError::User | registry::LoginError::Empty) => WRONG_USE,
+            Self::Pipeline(pipeline::Error::Destinations {
+                source: publish::Error::Choose(publish::ChooseError::Unsupported { .. }),
+            }) => WRONG_USE,
             Self::Pipeline(error) if error.is_compilation() => 101,
             Self::WorkingDirectory(_)
             | Self::Runtime(_)
@@ -133,10 +135,6 @@ impl Failure {
                     fault => vec![print::error(fault, fault.hint())],
                 });
                 drawn.collect::<Vec<_>>().join("\n")
-            }
-            Self::Pipeline(pipeline::Error::NoDestination(_)) => {
-                let settings = settings::Error::NoDestination;
-                print::error(&settings, settings.hint())
             }
             _ => print::error(self, self.hint()),
         }

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use super::exit::Failure;
 use super::print;
 use crate::manifests::{self, Input, Manifests, Parse, Place};
+use crate::pipeline::Session;
 use crate::settings::Complete;
 use crate::source::Source;
 
@@ -12,9 +13,10 @@ use crate::source::Source;
 /// labels, so it needs objects.
 pub(super) async fn read(
     complete: &Complete,
+    session: &Session,
     depth: Parse,
 ) -> Result<(Manifests, Vec<(String, Place)>), Failure> {
-    let inputs = inputs(complete).await?;
+    let inputs = inputs(complete, session).await?;
     let search = complete.search.clone();
     let loaded = apart(move || manifests::read(&inputs, &search)).await?;
     let loaded = loaded.map_err(Failure::Manifests)?;
@@ -34,17 +36,16 @@ pub(super) async fn read(
     Ok((manifests, places))
 }
 
-async fn inputs(complete: &Complete) -> Result<Vec<Input>, Failure> {
-    let pipeline = &complete.pipeline;
+async fn inputs(complete: &Complete, session: &Session) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     if let Some(folder) = &complete.kustomization {
-        inputs.push(Input::Text(pipeline.kustomize(folder).await?));
+        inputs.push(Input::Text(session.kustomize(folder).await?));
     }
     for name in complete.filenames.iter().flat_map(|written| manifests::names(written)) {
         inputs.push(if name == "-" {
             Input::Text(stdin().await?)
         } else if name.starts_with("http://") || name.starts_with("https://") {
-            match pipeline.fetch(name).await? {
+            match session.fetch(name).await? {
                 (source, Some(name)) => Input::Named(source, name),
                 (source, None) => Input::Text(source),
             }

@@ -23,7 +23,7 @@ use print::Loudness;
 use crate::cluster::{self, Outcome};
 use crate::image;
 use crate::manifests::Parse;
-use crate::pipeline::{self, Changed, Checked, Wanted};
+use crate::pipeline::{self, Changed, Checked, Request, Session};
 use crate::publish;
 use crate::report::Reporter;
 use crate::settings::table::Key;
@@ -128,65 +128,74 @@ async fn execute(
         _ => {}
     }
     let complete = settings::complete(flags, environment, &report).map_err(Failure::Settings)?;
-    drop(report);
-    let done = stages(subcommand, &complete).await;
-    complete.pipeline.cache.close();
+    let session = Session::new(complete.settings.clone(), report);
+    let done = stages(subcommand, &complete, &session).await;
+    session.close();
     done
 }
 
 /// The subcommands that need all settings.
-async fn stages(subcommand: Subcommand, complete: &Complete) -> Result<(), Failure> {
-    let pipeline = &complete.pipeline;
+async fn stages(
+    subcommand: Subcommand,
+    complete: &Complete,
+    session: &Session,
+) -> Result<(), Failure> {
     match subcommand {
         Subcommand::Build { crates, workspace, verify } => {
-            let wanted = match (workspace, crates.is_empty()) {
-                (true, _) => Wanted::Workspace,
-                (false, true) => Wanted::Crates(vec![".".to_owned()]),
-                (false, false) => Wanted::Crates(crates),
+            let here = [".".to_owned()];
+            let request = match (workspace, crates.as_slice()) {
+                (true, _) => Request::Workspace,
+                (false, []) => Request::Crates(&here),
+                (false, crates) => Request::Crates(crates),
             };
             overwrite::check(complete, &[], None)?;
-            let images = pipeline.build(&wanted, &complete.rules.images, verify).await?;
+            let plan = session.plan(request).await?;
+            if verify {
+                session.verify(&plan).await?;
+            }
+            let images = session.build(&plan, &complete.rules.images).await?;
             write(outputs::images(complete, &images)?)?;
             let references = images.published.iter().map(|image| format!("{}\n", image.reference));
             print(&references.collect::<String>())
         }
         Subcommand::Resolve => {
-            let (manifests, places) = inputs::read(complete, Parse::OnlyReferences).await?;
+            let (manifests, places) =
+                inputs::read(complete, session, Parse::OnlyReferences).await?;
             let targets = outputs::targets(complete, &places)?;
             overwrite::check(complete, &places, Some(&targets))?;
-            let (rendered, images) = pipeline.resolve(manifests).await?;
+            let (rendered, images) = session.resolve(manifests).await?;
             let (text, mut files) = targets.manifests(rendered, complete.selector.is_some());
             files.extend(outputs::images(complete, &images)?);
             write(files)?;
             print::manifests(&text).map_err(Failure::Stdout)
         }
         Subcommand::Check => {
-            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, session, Parse::Everything).await?;
             let named = places.iter().filter(|(_, place)| !place.is_found);
             let named: BTreeSet<&str> = named.map(|(name, _)| name.as_str()).collect();
             let (manifests, strangers) = manifests.without_strangers(|name| !named.contains(name));
             for name in strangers {
-                pipeline.report.note(format!("{name}: no Kubernetes object: passed over"));
+                session.report().note(format!("{name}: no Kubernetes object: passed over"));
             }
-            let Checked { references, binaries } = pipeline.check(&manifests)?;
-            pipeline.report.note(format!("references: {references}, binaries: {binaries}"));
+            let Checked { references, binaries } = session.check(&manifests)?;
+            session.report().note(format!("references: {references}, binaries: {binaries}"));
             Ok(())
         }
         Subcommand::Apply => {
-            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, session, Parse::Everything).await?;
             overwrite::check(complete, &places, None)?;
-            changed(complete, pipeline.apply(&manifests, &complete.apply).await).await
+            changed(complete, session, session.apply(&manifests, &complete.apply).await).await
         }
         Subcommand::Create => {
-            let (manifests, places) = inputs::read(complete, Parse::Everything).await?;
+            let (manifests, places) = inputs::read(complete, session, Parse::Everything).await?;
             overwrite::check(complete, &places, None)?;
-            changed(complete, pipeline.create(&manifests, &complete.create).await).await
+            changed(complete, session, session.create(&manifests, &complete.create).await).await
         }
         Subcommand::Delete => {
-            let (manifests, _) = inputs::read(complete, Parse::Everything).await?;
-            changed(complete, pipeline.delete(&manifests, &complete.delete).await).await
+            let (manifests, _) = inputs::read(complete, session, Parse::Everything).await?;
+            changed(complete, session, session.delete(&manifests, &complete.delete).await).await
         }
-        Subcommand::Cache(command) => cache::run(&pipeline.cache, command),
+        Subcommand::Cache(command) => cache::run(&complete.settings.cache, command),
         Subcommand::Deps(_)
         | Subcommand::PushBase(_)
         | Subcommand::Login(_)
@@ -207,6 +216,7 @@ fn write(files: Vec<files::File>) -> Result<(), Failure> {
 /// Prints what became of the objects, of a run that failed half-way too, then waits if asked to.
 async fn changed(
     complete: &Complete,
+    session: &Session,
     changed: Result<Changed, pipeline::Error>,
 ) -> Result<(), Failure> {
     if let Err(pipeline::Error::Cluster(cluster::Error::Partial { done, .. })) = &changed {
@@ -216,7 +226,7 @@ async fn changed(
     print_outcomes(&changed.outcomes)?;
     write(outputs::images(complete, &changed.images)?)?;
     match complete.wait {
-        Some(limit) => Ok(changed.wait(limit).await?),
+        Some(limit) => Ok(session.wait(&changed.outcomes, limit).await?),
         None => Ok(()),
     }
 }

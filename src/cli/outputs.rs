@@ -98,7 +98,7 @@ impl Targets {
 pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     if let Some(path) = &complete.image_refs {
-        let lines = images.published.iter().flat_map(|image| &image.lines);
+        let lines = images.published.iter().flat_map(|image| &image.names);
         let text: String = lines.map(|line| format!("{line}\n")).collect();
         files.push(File { path: path.clone(), text: text.into(), like: None });
     }

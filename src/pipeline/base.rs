@@ -1,7 +1,5 @@
 //! Bases as they are asked for: each is looked up once a run, for one platform.
 
-use std::collections::BTreeMap;
-
 use tokio::sync::OnceCell;
 
 use crate::cache::Cache;
@@ -215,6 +213,3 @@ impl Base {
         })
     }
 }
-
-/// The bases of a run, so that a tag is looked up once.
-pub(super) type Bases = BTreeMap<(BaseName, Platform), Base>;

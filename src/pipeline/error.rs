@@ -1,12 +1,15 @@
 //! A failure of a run: a variant a stage, so that it reads as the pipeline.
 
-use super::{Mismatch, NoDestination, SourceError, TemplateError, Volatile, base};
+use super::base;
+use super::sources::SourceError;
+use super::verify::Mismatch;
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
 use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
+use crate::settings::{TemplateError, UnknownBuild, Volatile};
 
 /// Why a run failed, by the stage that failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +26,9 @@ pub enum Error {
     /// The workspace, or Cargo.
     #[error(transparent)]
     Workspace(cargo::Error),
-    /// Settings are about crates that are nowhere; all of them.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
-    Strangers(Vec<Stranger>),
+    /// Entries of `builds[]` match no crate.
+    #[error("{}", .0.iter().map(with_hint).collect::<Vec<_>>().join("\nerror: "))]
+    UnknownBuilds(Vec<UnknownBuild>),
     /// All platforms of a base are asked for, and none can be compiled for.
     #[error("nothing can be compiled for any platform of `{base}` ({offered})")]
     NoPlatform {
@@ -34,9 +37,6 @@ pub enum Error {
         /// What it is there for.
         offered: String,
     },
-    /// Images would go nowhere.
-    #[error(transparent)]
-    NoDestination(NoDestination),
     /// A template of the settings.
     #[error(transparent)]
     Template(TemplateError),
@@ -118,7 +118,7 @@ pub enum Fault {
         more: usize,
     },
     /// The same in settings.
-    #[error("{}", .0.text())]
+    #[error("`{}` in `{}` makes another image of every commit [{}]\n{}", .0.name, .0.key, Lint::VolatileTemplate.name(), .0.spot.excerpt())]
     Volatile(Volatile),
 }
 
@@ -182,13 +182,9 @@ impl Unresolved {
     }
 }
 
-/// Settings about a crate that is nowhere, and what may be meant.
-#[derive(Debug, thiserror::Error)]
-#[error("build {id} of the settings: {missing}{}", .suggestion.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
-pub struct Stranger {
-    pub(super) id: String,
-    pub(super) missing: String,
-    pub(super) suggestion: Option<String>,
+fn with_hint(unknown: &UnknownBuild) -> String {
+    let hint = unknown.suggestion.as_ref().map(|hint| format!("\nhint: {hint}"));
+    format!("{unknown}{}", hint.unwrap_or_default())
 }
 
 impl Error {
@@ -197,10 +193,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Manifests(_)
-            | Self::NoDestination(_)
             | Self::NoObjects
             | Self::Faulty(_)
-            | Self::Strangers(_)
+            | Self::UnknownBuilds(_)
             | Self::NoPlatform { .. } => None,
             Self::Source(error) => error.hint(),
             Self::Workspace(error) => error.hint(),

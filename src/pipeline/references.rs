@@ -1,100 +1,69 @@
-//! What can be known of a set of manifests before anything is built: what lints find in it, and
-//! which binaries its references mean. All that is wrong is told at once.
+//! What is known about a request before anything is built: what lints find in manifests, and which
+//! binaries are requested. All errors are reported at once.
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::error::{Fault, Unresolved};
-use super::{Error, Images, Pipeline, go};
+use super::error::{Error, Fault, Unresolved};
+use super::plan::Targets;
+use super::session::Session;
+use super::{Checked, go};
 use crate::cargo::{self, Binary, Workspace};
-use crate::manifests::{Asks, Finding, Level, Lint, Manifests, Occurrence, Replacement};
-use crate::oci::{ImageFacts, Platform};
-use crate::publish;
+use crate::manifests::{Asks, Finding, Level, Lint, Manifests, Occurrence};
+use crate::publish::{Destination, Facts, choose};
 use crate::reference::{CrateReference, ImportPath, PREFIX};
 
-/// The most findings of a lint that are told one by one.
-const TOLD: usize = 20;
+/// How many findings of one lint are reported one by one.
+const REPORTED: usize = 20;
 
-/// The most references that are told to point nowhere: what is near to each takes a while.
-const LOST: usize = 100;
+/// How many unresolved references are reported: finding similar names takes a while for each.
+const UNRESOLVED: usize = 100;
 
-/// What a set of manifests holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// How often a reference stands in it.
-    pub references: usize,
-    /// How many binaries they mean.
-    pub binaries: usize,
-}
-
-/// The binaries that references mean, in the order in which they first stand there.
-struct Meant {
-    workspace: Workspace,
-    binaries: Vec<Binary>,
-    paths: BTreeMap<CrateReference, ImportPath>,
-}
-
-/// What became of a set's references.
-#[derive(Default)]
-pub(super) struct Referenced {
-    /// What is put in the place of each.
-    pub(super) names: BTreeMap<CrateReference, String>,
-    /// All images, in the order in which they first stand there.
-    pub(super) images: Images,
-    /// What is known of the image of each, on its first platform.
-    pub(super) facts: BTreeMap<CrateReference, ImageFacts>,
-}
-
-impl Pipeline {
-    /// Runs the lints and finds what references mean, and builds nothing.
+impl Session {
+    /// Runs the lints and resolves references. Builds nothing.
     pub fn check(&self, manifests: &Manifests) -> Result<Checked, Error> {
-        let meant = self.meant(manifests)?;
+        let targets = self.referenced(manifests)?;
         Ok(Checked {
             references: manifests.references().count(),
-            binaries: meant.map_or(0, |meant| meant.binaries.len()),
+            binaries: targets.map_or(0, |targets| targets.binaries.len()),
         })
     }
 
-    /// Builds and publishes what a set refers to.
-    pub(super) async fn referenced(
-        &self,
-        manifests: &Manifests,
-        platforms: &[Platform],
-    ) -> Result<Referenced, Error> {
-        let mut found = Referenced::default();
-        let Some(Meant { workspace, binaries, paths }) = self.meant(manifests)? else {
-            return Ok(found);
-        };
-        let mut looking = self.clone();
-        looking.rules.asked = self.asked(manifests, &paths);
-        let built = looking.images(&workspace, &binaries, platforms).await?;
-        let pairs = binaries.iter().zip(&built);
-        let by_path: BTreeMap<_, _> =
-            pairs.map(|(binary, built)| (&binary.import_path, (binary, built))).collect();
-        let mut replacements: BTreeMap<String, Replacement> = BTreeMap::new();
-        for occurrence in manifests.references() {
-            let path = paths.get(&occurrence.reference);
-            let Some((binary, built)) = path.and_then(|path| by_path.get(path)) else { continue };
-            let replaced = occurrence.replaced(&built.published.reference, &binary.bin);
-            replacements.insert(replaced.written.clone(), replaced);
-        }
-        for (reference, path) in paths {
-            let Some((_, built)) = by_path.get(&path) else { continue };
-            found.names.insert(reference.clone(), built.published.reference.clone());
-            found.facts.extend(built.facts.first().map(|facts| (reference, facts.clone())));
-        }
-        let published = built.into_iter().map(|built| built.published).collect();
-        found.images = Images { published, replacements: replacements.into_values().collect() };
-        let denied = self.tell(manifests.lint_images(&found.facts));
-        if denied.is_empty() { Ok(found) } else { Err(Error::Faulty(denied)) }
+    /// The binaries that the command line names.
+    pub(super) fn named(&self, crates: &[String]) -> Result<Targets, Error> {
+        let read = crates.iter().map(|argument| CrateReference::bare(argument));
+        let references = read
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| Error::Workspace(cargo::Error::InvalidReference { source }))?;
+        let workspace = self.workspace(&references)?;
+        let found = crates.iter().map(|argument| workspace.find_argument(argument));
+        let found: Vec<Binary> = found.collect::<Result<_, _>>().map_err(Error::Workspace)?;
+        self.targets(workspace, references.into_iter().map(Some).zip(found).collect())
     }
 
-    /// What a set's references mean; nothing where it has none.
-    fn meant(&self, manifests: &Manifests) -> Result<Option<Meant>, Error> {
+    /// Every default binary of the workspace.
+    pub(super) fn all_binaries(&self) -> Result<Targets, Error> {
+        let workspace = self.workspace(&[])?;
+        let found = workspace.binaries().into_iter().map(|binary| (None, binary)).collect();
+        self.targets(workspace, found)
+    }
+
+    fn targets(
+        &self,
+        workspace: Workspace,
+        found: Vec<(Option<CrateReference>, Binary)>,
+    ) -> Result<Targets, Error> {
+        let targets = Targets::new(workspace, found);
+        let denied = self.volatile(&targets.binaries);
+        if denied.is_empty() { Ok(targets) } else { Err(Error::Faulty(denied)) }
+    }
+
+    /// The binaries that manifests refer to; none if they have no references.
+    pub(super) fn referenced(&self, manifests: &Manifests) -> Result<Option<Targets>, Error> {
         let wrong = manifests.errors();
         let mut faults = Vec::new();
         faults.extend((!wrong.is_empty()).then(|| Fault::Manifests(wrong.clone())));
-        faults.extend(self.tell(manifests.lint(self.is_loading())));
+        faults.extend(self.report_findings(manifests.lint(self.loads_images())));
         let mut references: Vec<&CrateReference> = Vec::new();
         let mut seen = BTreeSet::new();
         for occurrence in manifests.references() {
@@ -108,88 +77,104 @@ impl Pipeline {
         let wanted: Vec<CrateReference> = references.iter().copied().cloned().collect();
         let workspace = match self.workspace(&wanted) {
             Err(Error::Workspace(error)) => {
-                return Err(self.nowhere(manifests, &references, error, faults));
+                return Err(self.no_workspace(manifests, &references, error, faults));
             }
             workspace => workspace?,
         };
-        let mut binaries = Vec::new();
-        let mut paths = BTreeMap::new();
-        let mut lost = Vec::new();
-        let mut unseen = references.len();
+        let mut found = Vec::new();
+        let mut unresolved = Vec::new();
+        let mut left = references.len();
         for &reference in &references {
-            if lost.len() == LOST {
+            if unresolved.len() == UNRESOLVED {
                 break;
             }
-            unseen -= 1;
+            left -= 1;
             match workspace.find(reference) {
-                Ok(binary) => {
-                    paths.insert(reference.clone(), binary.import_path.clone());
-                    if !binaries.contains(&binary) {
-                        binaries.push(binary);
-                    }
-                }
-                Err(error) => lost.push((reference, error)),
+                Ok(binary) => found.push((Some(reference.clone()), binary)),
+                Err(error) => unresolved.push((reference, error)),
             }
         }
-        let places = places(manifests, lost.iter().map(|(reference, _)| *reference));
+        let places = places(manifests, unresolved.iter().map(|(reference, _)| *reference));
         let modules = LazyCell::new(|| self.go_modules());
-        faults.extend(lost.into_iter().map(|(reference, error)| {
+        faults.extend(unresolved.into_iter().map(|(reference, error)| {
             let hint = hint(reference, &error, &modules);
             let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
             Fault::Unresolved(Unresolved::at(reference, places, error, hint))
         }));
-        faults.extend((unseen > 0).then_some(Fault::Unseen(unseen)));
-        faults.extend(self.volatile(&binaries));
-        if faults.is_empty() {
-            Ok(Some(Meant { workspace, binaries, paths }))
-        } else {
-            Err(Error::Faulty(faults))
+        faults.extend((left > 0).then_some(Fault::Unseen(left)));
+        let mut targets = Targets::new(workspace, found);
+        faults.extend(self.volatile(&targets.binaries));
+        if !faults.is_empty() {
+            return Err(Error::Faulty(faults));
         }
+        targets.needs = self.needs(manifests, &targets);
+        Ok(Some(targets))
     }
 
-    /// What the lints that are not off ask of the images of binaries.
-    fn asked(
-        &self,
-        manifests: &Manifests,
-        paths: &BTreeMap<CrateReference, ImportPath>,
-    ) -> BTreeMap<ImportPath, Asks> {
-        let is_on = |lint| self.lints.of(lint) != Level::Off;
+    /// What the enabled lints need to know about the images of binaries.
+    fn needs(&self, manifests: &Manifests, targets: &Targets) -> BTreeMap<ImportPath, Asks> {
+        let is_on = |lint| self.settings.lints.of(lint) != Level::Off;
         let (commands, users) = (is_on(Lint::MissingCommand), is_on(Lint::ImageUser));
-        let mut asked: BTreeMap<ImportPath, Asks> = BTreeMap::new();
+        let requests = targets.requests.iter();
+        let by_reference: BTreeMap<_, _> =
+            requests.filter_map(|(reference, at)| Some((reference.as_ref()?, *at))).collect();
+        let mut needs: BTreeMap<ImportPath, Asks> = BTreeMap::new();
         for (reference, asks) in manifests.asks() {
-            let Some(path) = paths.get(reference) else { continue };
-            let all = asked.entry(path.clone()).or_default();
+            let Some(&at) = by_reference.get(&reference) else { continue };
+            let all = needs.entry(targets.binaries[at].import_path.clone()).or_default();
             all.command |= asks.command && commands;
             all.user |= asks.user && users;
         }
-        asked
+        needs
     }
 
-    /// Whether images go where nothing can be pulled from.
-    fn is_loading(&self) -> bool {
-        let to = |to: &publish::Destination| matches!(to, publish::Destination::Daemon(_));
-        self.publish.as_ref().is_ok_and(|publish| publish.destinations.iter().any(to))
+    /// Whether images go to an engine, from which other machines cannot pull.
+    fn loads_images(&self) -> bool {
+        let choice = choose(&self.settings.publish.asked, &Facts::default());
+        choice.is_ok_and(|choice| choice.destinations.contains(&Destination::Engine))
     }
 
-    /// Warns of what lints found; gives back what is denied.
-    fn tell(&self, findings: Vec<Finding>) -> Vec<Fault> {
-        let mut told: BTreeMap<Lint, usize> = BTreeMap::new();
+    /// Warns about templates that make another image of every commit in what is set for these
+    /// binaries; returns what is denied.
+    fn volatile(&self, binaries: &[Binary]) -> Vec<Fault> {
+        let level = self.settings.lints.of(Lint::VolatileTemplate);
+        if level == Level::Off {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for volatile in binaries.iter().flat_map(|binary| self.settings.builds.volatile(binary)) {
+            if !found.contains(&volatile) {
+                found.push(volatile);
+            }
+        }
+        found.sort_by_key(|volatile| volatile.spot.span.start);
+        let faults = found.into_iter().cloned().map(Fault::Volatile);
+        if level == Level::Deny {
+            return faults.collect();
+        }
+        faults.for_each(|fault| self.report.warn(fault.to_string(), fault.hint()));
+        Vec::new()
+    }
+
+    /// Warns about what lints found; returns what is denied.
+    pub(super) fn report_findings(&self, findings: Vec<Finding>) -> Vec<Fault> {
+        let mut reported: BTreeMap<Lint, usize> = BTreeMap::new();
         let mut denied = Vec::new();
         for finding in findings {
-            let level = self.lints.of(finding.lint);
-            let times = told.entry(finding.lint).or_default();
+            let level = self.settings.lints.of(finding.lint);
+            let times = reported.entry(finding.lint).or_default();
             *times += usize::from(level != Level::Off);
             match level {
-                Level::Warn if *times <= TOLD => {
+                Level::Warn if *times <= REPORTED => {
                     self.report.warn(finding.text(), Some(finding.hint()));
                 }
-                Level::Deny if *times <= TOLD => denied.push(Fault::Denied(finding)),
+                Level::Deny if *times <= REPORTED => denied.push(Fault::Denied(finding)),
                 Level::Off | Level::Warn | Level::Deny => {}
             }
         }
-        for (lint, times) in told.into_iter().filter(|(_, times)| *times > TOLD) {
-            let more = Fault::More { lint, more: times - TOLD };
-            match self.lints.of(lint) {
+        for (lint, times) in reported.into_iter().filter(|(_, times)| *times > REPORTED) {
+            let more = Fault::More { lint, more: times - REPORTED };
+            match self.settings.lints.of(lint) {
                 Level::Deny => denied.push(more),
                 Level::Off | Level::Warn => self.report.warn(more.to_string(), None),
             }
@@ -197,8 +182,9 @@ impl Pipeline {
         denied
     }
 
-    /// There is no workspace: the first reference that is meant for Go's ko tells why.
-    fn nowhere(
+    /// The error for manifests without a workspace. If a reference is meant for Go's ko, that is the
+    /// reason.
+    fn no_workspace(
         &self,
         manifests: &Manifests,
         references: &[&CrateReference],
@@ -228,11 +214,12 @@ impl Pipeline {
 
     /// The Go modules of the repository.
     fn go_modules(&self) -> go::Modules {
-        go::Modules::of(self.cargo.repository_root.as_ref().unwrap_or(&self.cargo.directory))
+        let cargo = &self.settings.cargo;
+        go::Modules::of(cargo.repository_root.as_ref().unwrap_or(&cargo.directory))
     }
 }
 
-/// Where each of some references stands.
+/// Where each of some references is.
 fn places<'a>(
     manifests: &'a Manifests,
     references: impl Iterator<Item = &'a CrateReference>,
@@ -247,7 +234,7 @@ fn places<'a>(
     places
 }
 
-/// The way out of a reference that points nowhere.
+/// What to do about an unresolved reference.
 fn hint(
     reference: &CrateReference,
     error: &cargo::Error,
@@ -267,7 +254,7 @@ fn hint(
 
 /// What to do about a reference that is meant for Go's ko.
 fn go_hint(reference: &CrateReference, modules: &go::Modules) -> Option<String> {
-    // Whoever writes another prefix means Rust.
+    // Another prefix is certainly meant for Rust.
     let is_of_ko = reference.prefix() == PREFIX;
     let module = modules.holding(reference.place()).filter(|_| is_of_ko)?;
     Some(format!(

@@ -5,7 +5,8 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::{Error, Pipeline};
+use super::error::Error;
+use super::session::Session;
 use crate::cargo;
 use crate::manifests;
 use crate::registry::{self, FetchError};
@@ -57,10 +58,12 @@ impl SourceError {
     }
 }
 
-impl Pipeline {
+impl Session {
     /// Fetches manifests by http or https; the second value is the file's name, if it has one.
     pub async fn fetch(&self, url: &str) -> Result<(Source, Option<String>), Error> {
-        let fetched = registry::fetch(&self.registry, &self.report, url, manifests::LARGEST).await;
+        let fetched =
+            registry::fetch(&self.settings.registry, &self.report, url, manifests::LARGEST);
+        let fetched = fetched.await;
         let bytes = fetched.map_err(|error| Error::Source(SourceError::Fetch(error)))?;
         let shown = registry::shown_url(url);
         let path = shown.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
@@ -74,14 +77,14 @@ impl Pipeline {
 
     /// Builds a kustomization by whichever program is there.
     pub async fn kustomize(&self, folder: &str) -> Result<Source, Error> {
-        let environment = &self.cargo.environment;
+        let environment = &self.settings.cargo.environment;
         let found = [("kustomize", "build"), ("kubectl", "kustomize")]
             .into_iter()
             .find_map(|(name, verb)| Some((cargo::on_path(name, environment)?, name, verb)));
         let (program, name, verb) =
             found.ok_or_else(|| Error::Source(SourceError::NoKustomize(folder.to_owned())))?;
         let shown = shell_words::join([name, verb, folder]);
-        let text = run(&program, &[verb, "--", folder], &shown, &self.cargo).await;
+        let text = run(&program, &[verb, "--", folder], &shown, &self.settings.cargo).await;
         let text = text.map_err(Error::Source)?;
         manifests::read_from(format!("<{shown}>"), text.as_slice())
             .map_err(|error| Error::Manifests(error.into()))

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::Path;
 
-use super::rules::Order;
-use super::{Error, Pipeline};
-use crate::cargo::{Binary, Elsewhere, Workspace};
+use super::error::Error;
+use super::plan::{Order, Plan};
+use super::session::Session;
+use crate::cargo::{self, Binary, Elsewhere, Workspace};
 use crate::image::{self, Difference, ImageDraft, What};
 use crate::oci::Platform;
 use crate::reference::CrateReference;
-use crate::registry::Client;
+use crate::settings::Settings;
 
 /// How many differences of one image are shown.
 const MOST: usize = 8;
@@ -78,20 +79,16 @@ impl Mismatch {
     }
 }
 
-impl Pipeline {
-    /// Builds binaries here and elsewhere, and compares. What is found to differ is an error.
-    pub(super) async fn verify(
-        &self,
-        workspace: &Workspace,
-        binaries: &[Binary],
-        platforms: &[Platform],
-    ) -> Result<(), Error> {
-        let client = Client::new(self.registry.clone(), self.cache.clone(), self.report.clone());
-        let orders = self.orders(&client, binaries, platforms).await?;
-        let first = self.unpublished(&client, workspace, &orders).await?;
-        let copy = workspace.copy_elsewhere(&self.registry.temporary).await.map_err(Error::Copy)?;
+impl Session {
+    /// Builds a plan here and in another folder, and compares. Differences are an error.
+    pub async fn verify(&self, plan: &Plan) -> Result<(), Error> {
+        let Some(workspace) = &plan.workspace else { return Ok(()) };
+        let orders: Vec<&Order> = plan.orders().collect();
+        let first = self.unpublished(workspace, &orders).await?;
+        let copy = workspace.copy_elsewhere(&self.settings.registry.temporary).await;
+        let copy = copy.map_err(Error::Copy)?;
         self.report.note(format!("building a second time in {}", copy.folder().display()));
-        let second = self.elsewhere(&client, &copy, &orders).await;
+        let second = self.build_elsewhere(&copy, &orders).await;
         let second = second.map_err(|source| Error::Second { source: Box::new(source) })?;
         let mut mismatches = Vec::new();
         for ((order, first), second) in orders.iter().zip(&first).zip(&second) {
@@ -102,42 +99,39 @@ impl Pipeline {
                     continue;
                 }
                 let cause = cause(&differences, &order.binary, copy.folder());
-                let (binary, platform) =
-                    (order.binary.import_path.to_string(), first.platform().clone());
+                let (binary, platform) = (order.name(), first.platform().clone());
                 mismatches.push(Mismatch { binary, platform, differences, cause });
             }
         }
         if !mismatches.is_empty() {
             return Err(Error::Mismatch(mismatches));
         }
-        let names: Vec<String> =
-            binaries.iter().map(|binary| format!("`{}`", binary.import_path)).collect();
+        let names: Vec<String> = orders.iter().map(|order| format!("`{}`", order.name())).collect();
         self.report.note(format!("built in two folders, the same: {}", names.join(", ")));
         Ok(())
     }
 
-    async fn elsewhere(
+    async fn build_elsewhere(
         &self,
-        client: &Client,
         copy: &Elsewhere,
-        orders: &[Order],
+        orders: &[&Order],
     ) -> Result<Vec<Vec<ImageDraft>>, Error> {
-        let reference = |binary: &Binary| {
-            CrateReference::bare(&format!("{}#{}", binary.package, binary.bin)).map_err(|source| {
-                Error::Workspace(crate::cargo::Error::InvalidReference { source })
-            })
+        let reference = |order: &&Order| {
+            let binary = &order.binary;
+            CrateReference::bare(&format!("{}#{}", binary.package, binary.bin))
+                .map_err(|source| Error::Workspace(cargo::Error::InvalidReference { source }))
         };
         let references: Vec<CrateReference> =
-            orders.iter().map(|order| reference(&order.binary)).collect::<Result<_, _>>()?;
-        let cargo = copy.settings(&self.cargo);
-        let workspace = Workspace::open(&cargo, &self.cache, &self.report, &references);
+            orders.iter().map(reference).collect::<Result<_, _>>()?;
+        let Settings { cargo, cache, .. } = &self.settings;
+        let workspace = Workspace::open(&copy.settings(cargo), cache, &self.report, &references);
         let workspace = workspace.map_err(Error::Workspace)?;
         let mut moved = Vec::new();
         for (order, reference) in orders.iter().zip(&references) {
             let binary = workspace.find(reference).map_err(Error::Workspace)?;
             moved.push(order.elsewhere(copy, &binary));
         }
-        self.unpublished(client, &workspace, &moved).await
+        self.unpublished(&workspace, &moved.iter().collect::<Vec<_>>()).await
     }
 }
 

@@ -1,113 +1,120 @@
-//! Images as a docker-archive, for `docker load`: into a file, or on its way to an engine. A file
-//! with images for several platforms is an oci-archive instead (see `oci_archive`).
-//!
-//! New layers are written as plain tars: an archive is unpacked where it arrives, so compressing
-//! it is work twice.
+//! One file with all images of a run: a docker-archive, or an oci-archive if any image is for several
+//! platforms.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
-use tokio::io::AsyncReadExt as _;
 
+pub(super) use super::docker_archive::Error;
+use super::docker_archive::{self, Named};
 use super::oci_archive::{self, Indexed};
-use super::store::{self, Store};
-use crate::daemon::archive::{self, ArchiveStream, ArchiveWriter, ArchivedImage, Naming};
-use crate::image::{Blob, ImageDraft};
-use crate::oci::{
-    BlobSource, Digest, Image, ImageReference, Layer, LayerSource, PackError, Packed,
-};
-use crate::registry::{self, Client};
+use super::outgoing::{Outgoing, Tools};
+use super::sealed::Sealed;
+use super::store;
+use crate::daemon::archive::{self, ArchiveStream, ArchiveWriter, Naming};
+use crate::image::ImageDraft;
+use crate::oci::{ImageReference, Repository, Tag};
 
-/// How much of a base's layer is read at once.
-const PIECE: usize = 256 << 10;
-
-/// An archive's file.
-pub(super) struct Archive<'a> {
-    pub(super) path: &'a Path,
-    pub(super) store: &'a Store,
-    pub(super) client: &'a Client,
+/// An archive as a destination.
+#[derive(Debug)]
+pub(super) struct Archive {
+    pub(super) path: PathBuf,
+    tools: Tools,
+    waiting: Mutex<Vec<Waiting>>,
 }
 
-/// An image of an archive, and what it is called there.
-pub(super) struct Named<'a> {
-    pub(super) draft: &'a ImageDraft,
-    pub(super) names: Vec<ImageReference>,
-    /// Whether the image's own digest is one of its names, as a tag.
-    pub(super) tag_digest: Option<crate::oci::Repository>,
+/// An image that waits for the end of the run.
+#[derive(Debug)]
+struct Waiting {
+    name: String,
+    repository: Repository,
+    tags: Vec<Tag>,
+    drafts: Vec<ImageDraft>,
+    sealed: Sealed,
 }
 
-/// Why an archive cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file.
-    #[error("could not write `{path}`")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A layer of the base is not to be had.
-    #[error("could not read a layer of the base image")]
-    Base(#[source] registry::Error),
-    /// A new layer.
-    #[error("could not pack the layer of the {purpose}")]
-    Pack {
-        /// What the layer holds.
-        purpose: &'static str,
-        /// Why.
-        source: PackError,
-    },
-    /// The archive's own rules.
-    #[error(transparent)]
-    Format(#[from] archive::Error),
-    /// The stream of the archive broke off.
-    #[error(transparent)]
-    Unfinished(#[from] archive::Unfinished),
-    /// A new layer, packed before it is written.
-    #[error(transparent)]
-    Layer(#[from] store::Error),
-    /// The files of a layer changed between two readings.
-    #[error("the layer of the {purpose} changed while it was written")]
-    Changed {
-        /// What the layer holds.
-        purpose: &'static str,
-    },
+impl Waiting {
+    fn names(&self) -> Vec<ImageReference> {
+        self.tags.iter().map(|tag| self.repository.tagged(tag.clone())).collect()
+    }
 }
 
-/// Begins a file beside the one that it becomes; it is gone again if it does not become that.
-pub(super) fn begin(path: &Path) -> Result<NamedTempFile, Error> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
-}
+impl Archive {
+    pub(super) fn new(path: PathBuf, tools: Tools) -> Self {
+        Self { path, tools, waiting: Mutex::default() }
+    }
 
-impl Archive<'_> {
-    /// Writes all images into a docker-archive.
-    pub(super) async fn write(&self, images: &[Named<'_>]) -> Result<(), Error> {
-        let write = async |writer| {
-            write_all(writer, images, self.store, self.client, &BTreeSet::new()).await
+    /// Fails if the file cannot be written.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.begin().map(|_| ())
+    }
+
+    /// Takes in an image for the end of the run.
+    pub(super) async fn put(&self, image: &Outgoing<'_>) -> Result<Sealed, store::Error> {
+        let sealed = image.sealed(&self.tools.store).await?.clone();
+        let waiting = Waiting {
+            name: image.name.clone(),
+            repository: image.repository.clone(),
+            tags: image.tags.to_vec(),
+            drafts: image.drafts.to_vec(),
+            sealed: sealed.clone(),
         };
-        self.fill(write).await
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+        Ok(sealed)
     }
 
-    /// Writes all images, each for as many platforms as it has, into an oci-archive.
-    pub(super) async fn write_layout(&self, images: &[Indexed<'_>]) -> Result<(), Error> {
-        let write =
-            async |writer| oci_archive::write_all(writer, images, self.store, self.client).await;
-        self.fill(write).await
+    /// Writes all images.
+    pub(super) async fn finish(&self) -> Result<(), Error> {
+        let mut images =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        // Images arrive in any order; the archive is the same for the same images.
+        images.sort_by_key(|image| image.repository.to_string());
+        let (store, client) = (&self.tools.store, &self.tools.client);
+        if images.iter().all(|image| image.drafts.len() == 1) {
+            let named = images.iter().flat_map(|image| {
+                let named = |draft| Named { draft, names: image.names(), tag_digest: None };
+                image.drafts.first().map(named)
+            });
+            let named: Vec<_> = named.collect();
+            let none = BTreeSet::new();
+            return self
+                .fill(async |writer| {
+                    docker_archive::write_all(writer, &named, store, client, &none).await
+                })
+                .await;
+        }
+        self.tools.report.note(format!(
+            "`{}` is an oci-archive, since it holds images for several platforms",
+            self.path.display()
+        ));
+        let indexed = images.iter().map(|image| {
+            let printed = image.tags.iter().map(|tag| format!("{}:{tag}", image.name));
+            let names = printed.zip(image.names()).collect();
+            Indexed { drafts: &image.drafts, sealed: &image.sealed, names }
+        });
+        let indexed: Vec<_> = indexed.collect();
+        self.fill(async |writer| oci_archive::write_all(writer, &indexed, store, client).await)
+            .await
     }
 
-    /// Fills the file, which is there only when it is whole.
+    /// Begins a temporary file beside the archive.
+    fn begin(&self) -> Result<NamedTempFile, Error> {
+        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+        NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+            .map_err(|source| Error::Write { path: self.path.clone(), source })
+    }
+
+    /// Fills the file, which exists only once it is complete.
     async fn fill<T>(
         &self,
         write: impl AsyncFnOnce(ArchiveWriter) -> Result<T, Error>,
     ) -> Result<(), Error> {
-        let failed = |source| Error::Write { path: self.path.to_owned(), source };
-        let mut file = begin(self.path)?;
+        let failed = |source| Error::Write { path: self.path.clone(), source };
+        let mut file = self.begin()?;
         let read = async |mut stream: ArchiveStream| {
             while let Some(bytes) = stream.next().await {
                 file.write_all(&bytes?).map_err(failed)?;
@@ -121,113 +128,7 @@ impl Archive<'_> {
             let mode = std::fs::Permissions::from_mode(0o644);
             file.as_file().set_permissions(mode).map_err(failed)?;
         }
-        file.persist(self.path).map_err(|error| failed(error.error))?;
+        file.persist(&self.path).map_err(|error| failed(error.error))?;
         Ok(())
-    }
-}
-
-/// Writes images into an archive, but for the layers of bases that its reader has. Returns the
-/// digests of the images' configurations.
-pub(super) async fn write_all(
-    mut writer: ArchiveWriter,
-    images: &[Named<'_>],
-    store: &Store,
-    client: &Client,
-    left_out: &BTreeSet<Digest>,
-) -> Result<Vec<Digest>, Error> {
-    let mut archived = Vec::new();
-    let mut configs = Vec::new();
-    let mut count = 0;
-    for Named { draft, names, tag_digest } in images {
-        let mut layers = Vec::new();
-        for (layer, blob) in draft.base_layers() {
-            let name = format!("{}/layer.tar", layer.diff_id.hex());
-            if !left_out.contains(&layer.diff_id) && !writer.contains(&name) {
-                base_layer(&mut writer, &name, layer, blob, client).await?;
-            }
-            layers.push(name);
-        }
-        let mut packed = Vec::new();
-        for source in draft.sources() {
-            // Its digest is known at its end only, and so is no part of its name.
-            let name = format!("{}-{count}/layer.tar", source.purpose);
-            count += 1;
-            packed.push(new_layer(&mut writer, &name, source, store).await?);
-            layers.push(name);
-        }
-        let image = sealed(draft, &packed);
-        let config = format!("{}.json", image.config_digest().hex());
-        if !writer.contains(&config) {
-            writer.add_bytes(&config, image.config().clone()).await?;
-        }
-        let digest_name = tag_digest.as_ref().and_then(|repository| {
-            Some(repository.tagged(image.config_digest().hex().parse().ok()?))
-        });
-        let repo_tags = digest_name.into_iter().chain(names.iter().cloned()).collect();
-        configs.push(image.config_digest());
-        archived.push(ArchivedImage { config, repo_tags, layers });
-    }
-    writer.finish(&archived).await?;
-    Ok(configs)
-}
-
-/// The finished image of layers that were not compressed.
-pub(super) fn sealed(draft: &ImageDraft, packed: &[Packed]) -> Image {
-    let layer = |packed: &Packed| packed.layer(draft.format(), crate::oci::Compression::None);
-    draft.seal(&packed.iter().map(layer).collect::<Vec<_>>())
-}
-
-async fn new_layer(
-    writer: &mut ArchiveWriter,
-    name: &str,
-    source: &LayerSource,
-    store: &Store,
-) -> Result<Packed, Error> {
-    let purpose = source.purpose;
-    let plain = store.plain();
-    let mut packing = plain.pack(source);
-    let mut entry = writer.entry(name, source.tar_size()).await?;
-    while let Some(chunk) = packing.chunks.recv().await {
-        entry.write(chunk).await?;
-    }
-    let packed = packing.finish().await.map_err(|source| Error::Pack { purpose, source })?;
-    entry.close().await?;
-    plain.remember(source, packed);
-    Ok(packed)
-}
-
-async fn base_layer(
-    writer: &mut ArchiveWriter,
-    name: &str,
-    layer: &Layer,
-    blob: &BlobSource,
-    client: &Client,
-) -> Result<(), Error> {
-    let blob = Blob::fetch(client, blob, &layer.descriptor).await.map_err(Error::Base)?;
-    add(writer, name, layer.descriptor.size, blob).await
-}
-
-/// Adds an entry of a blob's bytes.
-pub(super) async fn add(
-    writer: &mut ArchiveWriter,
-    name: &str,
-    size: u64,
-    blob: Blob,
-) -> Result<(), Error> {
-    match blob {
-        Blob::Bytes(bytes) => Ok(writer.add_bytes(name, bytes).await?),
-        Blob::File(path) => {
-            let failed = |source| Error::Write { path: path.clone(), source };
-            let mut file = tokio::fs::File::open(&path).await.map_err(failed)?;
-            let mut entry = writer.entry(name, size).await?;
-            loop {
-                let mut piece = bytes::BytesMut::with_capacity(PIECE);
-                if file.read_buf(&mut piece).await.map_err(failed)? == 0 {
-                    break;
-                }
-                entry.write(piece.freeze()).await?;
-            }
-            Ok(entry.close().await?)
-        }
     }
 }

@@ -3,8 +3,6 @@
 
 use std::str::FromStr;
 
-use super::registry::Sink;
-use super::{Error, Sealed};
 use crate::oci::{Digest, Tag};
 use crate::template::{self, Values};
 
@@ -66,29 +64,6 @@ impl KeepTag {
         let text = template::render(&self.template, &values)
             .map_err(|source| KeepTagError::Template { template: template(), source })?;
         text.parse().map_err(|source| KeepTagError::Tag { template: template(), source })
-    }
-}
-
-impl Sink<'_> {
-    /// Sets the tag that keeps an image, unless it is there: whatever it is then, it stays.
-    pub(super) async fn keep(&self, sealed: &Sealed) -> Result<(), Error> {
-        let Some(keep) = self.keep else { return Ok(()) };
-        let digest = sealed.digest();
-        let tag = keep.of(digest)?;
-        let image = self.repository.tagged(tag.clone());
-        match self.client.find_manifest(&image).await.map_err(Error::Registry)? {
-            None => self.push_manifest(Some(&tag), sealed.descriptor(), sealed.bytes()).await,
-            Some(there) => {
-                if there.digest != digest {
-                    let instead = "a tag of its own for each image: keepTag: \"d-{{ Digest }}\"";
-                    self.report.warn(
-                        format!("`{image}` stays {}, and nothing keeps {digest}", there.digest),
-                        Some(instead.to_owned()),
-                    );
-                }
-                Ok(())
-            }
-        }
     }
 }
 

@@ -12,26 +12,21 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::outgoing::{Outgoing, Tools};
 use super::sealed::Sealed;
-use super::store::{self, Store};
-use crate::image::{Blob, ImageDraft};
+use super::store;
+use crate::image::Blob;
 use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Format, ImageIndex, Layer, LayerSource, PackError,
     Packed, Packing,
 };
-use crate::registry::{self, Client};
+use crate::registry;
 
 /// The annotation that names an image in `index.json`.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The content of `oci-layout`.
 pub(super) const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
-
-/// A layout's folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    folder: PathBuf,
-}
 
 /// Why a layout cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -66,19 +61,23 @@ pub enum Error {
     Base(#[source] registry::Error),
 }
 
-/// A layout, and the names that one binary's image has there.
-pub(super) struct Sink<'a> {
-    pub(super) client: &'a Client,
-    pub(super) store: &'a Store,
-    pub(super) folder: &'a Path,
-    /// None for an image that is known by its digest alone.
-    pub(super) names: Vec<String>,
+/// An OCI image layout as a destination.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) folder: PathBuf,
+    pub(super) tools: Tools,
 }
 
-impl Sink<'_> {
+impl Layout {
+    /// Fails if the folder holds something else.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Blobs::check(&self.folder)
+    }
+
     /// Writes what is not there yet, the names last.
-    pub(super) async fn write(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
-        let layout = Layout::open(self.folder)?;
+    pub(super) async fn put(&self, image: &Outgoing<'_>) -> Result<Sealed, Error> {
+        let (drafts, store) = (image.drafts, &self.tools.store);
+        let layout = Blobs::open(&self.folder)?;
         let mut packed = Vec::new();
         for draft in drafts {
             for (layer, blob) in draft.base_layers() {
@@ -90,19 +89,21 @@ impl Sink<'_> {
             }
             packed.push(layers);
         }
-        let sealed = Sealed::new(drafts, &packed, self.store.compression);
+        let sealed = Sealed::new(drafts, &packed, store.compression);
         for image in sealed.images() {
             layout.write(image.config())?;
             layout.write(image.manifest())?;
         }
         layout.write(sealed.bytes())?;
-        layout.add(sealed.descriptor(), &self.names)?;
+        layout.add(sealed.descriptor(), &image.tagged())?;
+        // An archive that is written too takes it from here.
+        let _ = image.sealed.set(sealed.clone());
         Ok(sealed)
     }
 
     async fn base_layer(
         &self,
-        layout: &Layout,
+        layout: &Blobs,
         layer: &Layer,
         blob: &BlobSource,
     ) -> Result<(), Error> {
@@ -110,24 +111,24 @@ impl Sink<'_> {
         if layout.has(digest, *size) {
             return Ok(());
         }
-        match Blob::fetch(self.client, blob, &layer.descriptor).await.map_err(Error::Base)? {
+        match Blob::fetch(&self.tools.client, blob, &layer.descriptor).await.map_err(Error::Base)? {
             Blob::Bytes(bytes) => layout.write(&bytes),
             Blob::File(path) => layout.copy(&path, digest, *size),
         }
     }
 
-    async fn layer(&self, layout: &Layout, source: &LayerSource) -> Result<Packed, Error> {
-        if let Some(known) = self.store.known(source)
+    async fn layer(&self, layout: &Blobs, source: &LayerSource) -> Result<Packed, Error> {
+        if let Some(known) = self.tools.store.known(source)
             && layout.has(&known.digest, known.size)
         {
             return Ok(known);
         }
-        if self.store.compression == Compression::None {
-            let packed = layout.pack(self.store.pack(source)).await?;
-            self.store.remember(source, packed);
+        if self.tools.store.compression == Compression::None {
+            let packed = layout.pack(self.tools.store.pack(source)).await?;
+            self.tools.store.remember(source, packed);
             return Ok(packed);
         }
-        let (packed, path) = self.store.file(source).await?;
+        let (packed, path) = self.tools.store.file(source).await?;
         layout.copy(&path, &packed.digest, packed.size)?;
         Ok(packed)
     }
@@ -137,9 +138,15 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Write { path: path.to_owned(), source }
 }
 
-impl Layout {
-    /// Refuses a folder that holds something else.
-    pub(super) fn check(folder: &Path) -> Result<(), Error> {
+/// The folder of a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Blobs {
+    folder: PathBuf,
+}
+
+impl Blobs {
+    /// Fails if the folder holds something else.
+    fn check(folder: &Path) -> Result<(), Error> {
         let occupied = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         match folder.join("oci-layout").exists() || !(folder.is_file() || occupied()) {
             true => Ok(()),
@@ -148,7 +155,7 @@ impl Layout {
     }
 
     /// Opens a layout, or begins one in a folder that is not there or empty.
-    pub(super) fn open(folder: &Path) -> Result<Self, Error> {
+    fn open(folder: &Path) -> Result<Self, Error> {
         Self::check(folder)?;
         fs::create_dir_all(folder).map_err(failed(folder))?;
         let header = folder.join("oci-layout");
@@ -170,12 +177,12 @@ impl Layout {
     }
 
     /// Whether a blob is there with that many bytes.
-    pub(super) fn has(&self, digest: &Digest, size: u64) -> bool {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
         fs::metadata(self.blob(digest)).is_ok_and(|file| file.is_file() && file.len() == size)
     }
 
     /// Writes a blob from memory.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         let digest = Digest::of(bytes);
         if self.has(&digest, bytes.len() as u64) {
             return Ok(());
@@ -184,7 +191,7 @@ impl Layout {
     }
 
     /// Copies a blob from a file whose bytes are known to be the digest's.
-    pub(super) fn copy(&self, from: &Path, digest: &Digest, size: u64) -> Result<(), Error> {
+    fn copy(&self, from: &Path, digest: &Digest, size: u64) -> Result<(), Error> {
         if self.has(digest, size) {
             return Ok(());
         }
@@ -195,7 +202,7 @@ impl Layout {
     }
 
     /// Writes a layer as it is packed; returns what it became.
-    pub(super) async fn pack(&self, mut packing: Packing) -> Result<Packed, Error> {
+    async fn pack(&self, mut packing: Packing) -> Result<Packed, Error> {
         let folder = self.blobs();
         let mut temporary = NamedTempFile::new_in(&folder).map_err(failed(&folder))?;
         while let Some(chunk) = packing.chunks.recv().await {
@@ -208,7 +215,7 @@ impl Layout {
 
     /// Puts an image into `index.json` under each of its names. What had one of them, or the digest
     /// without a name, gives way; everything else stays.
-    pub(super) fn add(&self, image: &Descriptor, names: &[String]) -> Result<(), Error> {
+    fn add(&self, image: &Descriptor, names: &[String]) -> Result<(), Error> {
         let path = self.folder.join("index.json");
         // Two runs may add to one layout: the later reads what the earlier wrote.
         let lock = File::open(self.folder.join("oci-layout")).map_err(failed(&path))?;
@@ -274,7 +281,7 @@ mod tests {
     #[test]
     fn an_image_written_twice_stands_once_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::open(folder.path()).unwrap();
+        let layout = Blobs::open(folder.path()).unwrap();
         let image = |bytes: &[u8]| Descriptor::of(MediaType::ImageManifest, bytes);
         let add = |bytes: &[u8], names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -295,21 +302,21 @@ mod tests {
             named("b:latest", b"other"),
         ];
         assert_eq!(names(folder.path()), expected);
-        assert_eq!(Layout::open(folder.path()).unwrap(), layout);
+        assert_eq!(Blobs::open(folder.path()).unwrap(), layout);
     }
 
     #[test]
     fn a_folder_with_something_else_in_it_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("notes.txt"), "mine").unwrap();
-        assert!(matches!(Layout::open(folder.path()), Err(Error::NotALayout(_))));
+        assert!(matches!(Blobs::open(folder.path()), Err(Error::NotALayout(_))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_torn_blob_is_written_again() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::open(folder.path()).unwrap();
+        let layout = Blobs::open(folder.path()).unwrap();
         layout.write(b"blob").unwrap();
         fs::write(layout.blob(&Digest::of(b"blob")), b"bl").unwrap();
         layout.write(b"blob").unwrap();

@@ -60,13 +60,6 @@ impl Naming {
     pub fn loaded(&self, import_path: &ImportPath, config: Digest) -> String {
         format!("{}:{}", self.name(import_path), config.hex())
     }
-
-    /// The image under each of its tags, as a layout names it; none if it has no tag.
-    #[must_use]
-    pub fn tagged(&self, import_path: &ImportPath) -> Vec<String> {
-        let name = self.name(import_path);
-        self.tags.iter().map(|tag| format!("{name}:{tag}")).collect()
-    }
 }
 
 #[cfg(test)]
@@ -97,9 +90,6 @@ mod tests {
         assert_eq!(unpushed(&["v1", "v2"], false), format!("r.example/t/link:v1@{digest}"));
         assert_eq!(unpushed(&["v1"], true), "r.example/t/link:v1");
         assert_eq!(unpushed(&[], false), format!("r.example/t/link@{digest}"));
-        assert!(naming(&[], false).tagged(&path).is_empty());
-        let both = ["r.example/t/link:a", "r.example/t/link:b"];
-        assert_eq!(naming(&["a", "b"], false).tagged(&path), both);
         assert_eq!(
             naming(&[], false).loaded(&path, digest),
             format!("r.example/t/link:{}", digest.hex())

@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 
-use super::archive::{self, Error};
+use super::docker_archive::{self, Error};
 use super::layout::{LAYOUT, REF_NAME};
 use super::sealed::Sealed;
 use super::store::Store;
@@ -53,7 +53,8 @@ pub(super) async fn write_all(
                 let name = blob_name(digest);
                 if !writer.contains(&name) {
                     let blob = Blob::fetch(client, blob, &layer.descriptor).await;
-                    archive::add(&mut writer, &name, *size, blob.map_err(Error::Base)?).await?;
+                    docker_archive::add(&mut writer, &name, *size, blob.map_err(Error::Base)?)
+                        .await?;
                 }
             }
             for source in draft.sources() {
@@ -96,7 +97,7 @@ async fn new_layer(
         let name = blob_name(&packed.digest);
         return match writer.contains(&name) {
             true => Ok(()),
-            false => archive::add(writer, &name, packed.size, Blob::File(path)).await,
+            false => docker_archive::add(writer, &name, packed.size, Blob::File(path)).await,
         };
     }
     let purpose = source.purpose;

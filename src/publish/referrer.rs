@@ -3,14 +3,14 @@
 //!
 //! That a registry does not take one is a warning, or an error where bills are required.
 
-use super::Error;
-use super::registry::{Hints, Sink};
+use super::error::Error;
+use super::registry::{Hints, Push};
 use super::sbom::{self, Bill, NO_CONFIG, no_config};
 use super::sealed::Sealed;
 use crate::oci::Image;
 use crate::registry::{self, BlobBody};
 
-impl Sink<'_> {
+impl Push<'_> {
     /// Finds out what bills of materials are made of, while layers are on their way. Whether there
     /// will be bills.
     pub(super) async fn prepare(&self) -> Result<bool, Error> {
@@ -43,14 +43,14 @@ impl Sink<'_> {
         }
         let config = no_config();
         let known = bills.is_empty() || hints.contains(&config.digest);
-        let there = known || self.client.has_blob(&self.repository, &config.digest).await?;
+        let there = known || self.client.has_blob(self.repository, &config.digest).await?;
         if !there {
             let body = BlobBody::Bytes(NO_CONFIG.into());
-            self.client.push_blob(&self.repository, &config, body).await?;
+            self.client.push_blob(self.repository, &config, body).await?;
         }
         for bill in &bills {
             let body = BlobBody::Bytes(bill.document.clone());
-            self.client.push_blob(&self.repository, &bill.descriptor, body).await?;
+            self.client.push_blob(self.repository, &bill.descriptor, body).await?;
         }
         Ok(bills)
     }
@@ -66,7 +66,7 @@ impl Sink<'_> {
     ) -> Result<(), Error> {
         let refer = async || {
             let (subject, bytes) = (image.digest(), bill.manifest.clone());
-            self.client.push_referrer(&self.repository, &subject, &bill.referrer, bytes).await
+            self.client.push_referrer(self.repository, &subject, &bill.referrer, bytes).await
         };
         let sent = match refer().await {
             // A registry may want to see what is referred to first; it gets no tag yet.

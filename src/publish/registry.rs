@@ -9,8 +9,9 @@ use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Error;
+use super::error::Error;
 use super::keep::KeepTag;
+use super::outgoing::{Outgoing, Tools};
 use super::sbom::{Bill, Bills, no_config};
 use super::sealed::Sealed;
 use super::store::{self, Store};
@@ -31,14 +32,38 @@ const UNPACKED_AT_ONCE: usize = 2;
 /// How many digests are remembered to be in one repository.
 const REMEMBERED: usize = 64;
 
-/// A repository that one binary's images are pushed to.
-pub(super) struct Sink<'a> {
+/// A registry as a destination.
+#[derive(Debug)]
+pub(super) struct Registry {
+    pub(super) tools: Tools,
+}
+
+impl Registry {
+    /// Fails if the registry does not allow pushing to a repository.
+    pub(super) async fn reach(&self, repository: &Repository) -> Result<(), Error> {
+        self.tools.client.may_push(repository).await.map_err(Error::Registry)
+    }
+
+    /// Pushes what the registry does not have yet, and sets the tag that keeps it.
+    pub(super) async fn put(&self, image: &Outgoing<'_>) -> Result<Sealed, Error> {
+        let Tools { client, cache, store, report } = &self.tools;
+        let (repository, tags, bills) = (&image.repository, image.tags, &image.sboms);
+        let push = Push { client, cache, store, repository, tags, bills, report };
+        let sealed = push.push_tagged(image.drafts).await?;
+        if let Some(keep) = image.keep {
+            push.keep(keep, &sealed).await?;
+        }
+        Ok(sealed)
+    }
+}
+
+/// The push of one binary's images to their repository.
+pub(super) struct Push<'a> {
     pub(super) client: &'a Client,
     pub(super) cache: &'a Cache,
     pub(super) store: &'a Store,
-    pub(super) repository: Repository,
+    pub(super) repository: &'a Repository,
     pub(super) tags: &'a [Tag],
-    pub(super) keep: Option<&'a KeepTag>,
     pub(super) bills: &'a Bills<'a>,
     pub(super) report: &'a Reporter,
 }
@@ -66,14 +91,7 @@ struct There<'a> {
     missing: Vec<Option<&'a Tag>>,
 }
 
-impl Sink<'_> {
-    /// Pushes what is not there yet, and sees to it that it is kept.
-    pub(super) async fn push(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
-        let sealed = self.push_tagged(drafts).await?;
-        self.keep(&sealed).await?;
-        Ok(sealed)
-    }
-
+impl Push<'_> {
     async fn push_tagged(&self, drafts: &[ImageDraft]) -> Result<Sealed, Error> {
         if let Some(sealed) = self.known(drafts) {
             let there = self.find(&sealed).await?;
@@ -87,7 +105,7 @@ impl Sink<'_> {
         }
         match self.push_with(drafts, Some(self.hints())).await {
             Err(Error::Registry(error)) if error.is_missing_blob() => {
-                self.cache.remove_record(PRESENT, &key(&self.repository));
+                self.cache.remove_record(PRESENT, &key(self.repository));
                 self.push_with(drafts, None).await
             }
             outcome => outcome,
@@ -190,7 +208,7 @@ impl Sink<'_> {
                 image.config().len() as u64,
             );
             let body = BlobBody::Bytes(image.config().clone());
-            let pushed = self.client.push_blob(&self.repository, &descriptor, body).await;
+            let pushed = self.client.push_blob(self.repository, &descriptor, body).await;
             pushed.map_err(Error::Registry)
         }));
         let documents = async {
@@ -241,7 +259,7 @@ impl Sink<'_> {
         bytes: &Bytes,
     ) -> Result<(), Error> {
         let media_type = &descriptor.media_type;
-        let pushed = self.client.push_manifest(&self.repository, tag, media_type, bytes.clone());
+        let pushed = self.client.push_manifest(self.repository, tag, media_type, bytes.clone());
         match (pushed.await, tag) {
             (Ok(_), _) => Ok(()),
             (Err(error), Some(tag)) => match self.taken(tag, &error).await {
@@ -269,8 +287,28 @@ impl Sink<'_> {
         found.ok().flatten().map(|found| found.digest)
     }
 
+    /// Sets the tag that keeps an image, unless the tag exists: it is never moved.
+    async fn keep(&self, keep: &KeepTag, sealed: &Sealed) -> Result<(), Error> {
+        let digest = sealed.digest();
+        let tag = keep.of(digest)?;
+        let image = self.repository.tagged(tag.clone());
+        match self.client.find_manifest(&image).await.map_err(Error::Registry)? {
+            None => self.push_manifest(Some(&tag), sealed.descriptor(), sealed.bytes()).await,
+            Some(there) => {
+                if there.digest != digest {
+                    let instead = "a tag of its own for each image: keepTag: \"d-{{ Digest }}\"";
+                    self.report.warn(
+                        format!("`{image}` stays {}, and nothing keeps {digest}", there.digest),
+                        Some(instead.to_owned()),
+                    );
+                }
+                Ok(())
+            }
+        }
+    }
+
     async fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
-        self.client.has_blob(&self.repository, digest).await.map_err(Error::Registry)
+        self.client.has_blob(self.repository, digest).await.map_err(Error::Registry)
     }
 
     /// A layer of the base: mounted from its own repository on the same registry, else copied, from
@@ -284,12 +322,12 @@ impl Sink<'_> {
             && from.registry() == self.repository.registry()
             && !full
         {
-            let mounted = self.client.mount_blob(&self.repository, from, &descriptor.digest).await;
+            let mounted = self.client.mount_blob(self.repository, from, &descriptor.digest).await;
             if matches!(mounted.map_err(Error::Registry)?, Mounted::Yes) {
                 return Ok(());
             }
         }
-        let to = &self.repository;
+        let to = self.repository;
         let pushed = match blob {
             BlobSource::Registry(from) => {
                 let (read, looking) = self.bills.look_into(layer);
@@ -333,7 +371,7 @@ impl Sink<'_> {
     async fn push_file(&self, packed: Packed, path: std::path::PathBuf) -> Result<Packed, Error> {
         let descriptor = self.descriptor(&packed);
         let pushed =
-            self.client.push_blob(&self.repository, &descriptor, BlobBody::File(path)).await;
+            self.client.push_blob(self.repository, &descriptor, BlobBody::File(path)).await;
         pushed.map_err(Error::Registry)?;
         Ok(packed)
     }
@@ -349,7 +387,7 @@ impl Sink<'_> {
         let (sender, pieces) = mpsc::channel(2);
         let (tell, told) = oneshot::channel();
         let upload =
-            self.client.push_stream(&self.repository, None, pieces, async { told.await.ok() });
+            self.client.push_stream(self.repository, None, pieces, async { told.await.ok() });
         let pack = async {
             let mut listening = true;
             while let Some(chunk) = packing.chunks.recv().await {
@@ -379,11 +417,11 @@ impl Sink<'_> {
     }
 
     fn hints(&self) -> Hints {
-        self.cache.record(PRESENT, &key(&self.repository)).unwrap_or_default()
+        self.cache.record(PRESENT, &key(self.repository)).unwrap_or_default()
     }
 
     fn remember(&self, hints: Hints) {
         let hints: Hints = hints.into_iter().take(REMEMBERED).collect();
-        let _ = self.cache.put_record(PRESENT, &key(&self.repository), &hints);
+        let _ = self.cache.put_record(PRESENT, &key(self.repository), &hints);
     }
 }

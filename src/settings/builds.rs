@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use super::error::Error;
 use super::file::{self, Entry, File};
+use super::rules::{BuildRule, Partial, Platforms};
 use super::table::{BuildKey, FileKey, ImageKey, Key, Keys};
 use super::tree::Node;
 use crate::image::{BaseName, FileRule};
 use crate::manifests::{ImageMap, Level, Levels, Lint, Mapping};
 use crate::oci::Repository;
-use crate::pipeline::{BuildRule, Partial, Platforms};
 use crate::reference::{CrateReference, did_you_mean};
 use crate::registry::LocationFiles;
 
@@ -280,6 +280,7 @@ impl Reader<'_> {
             }
             rules.push(BuildRule {
                 id: text(BuildKey::Id).unwrap_or_else(|| format!("#{number}")),
+                spot: Some(self.file.spot(node.span.clone(), "")),
                 package: text(BuildKey::Package),
                 bin: text(BuildKey::Bin),
                 // What Cargo reports has no `.` and no link in it.

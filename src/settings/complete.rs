@@ -9,24 +9,46 @@ use super::env::Environment;
 use super::error::Error;
 use super::file;
 use super::output::Output;
+use super::rules::{Partial, Platforms, Rules};
 use super::sources::{Flags, Sources};
 use super::table::Key;
 use super::templates;
 use crate::cache::{ByteSize, Cache};
 use crate::cargo::{self, Unification};
-use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, DryRun};
+use crate::cluster::{self, ApplyOptions, CreateOptions, DeleteOptions, DryRun};
 use crate::image::BaseName;
 use crate::manifests::{self, ImagesFile, Levels, Selector};
-use crate::pipeline::{Partial, Pipeline, Platforms, Rules};
+use crate::publish;
 use crate::registry::{self, LocationFiles};
 use crate::report::Reporter;
 use crate::template::{Repository, Values};
 
-/// Everything that a subcommand needs to know.
+/// How all stages work: complete.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the workspace is and how Cargo is run.
+    pub cargo: cargo::Settings,
+    /// How each binary is built.
+    pub builds: Rules,
+    /// How and where images are published.
+    pub publish: publish::Settings,
+    /// How registries are accessed.
+    pub registry: registry::Settings,
+    /// How a cluster is found.
+    pub cluster: cluster::Settings,
+    /// What earlier runs left.
+    pub cache: Cache,
+    /// The levels of lints.
+    pub lints: Levels,
+    /// How many images are published at once.
+    pub jobs: usize,
+}
+
+/// Everything that a subcommand needs.
 #[derive(Debug)]
 pub struct Complete {
-    /// The stages and their order.
-    pub pipeline: Pipeline,
+    /// What all stages need.
+    pub settings: Settings,
     /// What `-f` names; `-` is standard input.
     pub filenames: Vec<String>,
     /// What `-k` names.
@@ -72,7 +94,7 @@ pub fn complete(
     environment: &Environment,
     report: &Reporter,
 ) -> Result<Complete, Error> {
-    sources(flags, environment, report)?.complete(report)
+    sources(flags, environment, report)?.complete()
 }
 
 /// Completes what those need to know who only speak to a registry.
@@ -133,23 +155,20 @@ fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
 }
 
 impl Sources {
-    fn complete(&self, report: &Reporter) -> Result<Complete, Error> {
-        let cache = self.cache()?;
-        let rules = self.rules()?;
-        let publish = self.publish(report, rules.ask_for_several_platforms())?;
+    fn complete(&self) -> Result<Complete, Error> {
+        let builds = self.rules()?;
+        let publish = self.publish(builds.ask_for_several_platforms())?;
         let jobs = usize::try_from(self.number(Key::Jobs)?.unwrap_or(0)).unwrap_or(0);
         let jobs = if jobs == 0 { cores() } else { jobs };
-        let pipeline = Pipeline {
+        let settings = Settings {
             cargo: self.cargo()?,
-            rules,
+            builds,
             publish,
             registry: self.registry()?,
-            engine: self.daemon(),
             cluster: self.cluster()?,
-            cache,
+            cache: self.cache()?,
             lints: self.lints()?,
             jobs,
-            report: report.clone(),
         };
         let filenames = self.texts(Key::Filename).map(|(names, _)| names).unwrap_or_default();
         let wait = if self.switch(Key::Wait, false)? { Some(self.timeout()?) } else { None };
@@ -185,7 +204,7 @@ impl Sources {
             apart: apart.collect(),
         };
         Ok(Complete {
-            pipeline,
+            settings,
             filenames,
             kustomization,
             search,
@@ -277,8 +296,8 @@ impl Sources {
             repository_root: file::repository_root(&self.directory),
             values: self.values()?,
             keep_tag: self.text(Key::KeepTag).map(|(template, _)| template),
-            link_check: self.switch(Key::LinkCheck, true)?
-                && !self.switch(Key::NoLinkCheck, false)?,
+            without_link_check: !self.switch(Key::LinkCheck, true)?
+                || self.switch(Key::NoLinkCheck, false)?,
             unification: self.unification()?,
             debug: self.switch(Key::Debug, false)?,
             ..Rules::default()

@@ -44,9 +44,6 @@ pub enum Error {
     /// Settings that exclude each other.
     #[error("{0}")]
     Together(String),
-    /// Nothing says where images go.
-    #[error("no destination for the images is set")]
-    NoDestination,
     /// Another version of ko-rs is asked for.
     #[error("`{file}` requires ko-rs {required}, and this is {running}")]
     Version {
@@ -68,17 +65,6 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File { hint, .. } | Self::Value { hint, .. } => hint.clone(),
-            Self::NoDestination => Some(
-                "set KO_DOCKER_REPO or --repo to one of\n\
-                 \x20 registry.example/team   a registry's repository\n\
-                 \x20 localhost:5000          a registry on this machine\n\
-                 \x20 ko.local                the Docker Engine (minikube: eval $(minikube docker-env))\n\
-                 or keep the images here with\n\
-                 \x20 --oci-layout-path=FOLDER --push=false\n\
-                 \x20 --tarball=FILE --push=false\n\
-                 or compute their names alone with --push=false"
-                    .to_owned(),
-            ),
             Self::Version { .. } => {
                 Some("install that version, or change `requiredVersion`".to_owned())
             }

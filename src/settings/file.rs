@@ -9,7 +9,7 @@ use super::error::Error;
 use super::table::{Key, Keys, Kind};
 use super::tree::{self, Node, Value};
 use crate::reference::did_you_mean;
-use crate::source::Source;
+use crate::source::{Source, Spot};
 use crate::template::Values;
 
 /// The name that is looked for.
@@ -95,8 +95,8 @@ impl File {
     }
 
     /// A place of the file with its line.
-    pub(super) fn excerpt(&self, span: std::ops::Range<usize>, label: &str) -> String {
-        self.source.excerpt(span, label)
+    pub(super) fn spot(&self, span: std::ops::Range<usize>, label: &str) -> Spot {
+        self.source.spot(span, label)
     }
 
     /// Where a part of a value stands; the whole value where it is written in another way.

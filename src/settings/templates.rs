@@ -6,8 +6,8 @@ use super::file::{self, File};
 use super::table::{Key, Keys as _, takes_templates};
 use super::tree::{Node, Value};
 use crate::oci::Digest;
-use crate::pipeline::Volatile;
 use crate::publish::KeepTag;
+use crate::source::Spot;
 use crate::template::{self, Values};
 
 /// The setting whose template also knows the image's digest.
@@ -32,15 +32,42 @@ impl Reader<'_> {
     }
 }
 
-/// The templates of a file that are something else with every commit.
+/// A template whose value changes with every commit or every run, and the image with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volatile {
+    /// The index of its entry in `builds[]`; none if it applies to all builds.
+    pub(super) build: Option<usize>,
+    /// The setting.
+    pub key: String,
+    /// The name in the template.
+    pub name: String,
+    /// Where it is in the settings file.
+    pub spot: Spot,
+}
+
+impl Volatile {
+    /// What to use instead.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self.name.strip_prefix("Git.") {
+            Some(rest) => {
+                format!("`Git.Path{rest}` changes only with commits to the crate's own files")
+            }
+            None if self.name == "Git" => "use a single value: `Git.PathFullCommit`".to_owned(),
+            None => "`Git.PathCommitDate` is when the crate's own files last changed".to_owned(),
+        }
+    }
+}
+
+/// The templates of a file whose value changes with every commit or every run.
 pub(super) fn volatile(file: &File) -> Vec<Volatile> {
     // The tag that keeps an image is no part of it.
     let images = templates(file).into_iter().filter(|template| template.key != KEEP_TAG.name());
     let found = images.flat_map(|Template { build, key, node }| {
         let text = file::text(node).unwrap_or_default();
         template::volatile(&text).into_iter().map(move |name| {
-            let excerpt = file.excerpt(file.span_in(node, &name), "changes with every commit");
-            Volatile { build, key: key.clone(), name, excerpt }
+            let spot = file.spot(file.span_in(node, &name), "changes with every commit");
+            Volatile { build, key: key.clone(), name, spot }
         })
     });
     found.collect()

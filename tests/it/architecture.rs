@@ -34,7 +34,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("cluster", &["report", "oci", "manifests"]),
     (
-        "pipeline",
+        "settings",
         &[
             "report",
             "source",
@@ -52,7 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "settings",
+        "pipeline",
         &[
             "report",
             "source",
@@ -67,7 +67,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "image",
             "publish",
             "cluster",
-            "pipeline",
+            "settings",
         ],
     ),
     (

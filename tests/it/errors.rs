@@ -496,21 +496,21 @@ fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
             &["--tags=a b"],
             "--tags: `a b` is not an image name: a tag is up to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`, and starts with none of the last two",
         ),
-        (&["--tag-only"], "--tag-only needs --tags with one tag that is not `latest`"),
+        (&["--tag-only"], "--tag-only requires --tags with one tag other than `latest`"),
         (&["--image-label=x"], "--image-label: `x` is not KEY=VALUE"),
         (&["-j", "x"], "--jobs: `x` is not a whole number"),
         (&["--sbom=frob"], "--sbom: `frob` is none of `spdx`, `cyclonedx`, `none` and `required`"),
         (
             &["--layer-compression=lz4"],
-            "--layer-compression: `lz4` is none of `auto`, `gzip`, `zstd`, `none`",
+            "--layer-compression: expected `auto`, `gzip`, `zstd` or `none`, found `lz4`",
         ),
         (
             &["--layer-compression=gzip", "--layer-compression-level=99"],
-            "a level of 99 is outside 1 to 9 of `gzip`",
+            "the level of `gzip` must be between 1 and 9, found 99",
         ),
         (
             &["--repo=https://registry.example/x"],
-            "--repo: `https://registry.example/x` is not a repository: write `registry.example/team`, without `https://` and without a slash at the end",
+            "--repo: expected a repository such as `registry.example/team`, without `https://` and without a trailing slash, found `https://registry.example/x`",
         ),
         (&["-v", "-q"], "--verbose and --quiet exclude each other"),
         (
@@ -590,7 +590,7 @@ fn two_images_of_one_name_are_refused_before_compiling() {
         ["build", "--push=false", "--bare", "link-service", "user-service"],
         1,
         "error: `github.com/a/b/svc/link` and `github.com/a/b/svc/user` would both be pushed to `registry.example/team`\n\
-         hint: leave out -B or --bare: the default names are unique to each import path\n",
+         hint: omit -B or --bare: the default names are unique to each import path\n",
     );
 }
 

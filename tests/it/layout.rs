@@ -321,7 +321,7 @@ fn all_platforms_are_those_that_the_base_has_and_rustc_can_compile_for() {
     let (ran, images) = build(&sandbox, &["--platform=all", &base]);
     let image = only(images);
     assert_eq!(image.config["architecture"], json!(architecture()));
-    let left = "is also there for linux/mips64le, which `hello` cannot be compiled for";
+    let left = "also supports linux/mips64le, for which `hello` cannot be compiled";
     assert!(ran.stderr().contains(left), "{}", ran.stderr());
 }
 

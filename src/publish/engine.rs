@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::archive::{self, Named};
+use super::docker_archive::{self as archive, Named};
+use super::outgoing::{Outgoing, Tools};
 use super::store::{self, Store};
 use crate::daemon::archive::{ArchiveStream, Naming, transfer};
 use crate::daemon::{self, Daemon};
@@ -12,14 +13,35 @@ use crate::oci::{Digest, Image, ImageReference, Packed, Repository, Tag};
 use crate::registry::Client;
 use crate::report::Reporter;
 
-/// An engine, and the name that one binary's image has there.
-pub(super) struct Sink<'a> {
-    pub(super) daemon: &'a Daemon,
-    pub(super) client: &'a Client,
-    pub(super) store: &'a Store,
-    pub(super) repository: Repository,
-    pub(super) tags: &'a [Tag],
-    pub(super) report: &'a Reporter,
+/// A Docker Engine as a destination.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) daemon: Daemon,
+    pub(super) tools: Tools,
+}
+
+impl Engine {
+    /// Fails if the engine does not answer.
+    pub(super) async fn reach(&self) -> Result<(), Error> {
+        Ok(self.daemon.reach().await?)
+    }
+
+    /// Loads an image. Of several platforms the engine gets the one that it runs.
+    pub(super) async fn put(&self, image: &Outgoing<'_>) -> Result<Image, Error> {
+        let Tools { client, store, report, .. } = &self.tools;
+        let (daemon, repository, tags) = (&self.daemon, &image.repository, image.tags);
+        Load { daemon, client, store, repository, tags, report }.load(image.drafts).await
+    }
+}
+
+/// The loading of one binary's image.
+struct Load<'a> {
+    daemon: &'a Daemon,
+    client: &'a Client,
+    store: &'a Store,
+    repository: &'a Repository,
+    tags: &'a [Tag],
+    report: &'a Reporter,
 }
 
 /// Why an engine does not have the image.
@@ -48,10 +70,9 @@ impl Error {
     }
 }
 
-impl Sink<'_> {
-    /// Loads the image, if it is not there, and gives it its tags. Of several platforms the engine
-    /// gets the one that it runs.
-    pub(super) async fn load(&self, drafts: &[ImageDraft]) -> Result<Image, Error> {
+impl Load<'_> {
+    /// Loads the image if the engine does not have it, and sets its tags.
+    async fn load(&self, drafts: &[ImageDraft]) -> Result<Image, Error> {
         let draft = self.choose(drafts).await?;
         let plain = self.store.plain();
         let known: Option<Vec<Packed>> =
@@ -61,7 +82,7 @@ impl Sink<'_> {
             let name = self.by_digest(&image);
             if self.daemon.image(&name).await?.is_some() {
                 for tag in self.tags {
-                    self.daemon.tag(&name, &self.repository, tag).await?;
+                    self.daemon.tag(&name, self.repository, tag).await?;
                 }
                 return Ok(image);
             }

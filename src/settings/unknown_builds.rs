@@ -1,0 +1,63 @@
+//! Finds entries of `builds[]` that match no crate: a misspelt name would otherwise have no effect
+//! without a word.
+
+use super::rules::{BuildRule, Rules};
+use crate::cargo::{Binary, Workspace};
+use crate::reference::did_you_mean;
+use crate::source::Spot;
+
+/// An entry of `builds[]` that matches no crate.
+#[derive(Debug, thiserror::Error)]
+#[error("build {id} of the settings: {missing}")]
+pub struct UnknownBuild {
+    id: String,
+    missing: String,
+    /// Where the entry is in the settings file.
+    pub spot: Option<Spot>,
+    /// The name that may be meant.
+    pub suggestion: Option<String>,
+}
+
+impl Rules {
+    /// The entries of `builds[]` that match no binary. Crates in other workspaces of the repository
+    /// are not unknown: they may be built another time.
+    #[must_use]
+    pub fn unknown(&self, workspace: &Workspace) -> Vec<UnknownBuild> {
+        let binaries = workspace.every_binary();
+        let unknown =
+            self.builds.iter().filter(|rule| !binaries.iter().any(|b| rule.applies_to(b)));
+        unknown.filter_map(|rule| rule.why_unknown(workspace, &binaries)).collect()
+    }
+}
+
+impl BuildRule {
+    fn why_unknown(&self, workspace: &Workspace, binaries: &[Binary]) -> Option<UnknownBuild> {
+        let package = Self { bin: None, ..self.clone() };
+        let of_package: Vec<&Binary> =
+            binaries.iter().filter(|binary| package.applies_to(binary)).collect();
+        let is_elsewhere = || match (&self.folder, &self.package) {
+            (Some(folder), _) => folder.join("Cargo.toml").is_file(),
+            (None, Some(package)) => workspace.is_elsewhere(package),
+            (None, None) => true,
+        };
+        let (missing, suggestion) = match (&self.bin, of_package.first()) {
+            (Some(bin), Some(first)) => (
+                format!("`{}` has no binary `{bin}`", first.package),
+                did_you_mean(bin, of_package.iter().map(|binary| binary.bin.as_str())),
+            ),
+            (None, Some(_)) => return None,
+            (_, None) if is_elsewhere() => return None,
+            (_, None) => match (&self.package, &self.folder) {
+                (Some(package), _) => (
+                    format!("there is no package `{package}` with a binary"),
+                    did_you_mean(package, binaries.iter().map(|b| b.package.as_str())),
+                ),
+                (None, Some(folder)) => {
+                    (format!("there is no package in `{}`", folder.display()), None)
+                }
+                (None, None) => return None,
+            },
+        };
+        Some(UnknownBuild { id: self.id.clone(), missing, spot: self.spot.clone(), suggestion })
+    }
+}
