@@ -17,18 +17,18 @@ use crate::oci::{
 };
 use crate::registry::{self, Client};
 
-/// How much of a base's layer is read at once.
+/// How many bytes of a base layer are read at once.
 const PIECE: usize = 256 << 10;
 
-/// An image of an archive, and what it is called there.
+/// An image of an archive, and its names there.
 pub(super) struct Named<'a> {
     pub(super) draft: &'a ImageDraft,
     pub(super) names: Vec<ImageReference>,
-    /// Whether the image's own digest is one of its names, as a tag.
+    /// The repository in which the image's own digest is one of its tags.
     pub(super) tag_digest: Option<crate::oci::Repository>,
 }
 
-/// Why an archive cannot be written.
+/// A failure to write an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file.
@@ -36,10 +36,10 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A layer of the base is not to be had.
+    /// A layer of the base cannot be read.
     #[error("could not read a layer of the base image")]
     Base(#[source] registry::Error),
     /// A new layer.
@@ -47,13 +47,13 @@ pub enum Error {
     Pack {
         /// What the layer holds.
         purpose: &'static str,
-        /// Why.
+        /// The cause.
         source: PackError,
     },
-    /// The archive's own rules.
+    /// The format of the archive.
     #[error(transparent)]
     Format(#[from] archive::Error),
-    /// The stream of the archive broke off.
+    /// The stream of the archive ended early.
     #[error(transparent)]
     Unfinished(#[from] archive::Unfinished),
     /// A new layer, packed before it is written.
@@ -67,8 +67,8 @@ pub enum Error {
     },
 }
 
-/// Writes images into an archive, but for the layers of bases that its reader has. Returns the
-/// digests of the images' configurations.
+/// Writes images into an archive, without the base layers that its reader has. Returns the digests of
+/// the images' configurations.
 pub(super) async fn write_all(
     mut writer: ArchiveWriter,
     images: &[Named<'_>],
@@ -90,7 +90,7 @@ pub(super) async fn write_all(
         }
         let mut packed = Vec::new();
         for source in draft.sources() {
-            // Its digest is known at its end only, and so is no part of its name.
+            // The digest is known only at the end, so it cannot be part of the name.
             let name = format!("{}-{count}/layer.tar", source.purpose);
             count += 1;
             packed.push(new_layer(&mut writer, &name, source, store).await?);
@@ -112,7 +112,7 @@ pub(super) async fn write_all(
     Ok(configs)
 }
 
-/// The finished image of layers that were not compressed.
+/// The finished image with uncompressed layers.
 pub(super) fn sealed(draft: &ImageDraft, packed: &[Packed]) -> Image {
     let layer = |packed: &Packed| packed.layer(draft.format(), crate::oci::Compression::None);
     draft.seal(&packed.iter().map(layer).collect::<Vec<_>>())

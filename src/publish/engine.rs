@@ -1,5 +1,5 @@
-//! Images into a Docker Engine. One that is there is not sent, and of another version only the new
-//! layers are.
+//! Loads images into a Docker Engine. An image that it has is not sent, and of a new version only the
+//! new layers are.
 
 use std::collections::BTreeSet;
 
@@ -44,13 +44,13 @@ struct Load<'a> {
     report: &'a Reporter,
 }
 
-/// Why an engine does not have the image.
+/// A failure to load an image.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] daemon::Error),
-    /// What was to be sent.
+    /// The archive that is sent.
     #[error(transparent)]
     Archive(#[from] archive::Error),
     /// A layer.
@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -90,7 +90,7 @@ impl Load<'_> {
         let there = self.layers_there(draft).await?;
         let loaded = self.send(draft, &there).await;
         let image = match loaded {
-            // The engine said that it has the layers, and is asked to take them after all.
+            // The engine claimed to have the layers; send them after all.
             Err(Error::Engine(_)) if !there.is_empty() => {
                 self.send(draft, &BTreeSet::new()).await?
             }
@@ -107,21 +107,21 @@ impl Load<'_> {
         let fitting = drafts.iter().find(|draft| platform.matches(draft.platform()));
         let draft = fitting.unwrap_or(&drafts[0]);
         self.report.note(format!(
-            "the Docker Engine at {} gets the image for {}",
+            "the Docker Engine at {} receives the image for {}",
             self.daemon.address(),
             draft.platform()
         ));
         Ok(draft)
     }
 
-    /// The name that changes with the image: its configuration's digest as a tag.
+    /// The name that is unique to the image: the digest of its configuration as a tag.
     fn by_digest(&self, image: &Image) -> ImageReference {
         let tag = image.config_digest().hex().parse().unwrap_or_else(|_| Tag::latest());
         self.repository.tagged(tag)
     }
 
-    /// The base's layers that the engine has, from the lowest on: those of the image that it knows
-    /// under this name.
+    /// The layers of the base that the engine has, from the lowest on: those in the image that has this
+    /// name there.
     async fn layers_there(&self, draft: &ImageDraft) -> Result<BTreeSet<Digest>, Error> {
         let Some(tag) = self.tags.first() else { return Ok(BTreeSet::new()) };
         let Some(old) = self.daemon.image(&self.repository.tagged(tag.clone())).await? else {

@@ -1,5 +1,5 @@
-//! The tag that keeps an image: one of its own that is set once and never moved, so that a
-//! registry's clean-up leaves what Git and rollbacks point to.
+//! The tag that keeps an image: a tag that is set once and never moved, so that a registry's clean-up
+//! does not delete what Git and rollbacks refer to.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ pub struct KeepTag {
     values: Values,
 }
 
-/// Why there is no such tag.
+/// A failure to make the tag.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepTagError {
     /// The template cannot be filled in.
@@ -21,37 +21,37 @@ pub enum KeepTagError {
     Template {
         /// The template.
         template: String,
-        /// Why.
+        /// The cause.
         source: template::Error,
     },
-    /// What comes of it is no tag.
-    #[error("`{template}` of `keepTag` makes no tag")]
+    /// The result is not a valid tag.
+    #[error("the template `{template}` of `keepTag` does not make a valid tag")]
     Tag {
         /// The template.
         template: String,
-        /// Why.
+        /// The cause.
         source: <Tag as FromStr>::Err,
     },
 }
 
 impl KeepTagError {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Template { source, .. } => source.hint(),
             Self::Tag { .. } => {
-                Some("a tag of its own for each image: `d-{{ Digest }}`".to_owned())
+                Some("use a different tag for each image: `d-{{ Digest }}`".to_owned())
             }
         }
     }
 }
 
 impl KeepTag {
-    /// The name that stands for the digest of the image, in hexadecimal digits.
+    /// The variable for the digest of the image, in hexadecimal digits.
     pub const DIGEST: &'static str = "Digest";
 
-    /// A template, and what its other names stand for.
+    /// Makes tags from a template and the values of its other variables.
     #[must_use]
     pub fn new(template: String, values: Values) -> Self {
         Self { template, values }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_made_of_the_digest_or_of_what_templates_know() {
+    fn a_tag_is_made_of_the_digest_or_of_other_variables() {
         let hex = Digest::of(b"").hex();
         assert_eq!(tag("d-{{ Digest }}").unwrap(), format!("d-{hex}"));
         assert_eq!(tag("d-{{ Digest[:12] }}").unwrap(), format!("d-{}", &hex[..12]));
@@ -85,6 +85,6 @@ mod tests {
         assert!(matches!(tag("d-{{ Digets }}"), Err(KeepTagError::Template { .. })));
         let error = tag("d/{{ Digest }}").unwrap_err();
         assert!(matches!(error, KeepTagError::Tag { .. }));
-        assert_eq!(error.hint().unwrap(), "a tag of its own for each image: `d-{{ Digest }}`");
+        assert_eq!(error.hint().unwrap(), "use a different tag for each image: `d-{{ Digest }}`");
     }
 }

@@ -1,8 +1,7 @@
 //! An [OCI image layout][spec]: a folder of blobs and an `index.json` that names images.
 //!
-//! Blobs are written under temporary names and renamed; `index.json` changes last and at once, so
-//! that a reader never finds an image that is not all there. An image that is written again takes
-//! its own place.
+//! Blobs are written under temporary names and renamed; `index.json` is replaced last and atomically,
+//! so that readers never find an incomplete image. An image that is written again replaces itself.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
@@ -28,7 +27,7 @@ pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The content of `oci-layout`.
 pub(super) const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// Why a layout cannot be written.
+/// A failure to write a layout.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder of the layout.
@@ -36,27 +35,27 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The folder holds something else.
     #[error("`{0}` is neither an OCI layout nor empty")]
     NotALayout(PathBuf),
-    /// The layout's index is no index.
+    /// The layout's `index.json` is not an index.
     #[error("`{path}` is not an image index")]
     Index {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A layer that was to be written could not be packed.
+    /// A layer cannot be packed.
     #[error("could not pack a layer")]
     Pack(#[source] PackError),
     /// A new layer.
     #[error(transparent)]
     Layer(#[from] store::Error),
-    /// A layer of the base is not to be had.
+    /// A layer of the base cannot be read.
     #[error("could not read a layer of the base image")]
     Base(#[source] registry::Error),
 }
@@ -96,7 +95,7 @@ impl Layout {
         }
         layout.write(sealed.bytes())?;
         layout.add(sealed.descriptor(), &image.tagged())?;
-        // An archive that is written too takes it from here.
+        // Used by an archive that is written too.
         let _ = image.sealed.set(sealed.clone());
         Ok(sealed)
     }
@@ -154,7 +153,7 @@ impl Blobs {
         }
     }
 
-    /// Opens a layout, or begins one in a folder that is not there or empty.
+    /// Opens a layout, or creates one in a folder that is missing or empty.
     fn open(folder: &Path) -> Result<Self, Error> {
         Self::check(folder)?;
         fs::create_dir_all(folder).map_err(failed(folder))?;
@@ -190,7 +189,7 @@ impl Blobs {
         self.replace(&self.blob(&digest), bytes)
     }
 
-    /// Copies a blob from a file whose bytes are known to be the digest's.
+    /// Copies a blob from a file that is known to have the digest.
     fn copy(&self, from: &Path, digest: &Digest, size: u64) -> Result<(), Error> {
         if self.has(digest, size) {
             return Ok(());
@@ -201,7 +200,7 @@ impl Blobs {
         self.persist(temporary, &path)
     }
 
-    /// Writes a layer as it is packed; returns what it became.
+    /// Writes a layer while it is packed.
     async fn pack(&self, mut packing: Packing) -> Result<Packed, Error> {
         let folder = self.blobs();
         let mut temporary = NamedTempFile::new_in(&folder).map_err(failed(&folder))?;
@@ -213,8 +212,8 @@ impl Blobs {
         Ok(packed)
     }
 
-    /// Puts an image into `index.json` under each of its names. What had one of them, or the digest
-    /// without a name, gives way; everything else stays.
+    /// Adds an image to `index.json` under each of its names. Replaces entries with one of these names,
+    /// or with the digest and no name.
     fn add(&self, image: &Descriptor, names: &[String]) -> Result<(), Error> {
         let path = self.folder.join("index.json");
         // Two runs may add to one layout: the later reads what the earlier wrote.
@@ -253,7 +252,7 @@ impl Blobs {
         self.persist(temporary, path)
     }
 
-    /// Renames a whole file into its place, readable by whoever may read the folder.
+    /// Renames a complete file to its path, readable by everyone who can read the folder.
     fn persist(&self, temporary: NamedTempFile, path: &Path) -> Result<(), Error> {
         #[cfg(unix)]
         {
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_written_twice_stands_once_and_others_stay() {
+    fn an_image_written_twice_is_listed_once_and_others_remain() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Blobs::open(folder.path()).unwrap();
         let image = |bytes: &[u8]| Descriptor::of(MediaType::ImageManifest, bytes);
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_something_else_in_it_is_left_alone() {
+    fn a_folder_with_other_contents_is_not_modified() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("notes.txt"), "mine").unwrap();
         assert!(matches!(Blobs::open(folder.path()), Err(Error::NotALayout(_))));
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_blob_is_written_again() {
+    fn a_truncated_blob_is_written_again() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Blobs::open(folder.path()).unwrap();
         layout.write(b"blob").unwrap();

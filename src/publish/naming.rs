@@ -1,4 +1,4 @@
-//! What an image is called at its destination, and what is printed for it: ko's rules.
+//! The names of images at their destinations and the references that are printed, as in ko.
 
 use crate::oci::{Digest, Repository, Tag};
 use crate::reference::{ImportPath, NameStyle};
@@ -6,11 +6,11 @@ use crate::reference::{ImportPath, NameStyle};
 /// How images of one run are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Naming {
-    /// `REPO`; may be empty where nothing is pushed.
+    /// `REPO`; may be empty if nothing is pushed.
     pub repo: String,
     /// How the import path follows it.
     pub style: NameStyle,
-    /// The tags; none pushes by digest alone.
+    /// The tags; without any, images are pushed by digest alone.
     pub tags: Vec<Tag>,
     /// Whether the tag is printed instead of the digest.
     pub tag_only: bool,
@@ -31,8 +31,8 @@ impl Naming {
         self.name(import_path).parse()
     }
 
-    /// What is printed for an image that was pushed, or written to a layout or an archive: by
-    /// digest, with the tag where there is just one that says something.
+    /// The reference to an image that was pushed, or written to a layout or an archive: by digest, with
+    /// the tag if there is a single one other than `latest`.
     #[must_use]
     pub fn pushed(&self, import_path: &ImportPath, digest: Digest) -> String {
         let name = self.name(import_path);
@@ -43,7 +43,7 @@ impl Naming {
         }
     }
 
-    /// What is printed for an image that went nowhere: with its first tag, if it has any.
+    /// The reference to an image that was not published: with its first tag, if it has any.
     #[must_use]
     pub fn unpushed(&self, import_path: &ImportPath, digest: Digest) -> String {
         let name = self.name(import_path);
@@ -54,8 +54,8 @@ impl Naming {
         }
     }
 
-    /// What is printed for an image in a daemon: the digest of its configuration as a tag, since a
-    /// daemon's images have no digest until they are pushed.
+    /// The reference to an image in a Docker Engine: with the digest of its configuration as a tag,
+    /// since images there have no digest until they are pushed.
     #[must_use]
     pub fn loaded(&self, import_path: &ImportPath, config: Digest) -> String {
         format!("{}:{}", self.name(import_path), config.hex())

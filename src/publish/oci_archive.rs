@@ -1,8 +1,8 @@
-//! Images as an oci-archive: an [OCI image layout][spec] in a tar. It is written front to back, with
-//! what names the images first, so that a reader can stream it; each blob is there once.
+//! Images as an oci-archive: an [OCI image layout][spec] in a tar. The index comes first, so that a
+//! reader can stream it; each blob is included once.
 //!
-//! A blob's name is its digest, so a layer is packed before the archive begins: into the cache, or
-//! where it is not compressed, only to be digested, and then read again.
+//! A blob's name is its digest, so a layer is packed before it is written: into the cache, or, if it is
+//! not compressed, only to compute the digest, and then read again.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
@@ -22,8 +22,8 @@ use crate::registry::Client;
 /// The annotation from which containerd takes an image's name.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
-/// What is published under one name, and its names in the archive: each as it is printed, and in
-/// full, with the registry that is meant where none is named.
+/// An image or index, and its names in the archive: each as it is printed, and in full, with the
+/// registry that is meant if none is named.
 pub(super) struct Indexed<'a> {
     pub(super) drafts: &'a [ImageDraft],
     pub(super) sealed: &'a Sealed,
@@ -69,7 +69,7 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
-/// What `index.json` says: every name; what has none is there once, by its digest.
+/// The `index.json`: an entry for every name; what has no name is listed once, by its digest.
 fn index(images: &[Indexed<'_>]) -> ImageIndex {
     let mut entries = Vec::new();
     for Indexed { sealed, names, .. } in images {

@@ -3,7 +3,7 @@
 use tokio::sync::OnceCell;
 
 use super::keep::KeepTag;
-use super::sbom::Bills;
+use super::sbom::Sboms;
 use super::sealed::Sealed;
 use super::store::{self, Store};
 use crate::cache::Cache;
@@ -21,7 +21,7 @@ pub(super) struct Outgoing<'a> {
     pub(super) tags: &'a [Tag],
     pub(super) drafts: &'a [ImageDraft],
     pub(super) keep: Option<&'a KeepTag>,
-    pub(super) sboms: Bills<'a>,
+    pub(super) sboms: Sboms<'a>,
     /// The finished image, once a destination on this machine has needed it.
     pub(super) sealed: OnceCell<Sealed>,
 }

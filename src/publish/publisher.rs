@@ -14,7 +14,7 @@ use super::local_paths;
 use super::naming::Naming;
 use super::outgoing::{Outgoing, Tools};
 use super::registry;
-use super::sbom::{Bills, Compiled, Sbom};
+use super::sbom::{Compiled, Sbom, Sboms};
 use super::sealed::Sealed;
 use super::store::Store;
 use crate::cache::Cache;
@@ -185,7 +185,7 @@ impl Publisher {
             tags: &self.naming.tags,
             drafts,
             keep,
-            sboms: Bills {
+            sboms: Sboms {
                 sbom: self.sbom.as_ref(),
                 name: name.rsplit('/').next().unwrap_or(&name).to_owned(),
                 drafts,

@@ -1,5 +1,5 @@
-//! Images to a registry: what is there is not sent, an index's images go first and by digest, the
-//! tag last.
+//! Pushes images to a registry: what the registry has is not sent, the images of an index are pushed
+//! first and by digest, and the tag is set last.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::Error;
 use super::keep::KeepTag;
 use super::outgoing::{Outgoing, Tools};
-use super::sbom::{Bill, Bills, no_config};
+use super::sbom::{Attachment, Sboms, no_config};
 use super::sealed::Sealed;
 use super::store::{self, Store};
 use crate::cache::Cache;
@@ -23,13 +23,13 @@ use crate::oci::{
 use crate::registry::{BlobBody, Client, Mounted, Streamed};
 use crate::report::Reporter;
 
-/// How many blobs of one image travel at once.
+/// How many blobs of one image are pushed at once.
 const AT_ONCE: usize = 4;
 
-/// How many layers of a base are copied at once if each is unpacked too: that takes memory as well.
+/// How many layers of a base are copied at once if each is unpacked too, which takes more memory.
 const UNPACKED_AT_ONCE: usize = 2;
 
-/// How many digests are remembered to be in one repository.
+/// How many digests are remembered for one repository.
 const REMEMBERED: usize = 64;
 
 /// A registry as a destination.
@@ -47,8 +47,8 @@ impl Registry {
     /// Pushes what the registry does not have yet, and sets the tag that keeps it.
     pub(super) async fn put(&self, image: &Outgoing<'_>) -> Result<Sealed, Error> {
         let Tools { client, cache, store, report } = &self.tools;
-        let (repository, tags, bills) = (&image.repository, image.tags, &image.sboms);
-        let push = Push { client, cache, store, repository, tags, bills, report };
+        let (repository, tags, sboms) = (&image.repository, image.tags, &image.sboms);
+        let push = Push { client, cache, store, repository, tags, sboms, report };
         let sealed = push.push_tagged(image.drafts).await?;
         if let Some(keep) = image.keep {
             push.keep(keep, &sealed).await?;
@@ -64,11 +64,11 @@ pub(super) struct Push<'a> {
     pub(super) store: &'a Store,
     pub(super) repository: &'a Repository,
     pub(super) tags: &'a [Tag],
-    pub(super) bills: &'a Bills<'a>,
+    pub(super) sboms: &'a Sboms<'a>,
     pub(super) report: &'a Reporter,
 }
 
-/// The records of what is where.
+/// The kind of the records of what a repository has.
 const PRESENT: &str = "present";
 
 fn key(repository: &Repository) -> Digest {
@@ -80,12 +80,12 @@ pub(super) fn pushed_before(cache: &Cache, repository: &Repository) -> bool {
     cache.record::<Hints>(PRESENT, &key(repository)).is_some()
 }
 
-/// What is known to be in the repository without asking. Only a hint: a registry may be emptied.
+/// What the repository is assumed to have. Only a hint: a registry may be emptied.
 pub(super) type Hints = BTreeSet<Digest>;
 
-/// What of an image a repository has already.
+/// What a repository has of an image.
 struct There<'a> {
-    /// The image, under one of its tags or by its digest.
+    /// Whether it has the image, under one of its tags or by its digest.
     image: bool,
     /// The tags that it lacks.
     missing: Vec<Option<&'a Tag>>,
@@ -125,7 +125,7 @@ impl Push<'_> {
         Some(Sealed::new(drafts, &packed, self.store.compression))
     }
 
-    /// Which tags are not this image yet, or without tags, whether its digest is not there.
+    /// Finds out which tags do not name this image yet; without tags, whether its digest is missing.
     async fn find(&self, sealed: &Sealed) -> Result<There<'_>, Error> {
         let wanted: Vec<Option<&Tag>> = match self.tags {
             [] => vec![None],
@@ -144,14 +144,14 @@ impl Push<'_> {
         Ok(There { image: found.contains(&true), missing: missing.map(|(tag, _)| tag).collect() })
     }
 
-    /// Whether an image is there by its digest, which has been asked for where there are no tags.
+    /// Whether the registry has an image by its digest. Without tags that is already known.
     async fn has(&self, sealed: &Sealed, tags: &[Option<&Tag>]) -> Result<bool, Error> {
         let asked = tags.contains(&None);
         let image = self.repository.at(sealed.digest());
         Ok(!asked && self.client.find_manifest(&image).await.map_err(Error::Registry)?.is_some())
     }
 
-    /// Gives an image that is there more tags; false if it is not all there after all.
+    /// Sets further tags of an image; false if the registry lacks parts of the image after all.
     async fn set_tags(&self, sealed: &Sealed, tags: &[Option<&Tag>]) -> Result<bool, Error> {
         for tag in tags {
             match self.push_manifest(*tag, sealed.descriptor(), sealed.bytes()).await {
@@ -163,8 +163,8 @@ impl Push<'_> {
         Ok(true)
     }
 
-    /// Pushes what is neither known to be there nor said to be; without hints all of it, as the
-    /// registry said of something that it is there and then did not have it.
+    /// Pushes what the registry neither is assumed nor claims to have. Without hints everything is
+    /// pushed: the registry claimed to have something that it lacks.
     async fn push_with(
         &self,
         drafts: &[ImageDraft],
@@ -177,14 +177,14 @@ impl Push<'_> {
         base.sort_by_key(|(layer, _)| layer.descriptor.digest);
         base.dedup_by_key(|(layer, _)| layer.descriptor.digest);
         base.retain(|(layer, _)| !hints.contains(&layer.descriptor.digest));
-        let at_once = if self.bills.sbom.is_some() { UNPACKED_AT_ONCE } else { AT_ONCE };
+        let at_once = if self.sboms.sbom.is_some() { UNPACKED_AT_ONCE } else { AT_ONCE };
         let base_layers = stream::iter(base.iter())
             .map(async |(layer, blob)| self.base_layer(layer, blob, full).await)
             .buffer_unordered(at_once)
             .try_collect::<Vec<()>>();
         let prepared = async {
-            // Who looks into a layer before it is on its way would pull it alone.
-            let ((), copied) = join(self.bills.ask(), base_layers).await;
+            // Reading a layer before it is copied would pull it a second time.
+            let ((), copied) = join(self.sboms.query(), base_layers).await;
             copied?;
             self.prepare().await
         };
@@ -194,7 +194,7 @@ impl Push<'_> {
             .buffered(AT_ONCE)
             .try_collect::<Vec<Packed>>();
         let (prepared, layers) = join(prepared, layers).await;
-        let with_bills = prepared?;
+        let with_sboms = prepared?;
         let mut layers = layers?.into_iter();
         let packed: Vec<Vec<Packed>> = drafts
             .iter()
@@ -212,26 +212,26 @@ impl Push<'_> {
             pushed.map_err(Error::Registry)
         }));
         let documents = async {
-            if with_bills { self.documents(&sealed, &hints).await } else { Ok(Vec::new()) }
+            if with_sboms { self.documents(&sealed, &hints).await } else { Ok(Vec::new()) }
         };
-        let (configs, bills) = join(configs, documents).await;
+        let (configs, sboms) = join(configs, documents).await;
         configs?;
-        let bills = bills?;
-        self.push_manifests(&sealed, &bills, hints.is_empty()).await?;
+        let sboms = sboms?;
+        self.push_manifests(&sealed, &sboms, hints.is_empty()).await?;
         hints.extend(base.iter().map(|(layer, _)| layer.descriptor.digest));
-        if !bills.is_empty() {
+        if !sboms.is_empty() {
             hints.insert(no_config().digest);
         }
         self.remember(hints);
         Ok(sealed)
     }
 
-    /// The images of an index by digest, what refers to images, then each tag, or the digest where
-    /// there is no tag.
+    /// Pushes the images of an index by digest, then their referrers, then each tag, or the digest if
+    /// there are no tags.
     async fn push_manifests(
         &self,
         sealed: &Sealed,
-        bills: &[Bill],
+        sboms: &[Attachment],
         certain: bool,
     ) -> Result<(), Error> {
         let indexed = matches!(sealed, Sealed::Index(_));
@@ -240,8 +240,8 @@ impl Push<'_> {
                 self.push_manifest(None, image.descriptor(), image.manifest()).await?;
             }
         }
-        for (image, bill) in sealed.images().iter().zip(bills) {
-            self.attach(image, bill, indexed, certain).await?;
+        for (image, sbom) in sealed.images().iter().zip(sboms) {
+            self.attach(image, sbom, indexed, certain).await?;
         }
         if self.tags.is_empty() {
             self.push_manifest(None, sealed.descriptor(), sealed.bytes()).await?;
@@ -276,8 +276,8 @@ impl Push<'_> {
         }
     }
 
-    /// What a tag is that the registry refused to set: one that may never be changed may not be set
-    /// again either.
+    /// What a tag names that the registry refused to set: an immutable tag cannot even be set to the
+    /// same image again.
     async fn taken(&self, tag: &Tag, error: &crate::registry::Error) -> Option<Digest> {
         let refused = error.status().is_some_and(|status| status.is_client_error());
         if !refused || error.is_missing_blob() {
@@ -296,9 +296,12 @@ impl Push<'_> {
             None => self.push_manifest(Some(&tag), sealed.descriptor(), sealed.bytes()).await,
             Some(there) => {
                 if there.digest != digest {
-                    let instead = "a tag of its own for each image: keepTag: \"d-{{ Digest }}\"";
+                    let instead = "use a different tag for each image: keepTag: \"d-{{ Digest }}\"";
                     self.report.warn(
-                        format!("`{image}` stays {}, and nothing keeps {digest}", there.digest),
+                        format!(
+                            "`{image}` names {} already, so no tag keeps {digest}",
+                            there.digest
+                        ),
                         Some(instead.to_owned()),
                     );
                 }
@@ -311,8 +314,8 @@ impl Push<'_> {
         self.client.has_blob(self.repository, digest).await.map_err(Error::Registry)
     }
 
-    /// A layer of the base: mounted from its own repository on the same registry, else copied, from
-    /// the cache or through it.
+    /// Pushes a layer of the base: mounts it from its own repository on the same registry, else copies
+    /// it from or through the cache.
     async fn base_layer(&self, layer: &Layer, blob: &BlobSource, full: bool) -> Result<(), Error> {
         let descriptor = &layer.descriptor;
         if !full && self.has_blob(&descriptor.digest).await? {
@@ -330,7 +333,7 @@ impl Push<'_> {
         let to = self.repository;
         let pushed = match blob {
             BlobSource::Registry(from) => {
-                let (read, looking) = self.bills.look_into(layer);
+                let (read, looking) = self.sboms.look_into(layer);
                 join(self.client.copy_blob(from, to, descriptor, read), looking).await.0
             }
             BlobSource::File(path) => {
@@ -343,8 +346,8 @@ impl Push<'_> {
         pushed.map_err(Error::Registry)
     }
 
-    /// A new layer, by the shortest way that is open: known to be there, sent from the cache, or
-    /// packed, digested, kept and sent at once.
+    /// Pushes a new layer in the cheapest way that works: it is there, it is sent from the cache, or
+    /// it is packed, digested, kept and sent in one pass.
     async fn layer(&self, source: &LayerSource, full: bool) -> Result<Packed, Error> {
         if let Some(packed) = self.store.known(source) {
             if !full && self.has_blob(&packed.digest).await? {
@@ -352,7 +355,7 @@ impl Push<'_> {
             }
             if let Some(path) = self.store.kept(&packed) {
                 match self.push_file(packed, path).await {
-                    // Someone wrote into the cache; packing anew costs time and nothing else.
+                    // The cached file was modified; packing again costs only time.
                     Err(Error::Registry(error)) if error.is_wrong_file() => {
                         self.store.cache.remove_blob(&packed.digest);
                     }
@@ -376,9 +379,9 @@ impl Push<'_> {
         Ok(packed)
     }
 
-    /// Packs a layer once: to the registry and, if it is compressed, at the same time into the
-    /// cache. If the registry takes no streams, or the connection breaks, it is sent again whole.
-    /// That it cannot be kept, as on a full disk, costs a later run time and this one nothing.
+    /// Packs a layer once, to the registry and, if it is compressed, at the same time into the cache.
+    /// If the registry does not accept streams, or the connection breaks, it is sent again as a
+    /// whole. If it cannot be kept, as on a full disk, only a later run takes longer.
     async fn stream(&self, source: &LayerSource) -> Result<Packed, Error> {
         let purpose = source.purpose;
         let kept = self.store.compression != Compression::None;
@@ -392,7 +395,7 @@ impl Push<'_> {
             let mut listening = true;
             while let Some(chunk) = packing.chunks.recv().await {
                 writer = writer.and_then(|mut to| to.write_all(&chunk).is_ok().then_some(to));
-                // An upload that ended early is looked at below; the bytes are still wanted here.
+                // An upload that ended early is handled below; the bytes are still needed here.
                 listening = listening && sender.send(chunk).await.is_ok();
             }
             let packed = packing.finish().await;

@@ -1,5 +1,5 @@
-//! Bills of materials on their way. One is made for each image, only where somebody wants it, and
-//! once for all destinations; what Cargo and the base's layers say is not asked for otherwise.
+//! The SBOMs of images. One is made for each image, only if it is needed, and once for all
+//! destinations; otherwise neither Cargo nor the layers of the base are queried.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -16,38 +16,38 @@ use crate::oci::{Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
 use crate::registry::{self, Client};
 use crate::report::Reporter;
 
-/// Which bills of materials are made.
+/// Which SBOMs are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sbom {
-    /// How they are written.
+    /// Their format.
     pub format: SbomFormat,
-    /// Whether an image without one must not get its tag.
+    /// Whether an image without an SBOM must not get its tag.
     pub required: bool,
-    /// A folder that gets them as files.
+    /// The folder to which they are written as files.
     pub folder: Option<PathBuf>,
 }
 
-/// Why there is no bill of materials.
+/// A failure to make or publish an SBOM.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Cargo does not say what it compiled.
-    #[error("could not find out what the executable is compiled from")]
+    /// Cargo did not list what it compiled.
+    #[error("could not list the dependencies of the executable")]
     Dependencies(#[source] Box<cargo::Error>),
-    /// Nobody knows what is in the base.
-    #[error("could not find out what is in the base image")]
+    /// The base image cannot be read.
+    #[error("could not read the contents of the base image")]
     Base(#[source] ContentsError),
-    /// The registry did not take it.
-    #[error("could not push it")]
+    /// The registry did not accept it.
+    #[error("could not push the SBOM")]
     Push(#[source] registry::Error),
-    /// A file of the folder for them.
+    /// A file in the folder for SBOMs.
     #[error("could not write `{path}`")]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Two programs of one name would write one file.
+    /// Two executables of the same name would write the same file.
     #[error("`{first}` and `{second}` would both write `{name}-….{suffix}`")]
     SameName {
         /// One binary.
@@ -70,24 +70,24 @@ impl Error {
             Self::Base(error) => error.hint(),
             Self::Push(error) => error.hint(),
             Self::SameName { .. } => {
-                Some("build them in two runs, each with a --sbom-dir of its own".to_owned())
+                Some("build them in two runs with a different --sbom-dir each".to_owned())
             }
             Self::Write { .. } => None,
         }
     }
 }
 
-/// What the images of a binary were compiled from, should somebody ask.
+/// What the images of a binary were compiled from.
 #[derive(Clone, Copy, Debug)]
 pub struct Compiled<'a> {
-    /// Who can say it.
+    /// The workspace, which lists dependencies.
     pub workspace: &'a Workspace,
     /// The builds, in the order of the images.
     pub builds: &'a [Build],
 }
 
-/// The bills of materials of one binary's images.
-pub(super) struct Bills<'a> {
+/// The SBOMs of one binary's images.
+pub(super) struct Sboms<'a> {
     pub(super) sbom: Option<&'a Sbom>,
     /// The last part of the name of the images' repository.
     pub(super) name: String,
@@ -100,35 +100,35 @@ pub(super) struct Bills<'a> {
     pub(super) found: OnceCell<Vec<Found>>,
 }
 
-/// What is asked for an image.
+/// What an image is made of.
 pub(super) struct Found {
     platform: Platform,
     dependencies: Dependencies,
     contents: Contents,
 }
 
-/// A document, and the manifest that makes it a referrer of its image.
-pub(super) struct Bill {
-    /// The document's blob.
+/// An SBOM, and the manifest that makes it a referrer of its image.
+pub(super) struct Attachment {
+    /// The descriptor of the document's blob.
     pub(super) descriptor: Descriptor,
     pub(super) document: Bytes,
-    /// The referrer as the list of referrers shows it.
+    /// The descriptor of the referrer in the list of referrers.
     pub(super) referrer: Descriptor,
     pub(super) manifest: Bytes,
 }
 
-/// The configuration of an artifact that needs none ([spec]).
+/// The configuration of an artifact without one ([spec]).
 ///
 /// [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidance-for-an-empty-descriptor
 pub(super) const NO_CONFIG: &[u8] = b"{}";
 
-/// Describes [`NO_CONFIG`].
+/// The descriptor of [`NO_CONFIG`].
 pub(super) fn no_config() -> Descriptor {
     Descriptor::of(MediaType::EmptyJSON, NO_CONFIG)
 }
 
-impl Bills<'_> {
-    /// What Cargo compiled, asked for once.
+impl Sboms<'_> {
+    /// What Cargo compiled, queried once.
     async fn dependencies(&self) -> Result<&[Dependencies], Error> {
         let asked = self.dependencies.get_or_try_init(async || {
             let Compiled { workspace, builds } = self.compiled;
@@ -139,16 +139,15 @@ impl Bills<'_> {
         asked.await.map(Vec::as_slice)
     }
 
-    /// Asks Cargo, where bills are made, while other things go on. That it fails is said by
-    /// whoever needs the answer.
-    pub(super) async fn ask(&self) {
+    /// Queries Cargo in advance if SBOMs are made. A failure is reported where the answer is needed.
+    pub(super) async fn query(&self) {
         if self.sbom.is_some() {
             let _ = self.dependencies().await;
         }
     }
 
-    /// Looks into a layer of a base while it is on its way, where bills are made: who wants its
-    /// pieces, and what has to be driven for that. That it fails is said by whoever needs it.
+    /// Reads a layer of a base while it is copied, if SBOMs are made: returns a sender for its pieces
+    /// and a future that reads them. A failure is reported where the contents are needed.
     pub(super) fn look_into<'b>(
         &'b self,
         layer: &'b Layer,
@@ -163,7 +162,7 @@ impl Bills<'_> {
         (asked.then_some(sender), looking)
     }
 
-    /// What the images are made of, asked for once.
+    /// What the images are made of, queried once.
     async fn found(&self) -> Result<&[Found], Error> {
         let found = self.found.get_or_try_init(async || {
             let all = self.dependencies().await?;
@@ -180,25 +179,24 @@ impl Bills<'_> {
         found.await.map(Vec::as_slice)
     }
 
-    /// Sees to it that what the images are made of is known, where bills are made at all.
-    /// Whether they are.
+    /// Queries what the images are made of, if SBOMs are made. Returns whether they are.
     pub(super) async fn prepare(&self) -> Result<bool, Error> {
         if self.sbom.is_some() { self.found().await.map(|_| true) } else { Ok(false) }
     }
 
-    /// Whether an image must have one.
+    /// Whether every image must have an SBOM.
     pub(super) fn are_required(&self) -> bool {
         self.sbom.is_some_and(|sbom| sbom.required)
     }
 
-    /// The bill of an image; none where none are made.
-    pub(super) async fn of(&self, image: &Image) -> Result<Option<Bill>, Error> {
+    /// The SBOM of an image; none if none are made.
+    pub(super) async fn of(&self, image: &Image) -> Result<Option<Attachment>, Error> {
         let Some(sbom) = self.sbom else { return Ok(None) };
         let document = self.document(image, sbom.format).await?;
-        Ok(document.map(|(file, document)| Bill::new(image, sbom.format, file, document)))
+        Ok(document.map(|(file, document)| Attachment::new(image, sbom.format, file, document)))
     }
 
-    /// The document about an image, and the name of its file.
+    /// The SBOM of an image, and the name of its file.
     async fn document(
         &self,
         image: &Image,
@@ -217,7 +215,7 @@ impl Bills<'_> {
         Ok(Some((file, materials.document(format))))
     }
 
-    /// Writes the documents about images into the folder that is set for them.
+    /// Writes the SBOMs of images to the folder that is set for them.
     pub(super) async fn write(&self, images: &[Image]) -> Result<(), Error> {
         let Some((sbom, folder)) = self.sbom.and_then(|sbom| Some((sbom, sbom.folder.as_ref()?)))
         else {
@@ -232,7 +230,7 @@ impl Bills<'_> {
     }
 }
 
-impl Bill {
+impl Attachment {
     fn new(image: &Image, format: SbomFormat, file: String, document: Bytes) -> Self {
         let titled = |key: &str, value: String| BTreeMap::from([(key.to_owned(), value)]);
         let mut descriptor = Descriptor::of(format.media_type(), &document);
@@ -255,8 +253,7 @@ impl Bill {
 }
 
 impl Sbom {
-    /// Refuses a folder that cannot be written, and programs whose files would have one name, before
-    /// anything is built.
+    /// Fails if the folder cannot be written to, or if two executables would write the same file.
     pub(super) fn check<'a>(
         &self,
         programs: impl IntoIterator<Item = (String, &'a str)>,
@@ -273,17 +270,17 @@ impl Sbom {
     }
 }
 
-/// A file that is gone again unless it is given a name.
+/// Creates a temporary file, which is removed unless it is persisted.
 fn begin(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new();
-    // Readable by whoever may read what this user writes, as any result.
+    // Readable as any other file that this user creates.
     #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     file.tempfile_in(folder)
 }
 
-/// Writes a file that is there whole or not at all.
+/// Writes a file atomically.
 fn write(folder: &Path, name: &str, document: &[u8]) -> Result<(), Error> {
     let path = folder.join(name);
     let written = begin(folder).and_then(|mut file| {

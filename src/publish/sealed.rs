@@ -16,8 +16,8 @@ pub enum Sealed {
     Index(IndexedImages),
 }
 
-/// What is said of an index: what is said of all its images alike, and the digest of the index that
-/// their bases are of.
+/// The annotations of an index: those that all its images share, and the digest of the index of their
+/// bases.
 fn annotations(drafts: &[ImageDraft]) -> BTreeMap<String, String> {
     let Some((first, others)) = drafts.split_first() else { return BTreeMap::new() };
     let shared = first.annotations().iter().filter(|(key, value)| {
@@ -35,7 +35,7 @@ fn annotations(drafts: &[ImageDraft]) -> BTreeMap<String, String> {
 }
 
 impl Sealed {
-    /// Finishes drafts whose new layers are packed: one list of layers for each draft.
+    /// Finishes drafts with their packed layers, one list for each draft.
     #[must_use]
     pub(super) fn new(
         drafts: &[ImageDraft],
@@ -53,7 +53,7 @@ impl Sealed {
         if images.len() == 1 {
             return Self::Image(images.remove(0));
         }
-        // The images' own family: compressed by zstd they are OCI's, whatever their base was.
+        // The format of the images: compressed by zstd they are OCI images, whatever the base was.
         let family = images.first().and_then(|image| Format::of(&image.descriptor().media_type));
         let format = family.unwrap_or(Format::Oci);
         Self::Index(IndexedImages::new(format, images, annotations(drafts)))

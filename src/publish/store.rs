@@ -1,6 +1,5 @@
-//! New layers on their way to destinations: what is known of one before it is packed, and its
-//! packed bytes. Nothing is compressed twice; a layer that is not compressed is read again instead
-//! of being kept.
+//! Packs new layers, and remembers their digests and packed bytes. Nothing is compressed twice; an
+//! uncompressed layer is read again instead of being kept.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{self, Cache};
 use crate::oci::{self, Compression, Digest, LayerSource, PackError, Packed, Packing};
 
-/// Packs layers and remembers what became of them.
+/// Packs layers and remembers the results.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     pub(super) cache: Cache,
@@ -26,7 +25,7 @@ struct Record {
     size: u64,
 }
 
-/// Why a layer's bytes cannot be had.
+/// A failure to pack or keep a layer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The layer cannot be packed.
@@ -34,7 +33,7 @@ pub enum Error {
     Pack {
         /// What the layer holds.
         purpose: &'static str,
-        /// Why.
+        /// The cause.
         source: PackError,
     },
     /// The packed bytes cannot be kept.
@@ -42,7 +41,7 @@ pub enum Error {
     Keep {
         /// What the layer holds.
         purpose: &'static str,
-        /// Why.
+        /// The cause.
         source: cache::Error,
     },
     /// The packed bytes cannot be written.
@@ -50,11 +49,11 @@ pub enum Error {
     Write {
         /// What the layer holds.
         purpose: &'static str,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// There is no folder that packed bytes could be kept in.
-    #[error("there is no folder to keep the layer of the {purpose} in")]
+    /// There is no folder in which packed bytes can be kept.
+    #[error("there is no folder in which to keep the layer of the {purpose}")]
     NoFolder {
         /// What the layer holds.
         purpose: &'static str,
@@ -62,7 +61,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -75,7 +74,7 @@ impl Error {
 }
 
 impl Store {
-    /// The same for layers that are not compressed.
+    /// The same without compression.
     pub(super) fn plain(&self) -> Self {
         Self { compression: Compression::None, ..self.clone() }
     }
@@ -85,13 +84,13 @@ impl Store {
         Some(Digest::of(format!("{identity} {:?}", self.compression).as_bytes()))
     }
 
-    /// What the layer was when it was packed before, with the same files and the same compression.
+    /// The result of packing the layer before, with the same files and the same compression.
     pub(super) fn known(&self, source: &LayerSource) -> Option<Packed> {
         let Record { diff_id, digest, size } = self.cache.record("layers", &self.key(source)?)?;
         Some(Packed { diff_id, digest, size })
     }
 
-    /// Remembers what a layer became. That it cannot be kept costs the next run time, no more.
+    /// Remembers the result of packing a layer. If it cannot be kept, only the next run takes longer.
     pub(super) fn remember(&self, source: &LayerSource, packed: Packed) {
         if let Some(key) = self.key(source) {
             let Packed { diff_id, digest, size } = packed;
@@ -99,12 +98,12 @@ impl Store {
         }
     }
 
-    /// Begins to pack a layer.
+    /// Starts to pack a layer.
     pub(super) fn pack(&self, source: &LayerSource) -> Packing {
         oci::pack(source.clone(), self.compression, self.threads)
     }
 
-    /// Both digests of a layer that is not compressed, by reading it once.
+    /// The digests of an uncompressed layer, by reading it once.
     pub(super) async fn measure(&self, source: &LayerSource) -> Result<Packed, Error> {
         if let Some(packed) = self.known(source) {
             return Ok(packed);
@@ -116,8 +115,8 @@ impl Store {
         Ok(packed)
     }
 
-    /// The packed bytes of a layer in a file, if they were kept: for a registry, which looks at the
-    /// digest of what it is sent, so that they need not be read for that here.
+    /// The packed bytes of a layer in a file, if they were kept. Their digest is not verified, since
+    /// the registry does that.
     pub(super) fn kept(&self, packed: &Packed) -> Option<PathBuf> {
         self.cache.unread_blob(&packed.digest, packed.size)
     }

@@ -254,7 +254,7 @@ fn a_cache_that_cannot_be_written_is_read() {
         arguments(&sandbox.outside("said"), &[]).into_iter().filter(|a| a != "-q").collect();
     fs::remove_dir_all(cache(&sandbox)).unwrap();
     let said = mounted(&sandbox, READ_ONLY, &loud).exits(0);
-    let note = "note: the cache folder cannot be written: nothing of this run is kept there\n";
+    let note = "note: the cache folder is read-only: nothing of this run is kept there\n";
     assert!(said.stderr().contains(note), "{}", said.stderr());
 }
 

@@ -164,7 +164,7 @@ fn who_may_do_nothing_is_told_so_and_who_may_write_needs_no_right_to_read_or_to_
         let ran = scene.run_with_input("apply -f -", &manifest).exits(0);
         let lines = "deployment.apps/link-manager configured\nservice/link-manager configured\n";
         assert_eq!(ran.stdout(), lines, "whether they were there may not be asked");
-        let note = "note: the nodes may not be listed; building for linux/";
+        let note = "note: the nodes cannot be listed; building for linux/";
         assert!(ran.stderr().contains(note), "{}", ran.stderr());
     }
     assert_eq!(scene.names("deployments,services").lines().count(), 2);

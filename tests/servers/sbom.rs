@@ -234,7 +234,7 @@ fn a_registry_that_refuses_it_is_a_warning_or_keeps_the_tag_where_it_is_required
     assert!(!exists(&direct), "an image without a bill got its tag");
 
     let ran = sandbox.run(["build"]).exits(0);
-    let warning = format!("warning: the image in `{repo}/{NAME}` has no bill of materials: ");
+    let warning = format!("warning: the image in `{repo}/{NAME}` has no SBOM: ");
     assert!(ran.stderr().contains(&warning), "{}", ran.stderr());
     assert!(exists(&direct));
 }

@@ -88,8 +88,9 @@ fn an_archive_of_several_platforms_is_ocis_and_keeps_its_digest_everywhere() {
             &flag,
         ];
         let ran = sandbox.run(arguments).exits(0);
-        let note =
-            format!("note: `{path}` is an oci-archive: it holds images for several platforms\n");
+        let note = format!(
+            "note: `{path}` is an oci-archive, since it holds images for several platforms\n"
+        );
         assert!(ran.stderr().contains(&note), "{}", ran.stderr());
         let archive = format!("oci-archive:{path}:{name}");
         let image = inspect(&archive);

@@ -190,13 +190,13 @@ fn a_tag_that_keeps_an_image_is_set_once_and_never_moved() {
     edit(&sandbox, "Hello for good");
     let third = sandbox.run(["build"]).exits(0);
     assert_eq!(digest_of("fixed"), other);
-    let warning = format!("warning: `{name}:fixed` stays {other}, and nothing keeps sha256:");
+    let warning = format!("warning: `{name}:fixed` names {other} already, so no tag keeps sha256:");
     assert_eq!(third.stderr().matches(&warning).count(), 1, "{}", third.stderr());
 
     sandbox.write(".ko-rs.yaml", "keepTag: \"no tag\"\n");
     let refused = sandbox.run(["build"]).exits(1);
     assert!(
-        refused.stderr().contains("`no tag` of `keepTag` makes no tag"),
+        refused.stderr().contains("the template `no tag` of `keepTag` does not make a valid tag"),
         "{}",
         refused.stderr()
     );
@@ -230,7 +230,7 @@ fn a_tag_that_cannot_be_changed_is_no_obstacle_where_it_is_this_image() {
     assert!(stderr.contains("The image tag is immutable"), "{stderr}");
     let both = format!("caused by: `{name}:v1` is {digest} and could not be moved to sha256:");
     assert!(stderr.contains(&both), "{stderr}");
-    assert!(stderr.contains("or by digest alone: --tags="), "{stderr}");
+    assert!(stderr.contains("or without one: --tags="), "{stderr}");
     assert_eq!(inspect(&format!("docker://{name}:v1")).digest, digest);
 }
 
