@@ -1,15 +1,45 @@
-//! ko-rs builds Rust crates into container images without Docker, publishes them, puts their
-//! digests into Kubernetes manifests and applies those.
+//! ko-rs builds Rust crates into container images without Docker, publishes them, substitutes their
+//! digests into Kubernetes manifests and applies these.
 //!
-//! The modules stand in the order in which data flows, and a module uses only modules above it:
+//! # As a library
+//!
+//! A [`Session`](pipeline::Session) is opened from [settings]. It makes a [`Plan`](pipeline::Plan), a
+//! value that says what is built how and where it goes, and runs it:
+//!
+//! ```no_run
+//! use ko_rs::pipeline::{Request, Session};
+//! use ko_rs::report::Reporter;
+//! use ko_rs::settings::{self, Environment, Flags, Key};
+//!
+//! # async fn build() -> Result<(), Box<dyn std::error::Error>> {
+//! let reporter = Reporter::new();
+//! let flags = Flags([(Key::Repo, vec!["localhost:5000/team".to_owned()])].into());
+//! let complete = settings::complete(flags, &Environment::current()?, &reporter)?;
+//! let session = Session::new(complete.settings, reporter);
+//! let plan = session.plan(Request::Crates(&["link-service".to_owned()])).await?;
+//! for built in session.run(&plan).await? {
+//!     println!("{}", built.published.reference);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`report`] describes events and diagnostics, [`image`] how an image is put together, [`oci`] what
+//! images consist of, and [`registry`] how they are pulled and pushed.
+//!
+//! # Inside
+//!
+//! The modules are listed in the order in which data flows, and a module uses only modules above it:
 //!
 //! ```text
+//! flags + environment + .ko-rs.yaml ─► settings ─► Session ─► Plan
+//!                                                     │
 //! -f files ─► Document ─► CrateReference ─► Binary ─► Artifact ─► ImageDraft ─► Image ─► ImageReference ─► Document ─► cluster
 //!             manifests      reference       cargo     cargo        image       publish                     manifests
 //! ```
 //!
-//! Read [`pipeline`] and you have read the program. The words that Kubernetes, OCI and Cargo share
-//! are told apart in ARCHITECTURE.md.
+//! [`pipeline`] is the order of all stages. ARCHITECTURE.md defines the terms that Kubernetes, OCI and
+//! Cargo share.
 
 pub mod source;
 pub mod report;

@@ -1,4 +1,4 @@
-//! A failure of a run: a variant a stage, so that it reads as the pipeline.
+//! A failure of a run: one variant for each stage.
 
 use super::base;
 use super::sources::SourceError;
@@ -17,10 +17,10 @@ pub enum Error {
     /// Manifests cannot be read.
     #[error(transparent)]
     Manifests(manifests::Errors),
-    /// Manifests cannot be had from where they are.
+    /// Manifests that are not files cannot be read.
     #[error(transparent)]
     Source(SourceError),
-    /// Manifests that cannot be read, references that point nowhere, lints that are denied: all of it.
+    /// Manifests cannot be read, references cannot be resolved, or lints are denied.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
     Faulty(Vec<Fault>),
     /// The workspace, or Cargo.
@@ -29,12 +29,12 @@ pub enum Error {
     /// Entries of `builds[]` match no crate.
     #[error("{}", .0.iter().map(with_hint).collect::<Vec<_>>().join("\nerror: "))]
     UnknownBuilds(Vec<UnknownBuild>),
-    /// All platforms of a base are asked for, and none can be compiled for.
-    #[error("nothing can be compiled for any platform of `{base}` ({offered})")]
+    /// The base has no platform that can be compiled for.
+    #[error("cannot compile for any platform of the base image `{base}` ({offered})")]
     NoPlatform {
         /// The base.
         base: BaseName,
-        /// What it is there for.
+        /// Its platforms.
         offered: String,
     },
     /// A template of the settings.
@@ -48,42 +48,42 @@ pub enum Error {
     Image {
         /// The binary.
         binary: String,
-        /// Why.
+        /// The cause.
         source: image::Error,
     },
-    /// An image did not arrive.
+    /// An image cannot be published.
     #[error("could not publish the image of `{binary}`")]
     Publish {
         /// The binary.
         binary: String,
-        /// Why.
+        /// The cause.
         source: publish::Error,
     },
-    /// The destinations, for the images of a run as a whole.
+    /// The destinations cannot be used.
     #[error(transparent)]
     Destinations {
-        /// Why.
+        /// The cause.
         source: publish::Error,
     },
-    /// Sources could not be copied, to build them a second time.
+    /// Sources cannot be copied for a second build.
     #[error(transparent)]
     Copy(cargo::CopyError),
-    /// The copy could not be built.
-    #[error("it was built here, and could not be built a second time in another folder")]
+    /// The second build failed.
+    #[error("could not build a second time in another folder")]
     Second {
-        /// Why.
+        /// The cause.
         source: Box<Error>,
     },
-    /// Two builds could not be compared.
+    /// Two builds cannot be compared.
     #[error("could not compare two builds")]
     Compare {
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// Two builds differ.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
     Mismatch(Vec<Mismatch>),
-    /// Nothing would be done, as after a selector that matches nothing.
+    /// There is nothing to apply, for example because a selector matches nothing.
     #[error("there are no objects to apply")]
     NoObjects,
     /// The cluster.
@@ -91,39 +91,39 @@ pub enum Error {
     Cluster(cluster::Error),
 }
 
-/// Something that is wrong with a set of manifests, or with what it needs.
+/// Something that is wrong with manifests, or with what they need.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// Some of it cannot be read.
+    /// They cannot be read.
     #[error(transparent)]
     Manifests(manifests::Errors),
-    /// A reference points nowhere.
+    /// A reference cannot be resolved.
     #[error(transparent)]
     Unresolved(Unresolved),
-    /// So many do that the rest was not looked at.
-    #[error("{0} more references were not looked at")]
+    /// There are so many of these that the rest was not looked at.
+    #[error("{0} more references were not checked")]
     Unseen(usize),
-    /// There is nothing that references could point at.
+    /// There is no workspace that references could point into.
     #[error(transparent)]
     Workspace(cargo::Error),
-    /// A lint that is denied found something.
+    /// A denied lint found something.
     #[error("{}", .0.text())]
     Denied(Finding),
-    /// There is more of it than is told one by one.
+    /// There are more findings than are reported one by one.
     #[error("{more} more of [{}]", .lint.name())]
     More {
         /// The lint that is denied.
         lint: Lint,
-        /// How many findings are not told.
+        /// How many findings are not reported.
         more: usize,
     },
-    /// The same in settings.
+    /// A template makes another image of every commit.
     #[error("`{}` in `{}` makes another image of every commit [{}]\n{}", .0.name, .0.key, Lint::VolatileTemplate.name(), .0.spot.excerpt())]
     Volatile(Volatile),
 }
 
 impl Fault {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -136,7 +136,7 @@ impl Fault {
     }
 }
 
-/// A reference that points nowhere, and where it stands.
+/// A reference that cannot be resolved, and where it is used.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}{}", .places.iter().map(|place| format!("\n{place}")).collect::<String>())]
 pub struct Unresolved {
@@ -188,7 +188,7 @@ fn with_hint(unknown: &UnknownBuild) -> String {
 }
 
 impl Error {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -206,7 +206,7 @@ impl Error {
             Self::Cluster(error) => error.hint(),
             Self::Copy(error) => error.hint(),
             Self::Second { .. } => Some(
-                "what Git ignores is not copied; a file that a build needs should be committed"
+                "files that Git ignores are not copied: commit a file that the build needs"
                     .to_owned(),
             ),
             Self::Compare { .. } => None,
@@ -214,7 +214,7 @@ impl Error {
         }
     }
 
-    /// Whether `cargo build` itself ran and failed, so that rustc has said why.
+    /// Whether `cargo build` itself ran and failed, so that rustc has reported the reason.
     #[must_use]
     pub fn is_compilation(&self) -> bool {
         matches!(self, Self::Workspace(error) if error.is_compilation())

@@ -1,4 +1,4 @@
-//! Manifests that are no files: fetched by URL, or made by kustomize.
+//! Manifests that are not files: fetched by URL, or built by kustomize.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -12,17 +12,17 @@ use crate::manifests;
 use crate::registry::{self, FetchError};
 use crate::source::Source;
 
-/// How much of what a program says about its failure is shown.
+/// How many bytes of a failed program's output are shown.
 const COMPLAINT: u64 = 64 << 10;
 
-/// Why a source could not be had.
+/// A failure to read manifests that are not files.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// By URL.
+    /// A URL cannot be fetched.
     #[error(transparent)]
     Fetch(FetchError),
-    /// There is nobody to make it.
-    #[error("neither `kustomize` nor `kubectl` is on the PATH to build `{0}`")]
+    /// Neither program that builds kustomizations is installed.
+    #[error("could not build `{0}`: neither `kustomize` nor `kubectl` is on the PATH")]
     NoKustomize(String),
     /// A program could not be run.
     #[error("could not run `{command}`")]
@@ -39,19 +39,19 @@ pub enum SourceError {
         command: String,
         /// How it ended.
         status: ExitStatus,
-        /// What it said.
+        /// Its output on standard error.
         complaint: String,
     },
 }
 
 impl SourceError {
-    /// The way out.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::NoKustomize(_) => {
-                Some("install one of them; `-k` leaves kustomizations to it".to_owned())
+                Some("install one of them; `-k` runs it to build kustomizations".to_owned())
             }
             Self::Run { .. } | Self::Failed { .. } => None,
         }
@@ -75,7 +75,7 @@ impl Session {
         Ok((source.map_err(|error| Error::Manifests(error.into()))?, name))
     }
 
-    /// Builds a kustomization by whichever program is there.
+    /// Builds a kustomization with whichever program is installed.
     pub async fn kustomize(&self, folder: &str) -> Result<Source, Error> {
         let environment = &self.settings.cargo.environment;
         let found = [("kustomize", "build"), ("kubectl", "kustomize")]
@@ -91,7 +91,7 @@ impl Session {
     }
 }
 
-/// What a program prints, a little more than a manifest may be long at most.
+/// The output of a program, up to slightly more than the size limit of manifests.
 async fn run(
     program: &Path,
     args: &[&str],
@@ -117,7 +117,7 @@ async fn run(
         child.wait()
     );
     let (text, status) = (text.map_err(failed)?, status.map_err(failed)?);
-    // Who prints too much is stopped by that, and the size is what is wrong.
+    // A program that prints too much fails because its output is closed; the size is the error.
     if status.success() || text.len() as u64 > manifests::LARGEST {
         return Ok(text);
     }
@@ -129,7 +129,7 @@ async fn run(
     })
 }
 
-/// Reads up to a bound; what comes behind it finds no reader.
+/// Reads up to a limit, and closes the stream there.
 async fn bounded(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {

@@ -1,4 +1,4 @@
-//! Builds a second time somewhere else and compares, before anything is published.
+//! Builds a second time in another folder and compares, before anything is published.
 
 use std::fmt;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::oci::Platform;
 use crate::reference::CrateReference;
 use crate::settings::Settings;
 
-/// How many differences of one image are shown.
+/// How many differences of one image are listed.
 const MOST: usize = 8;
 
-/// An image that is another when it is built elsewhere.
+/// An image that differs when it is built in another folder.
 #[derive(Debug)]
 pub struct Mismatch {
     binary: String,
@@ -24,20 +24,20 @@ pub struct Mismatch {
     cause: Cause,
 }
 
-/// Where a difference most likely comes from.
+/// The most likely cause of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cause {
-    /// A build script's folder is in it; the crate.
+    /// It contains the folder of the build script of this crate.
     OutDir(String),
-    /// The folder of the sources is in it.
+    /// It contains the folder of the sources.
     Sources,
-    /// Numbers differ and nothing else.
+    /// Only numbers differ.
     Clock,
     /// Names of symbols differ.
     Symbols,
-    /// A file that is not copied.
+    /// A file was not copied.
     Ignored,
-    /// What is said about the image.
+    /// The configuration of the image differs.
     Configuration,
     /// None of these.
     Unknown,
@@ -47,7 +47,7 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the image of `{}` for {} is another when it is built elsewhere",
+            "the image of `{}` for {} differs when it is built in another folder",
             self.binary, self.platform
         )?;
         for difference in self.differences.iter().take(MOST) {
@@ -61,21 +61,21 @@ impl fmt::Display for Mismatch {
 }
 
 impl Mismatch {
-    /// The likely cause, and the way out.
+    /// The likely cause, and what to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
         let cause = match &self.cause {
             Cause::OutDir(package) => format!(
-                "the build script of `{package}` puts the name of its folder (OUT_DIR) into the program"
+                "the build script of `{package}` writes the path of its folder (OUT_DIR) into the program"
             ),
-            Cause::Sources => "the folder of the sources is in the program: `env!(\"CARGO_MANIFEST_DIR\")`, or a build script or macro that writes it".to_owned(),
-            Cause::Clock => "a build script or macro takes the time: have it take SOURCE_DATE_EPOCH, which ko-rs sets".to_owned(),
-            Cause::Symbols => "names of symbols hold a path: of a path dependency outside the workspace, or of a flag for rustc".to_owned(),
-            Cause::Ignored => "what Git ignores is not in the second build: commit it, or have a build script make it".to_owned(),
-            Cause::Configuration => "a label, variable or annotation is taken from where or when it is built".to_owned(),
-            Cause::Unknown => "a build script or macro writes something else each time: random numbers, or the order of a hash map or of a folder's files".to_owned(),
+            Cause::Sources => "the program contains the folder of the sources: from `env!(\"CARGO_MANIFEST_DIR\")`, a build script or a macro".to_owned(),
+            Cause::Clock => "a build script or macro uses the current time: use SOURCE_DATE_EPOCH instead, which ko-rs sets".to_owned(),
+            Cause::Symbols => "names of symbols contain a path: of a path dependency outside the workspace, or in a flag of rustc".to_owned(),
+            Cause::Ignored => "files that Git ignores are not part of the second build: commit them, or create them in a build script".to_owned(),
+            Cause::Configuration => "a label, variable or annotation depends on where or when the image is built".to_owned(),
+            Cause::Unknown => "a build script or macro has a different result each time: random numbers, or the order of a hash map or of files in a folder".to_owned(),
         };
-        format!("{cause}; docs/reproducible.md has the ways out")
+        format!("{cause}; see docs/reproducible.md")
     }
 }
 
@@ -153,7 +153,7 @@ impl Order {
     }
 }
 
-/// The cause that says most: of files, before that of what is said about them.
+/// The most specific cause: of the contents of files, else of the configuration.
 fn cause(differences: &[Difference], binary: &Binary, copy: &Path) -> Cause {
     let folders = [binary.workspace.as_path(), copy].map(|folder: &Path| folder.to_string_lossy());
     let of = |what: &What| match what {
@@ -180,7 +180,7 @@ fn cause(differences: &[Difference], binary: &Binary, copy: &Path) -> Cause {
     differences.iter().find_map(|difference| of(&difference.what)).unwrap_or_else(configuration)
 }
 
-/// The crate whose build script's folder a text names: `…/build/NAME-HASH/out…`.
+/// The crate whose build script's folder a text contains: `…/build/NAME-HASH/out…`.
 fn out_dir(text: &str) -> Option<String> {
     let (_, after) = text.split_once("/build/")?;
     let (name, rest) = after.split_once('/')?;

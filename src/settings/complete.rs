@@ -88,7 +88,7 @@ const GO_VARIABLES: [&str; 6] = [
     "KO_DEFAULTLDFLAGS",
 ];
 
-/// Completes the options of a run.
+/// Completes the settings of a run.
 pub fn complete(
     flags: Flags,
     environment: &Environment,
@@ -97,7 +97,7 @@ pub fn complete(
     sources(flags, environment, report)?.complete()
 }
 
-/// Completes what those need to know who only speak to a registry.
+/// Completes the settings of subcommands that only access a registry.
 pub fn registries(
     flags: Flags,
     environment: &Environment,
@@ -130,7 +130,7 @@ fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result
     Ok(sources)
 }
 
-/// Refuses what a manifest may spell in so many ways that it cannot be looked for.
+/// Fails for prefixes that manifests can spell in different ways, so that they cannot be searched for.
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     let is_escaped =
         |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '\\');

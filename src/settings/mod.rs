@@ -1,7 +1,7 @@
-//! From three sources — flags, environment, `.ko-rs.yaml` — to complete options.
+//! From three sources — flags, environment, `.ko-rs.yaml` — to complete settings.
 //!
-//! [`table`] names every setting once. Flags go before variables, variables before the file; what a
-//! crate's own settings say goes before defaults. This is the only reader of the environment.
+//! [`table`] defines every setting once. Flags take precedence over variables, variables over the file,
+//! and the settings of a build over defaults. This is the only module that reads the environment.
 
 mod access;
 mod builds;
@@ -26,5 +26,6 @@ pub use file::NAME as FILE_NAME;
 pub use output::Output;
 pub use rules::{BuildOptions, Platforms, Rules, TemplateError};
 pub use sources::Flags;
+pub use table::Key;
 pub use templates::Volatile;
 pub use unknown_builds::UnknownBuild;

@@ -136,7 +136,7 @@ fn of_very_many_mistakes_the_first_hundred_are_told_and_the_rest_is_counted() {
     let lines = |tag| (0..20_000).map(|number| line(number, tag)).collect::<String>();
     let sandbox = workspace().file("nowhere.yaml", &lines("")).file("glued.yaml", &lines(":1"));
     for (file, more) in [
-        ("nowhere.yaml", "error: 19900 more references were not looked at"),
+        ("nowhere.yaml", "error: 19900 more references were not checked"),
         ("glued.yaml", "error: 19900 more like these"),
     ] {
         let ran = sandbox.run(["resolve", "-f", file]).exits(1);

@@ -333,7 +333,7 @@ fn what_is_the_same_elsewhere_is_verified_and_published() {
     let ran = verified(&sandbox, 1);
     assert_eq!(ran.stdout(), "");
     assert!(ran.stderr().contains("/var/run/ko/only-here.txt: only the first build has it\n"));
-    assert!(ran.stderr().contains("hint: what Git ignores is not in the second build"));
+    assert!(ran.stderr().contains("hint: files that Git ignores are not part of the second build"));
 }
 
 #[test]
@@ -349,15 +349,15 @@ fn what_differs_elsewhere_is_named_with_its_likely_cause_and_not_published() {
     };
     let clock = tell("format!(\"built at {} ns\", now.as_nanos())");
     for (main, script, cause) in [
-        (sources, QUIET, "the folder of the sources is in the program"),
-        (out, QUIET, "the build script of `tells` puts the name of its folder (OUT_DIR)"),
-        (told, &clock, "a build script or macro takes the time"),
+        (sources, QUIET, "the program contains the folder of the sources"),
+        (out, QUIET, "the build script of `tells` writes the path of its folder (OUT_DIR)"),
+        (told, &clock, "a build script or macro uses the current time"),
     ] {
         let sandbox = telling(main, script);
         let ran = verified(&sandbox, 1);
         assert_eq!(ran.stdout(), "");
         let error = ran.stderr();
-        assert!(error.contains("is another when it is built elsewhere\n/ko-app/tells: section .rodata differs at 0x"), "{error}");
+        assert!(error.contains("differs when it is built in another folder\n/ko-app/tells: section .rodata differs at 0x"), "{error}");
         assert!(error.contains("\n  first:  \"") && error.contains("\n  second: \""), "{error}");
         assert!(error.contains(&format!("\nhint: {cause}")), "{error}");
         assert!(!error.contains("Published"), "{error}");

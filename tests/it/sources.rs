@@ -158,8 +158,8 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
     let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: neither `kustomize` nor `kubectl` is on the PATH to build `prod`\n\
-         hint: install one of them; `-k` leaves kustomizations to it\n"
+        "error: could not build `prod`: neither `kustomize` nor `kubectl` is on the PATH\n\
+         hint: install one of them; `-k` runs it to build kustomizations\n"
     );
     program(&sandbox, "bin/kubectl", "echo \"kubectl: $*\"");
     assert_eq!(
