@@ -16,7 +16,7 @@ use crate::settings::table::{Kind, SETTINGS, Scope, Setting};
 /// A subcommand with what only it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subcommand {
-    Build { crates: Vec<String>, workspace: bool, verify: bool },
+    Build { crates: Vec<String>, workspace: bool, verify: bool, dry_run: bool },
     Resolve,
     Check,
     Apply,
@@ -138,7 +138,13 @@ pub(super) fn command() -> Command {
                 )
                 .arg(Arg::new("verify").long("verify").action(ArgAction::SetTrue).help(
                     "Build a second time in another folder, and publish only if that is the same",
-                )),
+                ))
+                .arg(
+                    Arg::new("dry-run")
+                        .long("dry-run")
+                        .action(ArgAction::SetTrue)
+                        .help("Print what would be built how and where it would go, and build nothing"),
+                ),
             "deps" => subcommand
                 .arg(
                     Arg::new("image")
@@ -316,6 +322,7 @@ pub(super) fn read(matches: &ArgMatches) -> (Subcommand, Flags) {
             crates: texts("package").into_iter().chain(texts("crates")).collect(),
             workspace: matches.get_flag("workspace"),
             verify: matches.get_flag("verify"),
+            dry_run: matches.get_flag("dry-run"),
         },
         "resolve" => Subcommand::Resolve,
         "check" => Subcommand::Check,

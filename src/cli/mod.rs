@@ -141,7 +141,7 @@ async fn stages(
     session: &Session,
 ) -> Result<(), Failure> {
     match subcommand {
-        Subcommand::Build { crates, workspace, verify } => {
+        Subcommand::Build { crates, workspace, verify, dry_run } => {
             let here = [".".to_owned()];
             let request = match (workspace, crates.as_slice()) {
                 (true, _) => Request::Workspace,
@@ -150,6 +150,9 @@ async fn stages(
             };
             overwrite::check(complete, &[], None)?;
             let plan = session.plan(request).await?;
+            if dry_run {
+                return print(&plan.to_string());
+            }
             if verify {
                 session.verify(&plan).await?;
             }

@@ -54,6 +54,29 @@ fn the_crate_of_the_working_directory_is_built_where_none_is_named() {
     assert_eq!(names(&sandbox, &[&absolute]), hello);
 }
 
+#[test]
+fn a_dry_run_prints_what_would_be_built_and_where_it_would_go() {
+    let sandbox = package(Sandbox::new(), "", "link", "")
+        .file(".ko-rs.yaml", "baseImageOverrides: {link: scratch}\ndefaultProfile: dev\n");
+    let sandbox = building(sandbox);
+    let platforms = "--platform=linux/amd64,linux/arm64";
+    let ran = sandbox.run(["build", "--dry-run", "--tags=v1,latest", platforms]).exits(0);
+    let expected = "\
+destination: `registry.example/team` is a registry's repository
+
+link
+  image: registry.example/team/link-2a304a1348456ccd2234cd71a81bd338:v1
+  image: registry.example/team/link-2a304a1348456ccd2234cd71a81bd338:latest
+  base: scratch (baseImageOverrides: link)
+  build: linux/amd64 (x86_64-unknown-linux-musl, profile dev)
+  build: linux/arm64 (aarch64-unknown-linux-musl, profile dev)
+  platforms from: flags and variables
+";
+    assert_eq!(ran.stdout(), expected);
+    assert_eq!(ran.stderr(), "");
+    assert!(!sandbox.directory().join("target").exists());
+}
+
 /// The name, to the digit, that the real ko gives the book's link service.
 #[test]
 fn a_service_of_the_book_has_the_name_that_ko_gives_it() {
