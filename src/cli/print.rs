@@ -88,6 +88,7 @@ fn line(event: &Event, loudness: Loudness) -> Option<String> {
         Event::Retrying { what, why, after } => {
             Some(format!("{:>12} {what} in {:.1} s: {why}", "Retrying", after.as_secs_f64()))
         }
+        Event::Waiting { object, reason, .. } => Some(format!("note: {object}: {reason}")),
         Event::Detail { message } if loudness == Loudness::Verbose => {
             Some(format!("{:>12} {message}", ""))
         }

@@ -1,7 +1,7 @@
-//! Which cluster, as whom, in which namespace: kubeconfig files or a pod's service account.
+//! Selects cluster, user and namespace from kubeconfig files or a pod's service account.
 //!
-//! Everything is given as values. Of the environment kube itself would read `KUBECONFIG`, which
-//! this never asks it to, and `HTTPS_PROXY`, which a stated proxy keeps it from.
+//! Everything is passed as values. kube itself would read `KUBECONFIG`, which it is never asked to,
+//! and `HTTPS_PROXY`, which an explicit proxy prevents.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,23 +9,27 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-/// How the cluster is found and spoken to.
+use crate::report::{Details, Diagnose};
+
+use super::codes;
+
+/// How the cluster is selected and accessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The kubeconfig files, merged as kubectl does: the first to state something wins, and of
-    /// several files those that do not exist are passed over.
+    /// The kubeconfig files, merged as kubectl does: the first file with an entry wins, and files
+    /// that do not exist are skipped.
     pub kubeconfig: Vec<PathBuf>,
-    /// The service account that serves where no kubeconfig file exists.
+    /// The service account to use if no kubeconfig file exists.
     pub in_cluster: Option<ServiceAccount>,
-    /// The context; without one, the kubeconfig's `current-context`.
+    /// The context; default is the kubeconfig's `current-context`.
     pub context: Option<String>,
-    /// The namespace that was asked for (`-n`); without one, the context's, else `default`.
+    /// The requested namespace (`-n`); default is the one of the context, else `default`.
     pub namespace: Option<String>,
-    /// The name under which fields are managed.
+    /// The field manager.
     pub field_manager: String,
-    /// How long one request may take.
+    /// The time limit for one request.
     pub timeout: Duration,
-    /// The contexts that may be used; none means any.
+    /// The contexts that are allowed; empty allows all.
     pub allow_contexts: Vec<String>,
 }
 
@@ -43,10 +47,10 @@ impl Default for Settings {
     }
 }
 
-/// What a pod knows of the cluster that it runs in.
+/// The access of a pod to the cluster that it runs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// The API server: `https://10.96.0.1:443`.
+    /// The URL of the API server: `https://10.96.0.1:443`.
     pub server: String,
     /// The file with the bearer token.
     pub token_file: PathBuf,
@@ -56,22 +60,21 @@ pub struct ServiceAccount {
     pub namespace: Option<String>,
 }
 
-/// The context that stands for a pod's service account.
+/// The name of the context for a pod's service account.
 const IN_CLUSTER: &str = "in-cluster";
 
-/// How long a server may take to accept a connection; one that is gone must not cost half a
-/// minute.
+/// The time limit for connecting to the server.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The cluster that the settings chose.
+/// The cluster that the settings select.
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) config: kube::Config,
     pub(super) context: String,
     pub(super) server: String,
     pub(super) namespace: String,
-    /// The namespace that the user insists on.
-    pub(super) insisted: Option<String>,
+    /// The namespace of `-n`.
+    pub(super) requested_namespace: Option<String>,
 }
 
 impl fmt::Debug for Access {
@@ -80,86 +83,89 @@ impl fmt::Debug for Access {
     }
 }
 
-/// Why no cluster could be chosen. Never shows a line of a kubeconfig: it holds credentials.
+/// An error of selecting a cluster. It never quotes a kubeconfig, which contains credentials.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
     /// None of the files exists.
-    #[error("no kubeconfig: {}", paths(.0))]
+    #[error("no kubeconfig found: {}", paths(.0))]
     NoKubeconfig(Vec<PathBuf>),
-    /// A file cannot be used.
+    /// A file cannot be read.
     #[error("could not read kubeconfig {}: {reason}", .path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,
-        /// Why, without a line of it.
+        /// The reason, without a quotation.
         reason: String,
     },
-    /// No context was chosen.
-    #[error("no context is chosen: the kubeconfig has no `current-context`")]
+    /// No context is selected.
+    #[error("no context selected: the kubeconfig has no `current-context`")]
     NoContext {
-        /// The contexts there are.
+        /// The existing contexts.
         known: Vec<String>,
     },
-    /// The chosen context is in no file.
-    #[error("no context `{context}` in the kubeconfig")]
+    /// The selected context does not exist.
+    #[error("context `{context}` does not exist in the kubeconfig")]
     UnknownContext {
-        /// The chosen one.
+        /// The selected context.
         context: String,
-        /// The contexts there are.
+        /// The existing contexts.
         known: Vec<String>,
     },
-    /// The context is not among those that may be used.
-    #[error("context `{context}` is not among those that may be used")]
+    /// The selected context is not allowed.
+    #[error("context `{context}` is not in `allowContexts`")]
     NotAllowed {
-        /// The chosen one.
+        /// The selected context.
         context: String,
-        /// Those that may be used.
+        /// The allowed contexts.
         allowed: Vec<String>,
     },
-    /// What the context says cannot be used.
-    #[error("context `{context}` cannot be used: {reason}")]
+    /// The selected context is broken.
+    #[error("could not use context `{context}`: {reason}")]
     Context {
-        /// The chosen one.
+        /// The selected context.
         context: String,
-        /// Why, without a credential.
+        /// The reason, without a credential.
         reason: String,
     },
 }
 
 fn paths(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
-        return "none was named".to_owned();
+        return "none is configured".to_owned();
     }
     let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
     format!("{} does not exist", paths.join(", "))
 }
 
-impl AccessError {
-    /// The way out, where there is one.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for AccessError {
+    fn details(&self) -> Details {
         match self {
-            Self::NoKubeconfig(_) => {
-                Some("name one with --kubeconfig or KUBECONFIG; `ko-rs resolve` needs none".into())
-            }
-            Self::NoContext { known } | Self::UnknownContext { known, .. } if known.is_empty() => {
-                Some("the kubeconfig states no context at all".to_owned())
-            }
+            Self::NoKubeconfig(_) => Details::new(&codes::NO_KUBECONFIG).hint(
+                "pass its path with --kubeconfig or KUBECONFIG; `ko-rs resolve` does not need one",
+            ),
             Self::NoContext { known } | Self::UnknownContext { known, .. } => {
-                Some(format!("--context is one of {}", known.join(", ")))
+                let hint = match known.as_slice() {
+                    [] => "the kubeconfig has no contexts".to_owned(),
+                    known => format!("pass one of {} with --context", known.join(", ")),
+                };
+                Details::new(&codes::UNKNOWN_CONTEXT).hint(hint)
             }
-            Self::NotAllowed { allowed, .. } => Some(format!(
-                "choose one of {} with --context, or add this one to `allowContexts`",
-                allowed.join(", ")
-            )),
-            Self::Kubeconfig { .. } | Self::Context { .. } => None,
+            Self::NotAllowed { allowed, .. } => {
+                Details::new(&codes::CONTEXT_NOT_ALLOWED).hint(format!(
+                    "pass one of {} with --context, or add this context to `allowContexts`",
+                    allowed.join(", ")
+                ))
+            }
+            Self::Kubeconfig { .. } | Self::Context { .. } => {
+                Details::new(&codes::INVALID_KUBECONFIG)
+            }
         }
     }
 }
 
 impl Access {
-    /// Reads what the settings name, and sends nothing.
+    /// Reads the files of the settings; no request is sent.
     pub(super) async fn new(settings: &Settings) -> Result<Self, AccessError> {
         let found = read(&settings.kubeconfig)?;
         let mut access = match (found, &settings.in_cluster) {
@@ -174,7 +180,7 @@ impl Access {
         }
         if let Some(namespace) = &settings.namespace {
             access.namespace.clone_from(namespace);
-            access.insisted = Some(namespace.clone());
+            access.requested_namespace = Some(namespace.clone());
         }
         access.config.connect_timeout = Some(CONNECT.min(settings.timeout));
         access.config.default_retry = false;
@@ -182,7 +188,7 @@ impl Access {
     }
 }
 
-/// The files as one; nothing where none of them exists.
+/// The merged files; nothing if none of them exists.
 fn read(paths: &[PathBuf]) -> Result<Option<Kubeconfig>, AccessError> {
     let mut merged: Option<Kubeconfig> = None;
     for path in paths.iter().filter(|path| !path.as_os_str().is_empty()) {
@@ -207,7 +213,7 @@ fn read(paths: &[PathBuf]) -> Result<Option<Kubeconfig>, AccessError> {
     Ok(merged)
 }
 
-/// An error of kube's in words that cannot hold a credential: its YAML errors quote the text.
+/// The message of a kube error without credentials: kube's YAML errors quote the file.
 fn reason(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::Parse(error) => error.location().map_or_else(
@@ -221,18 +227,18 @@ fn reason(error: &KubeconfigError) -> String {
 
 async fn from_kubeconfig(
     mut kubeconfig: Kubeconfig,
-    asked: Option<&String>,
+    requested: Option<&String>,
 ) -> Result<Access, AccessError> {
     let known = || kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
     let current = kubeconfig.current_context.as_ref().filter(|name| !name.is_empty());
-    let Some(context) = asked.or(current).cloned() else {
+    let Some(context) = requested.or(current).cloned() else {
         return Err(AccessError::NoContext { known: known() });
     };
     if !kubeconfig.contexts.iter().any(|named| named.name == context) {
         return Err(AccessError::UnknownContext { context, known: known() });
     }
     let unusable = |reason| AccessError::Context { context: context.clone(), reason };
-    // A proxy that is stated keeps kube from looking for one in the environment.
+    // An explicit proxy keeps kube from looking for one in the environment.
     let mut proxied = Vec::new();
     for named in &mut kubeconfig.clusters {
         let Some(cluster) = &mut named.cluster else { continue };
@@ -256,17 +262,17 @@ async fn from_kubeconfig(
     }
     let namespace = match config.default_namespace.as_str() {
         "" => "default".to_owned(),
-        stated => stated.to_owned(),
+        namespace => namespace.to_owned(),
     };
     let server = shown(&config.cluster_url);
-    Ok(Access { config, context, server, namespace, insisted: None })
+    Ok(Access { config, context, server, namespace, requested_namespace: None })
 }
 
 fn from_service_account(account: &ServiceAccount) -> Result<Access, AccessError> {
     let context = IN_CLUSTER.to_owned();
     let unusable = |reason| AccessError::Context { context: context.clone(), reason };
     let url: http::Uri =
-        account.server.parse().map_err(|_| unusable("its server is no URL".to_owned()))?;
+        account.server.parse().map_err(|_| unusable("its server is not a URL".to_owned()))?;
     let Some(token_file) = account.token_file.to_str() else {
         return Err(unusable("the path of its token is not UTF-8".to_owned()));
     };
@@ -275,7 +281,7 @@ fn from_service_account(account: &ServiceAccount) -> Result<Access, AccessError>
     config.root_cert_file = Some(account.authority_file.clone());
     let server = shown(&config.cluster_url);
     let namespace = account.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    Ok(Access { config, context, server, namespace, insisted: None })
+    Ok(Access { config, context, server, namespace, requested_namespace: None })
 }
 
 /// A server's URL without user, password and trailing slash.
@@ -324,11 +330,14 @@ contexts:
         assert_eq!(Access::new(&settings).await.unwrap().namespace, "shop");
         settings.namespace = Some("mine".to_owned());
         let access = Access::new(&settings).await.unwrap();
-        assert_eq!((access.namespace.as_str(), access.insisted.as_deref()), ("mine", Some("mine")));
+        assert_eq!(
+            (access.namespace.as_str(), access.requested_namespace.as_deref()),
+            ("mine", Some("mine"))
+        );
     }
 
     #[tokio::test]
-    async fn of_several_files_the_first_to_state_something_wins_and_missing_ones_are_passed_over() {
+    async fn the_first_of_several_files_wins_and_missing_ones_are_skipped() {
         let second = KUBECONFIG.replace("127.0.0.1", "other").replace("here", "elsewhere");
         let (folder, mut settings) = written(&[("a", KUBECONFIG), ("b", &second)]);
         settings.kubeconfig.insert(0, folder.path().join("none"));
@@ -342,19 +351,21 @@ contexts:
     }
 
     #[tokio::test]
-    async fn a_wrong_context_names_those_there_are_and_only_allowed_ones_are_used() {
+    async fn a_wrong_context_is_an_error_with_the_existing_ones_and_only_allowed_ones_are_used() {
         let (_folder, mut settings) = written(&[("a", KUBECONFIG)]);
         settings.context = Some("gone".to_owned());
         let error = Access::new(&settings).await.unwrap_err();
-        assert_eq!(error.hint().unwrap(), "--context is one of here, there");
+        assert!(
+            format!("{:?}", error.details()).contains("pass one of here, there with --context")
+        );
         settings.context = None;
         settings.allow_contexts = vec!["there".to_owned()];
         let error = Access::new(&settings).await.unwrap_err();
-        assert_eq!(error.to_string(), "context `here` is not among those that may be used");
+        assert_eq!(error.to_string(), "context `here` is not in `allowContexts`");
     }
 
     #[tokio::test]
-    async fn a_broken_kubeconfig_is_named_and_never_quoted() {
+    async fn a_broken_kubeconfig_is_never_quoted() {
         let broken = KUBECONFIG.replace("{token: s3cret}", "{token: {s3cret}");
         let (_folder, settings) = written(&[("a", &broken)]);
         let error = Access::new(&settings).await.unwrap_err();
@@ -363,7 +374,7 @@ contexts:
     }
 
     #[tokio::test]
-    async fn where_no_kubeconfig_exists_a_service_account_serves() {
+    async fn the_service_account_is_used_if_no_kubeconfig_exists() {
         let settings = Settings {
             in_cluster: Some(ServiceAccount {
                 server: "https://10.96.0.1:443".to_owned(),

@@ -1,8 +1,7 @@
-//! `kubernetes.io/change-cause`: what `kubectl rollout history` shows beside a revision.
+//! The annotation `kubernetes.io/change-cause`, which `kubectl rollout history` shows for a revision.
 //!
-//! The annotation belongs to the revision that a pod template makes. To set it alone would
-//! rewrite the cause of a revision that is there already, so it changes with the template or not
-//! at all.
+//! A new pod template creates a revision, which copies the annotation. Setting the annotation alone
+//! would rewrite the cause of an existing revision, so it only changes together with the template.
 
 use serde_json::{Map, Value};
 
@@ -19,8 +18,8 @@ fn cause(object: &Value) -> Option<&Value> {
     object.get("metadata")?.get("annotations")?.get(ANNOTATION)
 }
 
-/// A manifest with the cause that its live object has, unless it states one of its own: what is
-/// applied without it loses it.
+/// A manifest with the cause of its live object, unless it has its own. Applying it without the
+/// cause would remove it.
 pub(super) fn kept(kind: &Kind, manifest: &Value, live: Option<&Value>) -> Value {
     match live.and_then(cause) {
         Some(live) if has_revisions(kind) && cause(manifest).is_none() => {
@@ -30,17 +29,17 @@ pub(super) fn kept(kind: &Kind, manifest: &Value, live: Option<&Value>) -> Value
     }
 }
 
-/// A manifest with a new cause, where applying it makes a new revision and it states none of its
-/// own; `will_be` is the object as the server would have it.
+/// A manifest with a new cause, if applying it creates a revision and it has no cause of its own.
+/// `would_be` is the object after the change.
 pub(super) fn renewed(
     kind: &Kind,
     manifest: &Value,
     live: Option<&Value>,
-    will_be: &Value,
+    would_be: &Value,
     new: Option<&str>,
 ) -> Option<Value> {
     let template = |object: &Value| object.pointer("/spec/template").cloned();
-    let makes_revision = live.is_none_or(|live| template(live) != template(will_be));
+    let makes_revision = live.is_none_or(|live| template(live) != template(would_be));
     let new = new.filter(|_| has_revisions(kind) && makes_revision && cause(manifest).is_none())?;
     Some(with(manifest, Value::from(new)))
 }
@@ -78,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_changes_with_the_pod_template_only() {
+    fn a_cause_changes_only_with_the_pod_template() {
         let live = deployment("a:1", Some("old"));
         let manifest = deployment("a:2", None);
-        let renewed = |will_be: &Value, live: Option<&Value>| {
-            super::renewed(&kind(), &manifest, live, will_be, Some("new"))
+        let renewed = |would_be: &Value, live: Option<&Value>| {
+            super::renewed(&kind(), &manifest, live, would_be, Some("new"))
         };
         assert_eq!(cause(&renewed(&deployment("a:2", None), Some(&live)).unwrap()).unwrap(), "new");
         assert_eq!(renewed(&deployment("a:1", None), Some(&live)), None);
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifests_own_cause_wins_and_other_kinds_have_none() {
+    fn the_cause_of_a_manifest_wins_and_other_kinds_have_none() {
         let own = deployment("a:2", Some("mine"));
         let live = deployment("a:1", Some("old"));
         assert_eq!(kept(&kind(), &own, Some(&live)), own);

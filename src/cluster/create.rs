@@ -1,89 +1,71 @@
-//! Creating objects that are not there yet.
+//! Creation of one object that does not exist yet.
 
-use crate::manifests::Object;
+use serde_json::Value;
 
-use super::apply::Change;
 use super::change_cause;
+use super::client::RequestError;
+use super::connection::Cluster;
+use super::error::Error;
 use super::live::Live;
+use super::object::{Target, uid};
+use super::outcome::{DryRun, Operation, Outcome};
+use super::plan::{CreateOptions, Planned};
 use super::request::{self, Write};
-use super::set::{Checked, Deed};
-use super::side_by_side;
-use super::target::{Target, uid};
-use super::{Cluster, DryRun, Error, Outcome, Verb};
-
-/// How a set is created.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CreateOptions {
-    /// Whether it is only tried.
-    pub dry_run: DryRun,
-    /// What `kubectl rollout history` is to show for the first revisions.
-    pub change_cause: Option<String>,
-}
 
 impl Cluster {
-    /// Creates a set: either all of it is what the server accepts, or nothing is written. Outcomes
-    /// are in the order of the objects.
-    ///
-    /// # Errors
-    /// The first object that is wrong, there already or refused; what was written before a failure
-    /// is in [`Error::Partial`].
-    pub async fn create(
+    /// Plans the creation of an object.
+    pub(super) async fn plan_created(
         &self,
-        objects: Vec<Object>,
+        target: Target,
         options: &CreateOptions,
-    ) -> Result<Vec<Outcome>, Error> {
-        let change_cause = options.change_cause.as_deref();
-        let deed = Deed::Create { dry_run: options.dry_run, change_cause };
-        self.do_with(objects, deed).await
-    }
-
-    /// Tries out every object.
-    pub(super) async fn check_created(
-        &self,
-        targets: Vec<Target>,
-        dry_run: DryRun,
-        cause: Option<&str>,
-    ) -> Vec<Result<Checked, (Target, Error)>> {
-        let checks = targets.into_iter().map(async |target| {
-            let renewed =
-                change_cause::renewed(&target.kind, &target.value, None, &target.value, cause);
-            let object = renewed.unwrap_or_else(|| target.value.clone());
-            let change = Some(Change { object, live: Live::Absent });
-            let checked = Checked { target, verb: Verb::Created, change };
-            if dry_run == DryRun::Client {
-                return Ok(checked);
-            }
-            match self.send_new(&checked, true).await {
-                Ok(_) => Ok(checked),
-                // A webhook that cannot try out can still do.
-                Err(Error::Object { source, .. })
-                    if source.refusal().is_some_and(|refusal| {
-                        refusal.message.contains("does not support dry run")
-                    }) =>
-                {
-                    Ok(checked)
+    ) -> Result<Planned, (Target, Error)> {
+        let cause = options.change_cause.as_deref();
+        let kind = &target.id.kind;
+        let renewed = change_cause::renewed(kind, &target.value, None, &target.value, cause);
+        let object = renewed.unwrap_or_else(|| target.value.clone());
+        let would_be = match options.dry_run {
+            DryRun::Client => None,
+            _ => match self.send_new(&target, &object, true).await {
+                Ok(would_be) => Some(would_be),
+                Err(error) if error.refusal().is_some_and(|it| it.is_about_dry_runs()) => None,
+                Err(error) => {
+                    let error = Error::object("create", &target.id, error);
+                    return Err((target, error));
                 }
-                Err(error) => Err((checked.target, error)),
-            }
-        });
-        side_by_side(checks).await
+            },
+        };
+        Ok(Planned {
+            target,
+            live: Live::Absent,
+            would_be,
+            operation: Operation::Create,
+            send: Some(object),
+            is_taken_over: false,
+        })
     }
 
-    /// Sends an object that was tried out.
-    pub(super) async fn write_created(&self, checked: &Checked) -> Result<Outcome, Error> {
-        self.send_new(checked, false).await
+    /// Sends a planned object.
+    pub(super) async fn write_created(&self, planned: &Planned) -> Result<Outcome, Error> {
+        let target = &planned.target;
+        let object = planned.send.as_ref().unwrap_or(&target.value);
+        let now = self.send_new(target, object, false).await;
+        let now = now.map_err(|error| Error::object("create", &target.id, error))?;
+        let mut outcome = planned.outcome(DryRun::No);
+        // The server completes a generated name.
+        if let Some(name) = now.pointer("/metadata/name").and_then(Value::as_str) {
+            outcome.id.name = name.to_owned();
+        }
+        Ok(Outcome { uid: uid(&now).map(str::to_owned), ..outcome })
     }
 
-    async fn send_new(&self, checked: &Checked, dry_run: bool) -> Result<Outcome, Error> {
-        let target = &checked.target;
-        let object = checked.change.as_ref().map_or(&target.value, |change| &change.object);
+    async fn send_new(
+        &self,
+        target: &Target,
+        object: &Value,
+        dry_run: bool,
+    ) -> Result<Value, RequestError> {
         let write = Write { manager: &self.manager, dry_run, force: false };
-        let request = request::create(&target.kind, target.namespace.as_deref(), object, write);
-        let now =
-            self.client.send(&request).await.map_err(|error| target.failed("create", error))?;
-        let outcome = target.outcome(Verb::Created, DryRun::No);
-        let name = now.pointer("/metadata/name").and_then(serde_json::Value::as_str);
-        let name = name.map_or_else(|| outcome.name.clone(), str::to_owned);
-        Ok(Outcome { name, uid: uid(&now), ..outcome })
+        let namespace = target.id.namespace.as_deref();
+        self.client.send(&request::create(&target.id.kind, namespace, object, write)).await
     }
 }

@@ -1,12 +1,12 @@
-//! Whether an object is still the one it was: what counts as a change, and whose it is.
+//! Compares two states of an object.
 
 use serde_json::Value;
 
-/// What the server or a controller writes whenever anything moves.
+/// Fields of `metadata` that change with every write.
 const BOOKKEEPING: [&str; 3] = ["managedFields", "resourceVersion", "generation"];
 
-/// The paths at which an object differs from what it was; status and bookkeeping do not count.
-/// A list is compared as a whole.
+/// The paths at which two states of an object differ, without status and bookkeeping. A list is
+/// compared as a whole.
 pub(super) fn differences(was: &Value, is: &Value) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     collect(was, is, &mut Vec::new(), &mut found);
@@ -42,8 +42,8 @@ fn is_bookkeeping(path: &[String], key: &str) -> bool {
     }
 }
 
-/// Whether a manifest says anything at, above or below a path.
-pub(super) fn states(manifest: &Value, path: &[String]) -> bool {
+/// Whether a manifest has a field at, above or below a path.
+pub(super) fn has(manifest: &Value, path: &[String]) -> bool {
     let mut here = manifest;
     for key in path {
         match here.as_object() {
@@ -57,15 +57,42 @@ pub(super) fn states(manifest: &Value, path: &[String]) -> bool {
     true
 }
 
-/// Whether everything a manifest says is so already, as far as can be told without the server.
-pub(super) fn holds(live: &Value, manifest: &Value) -> bool {
+/// The paths at which an object is not as its manifest wants it, as far as can be known without
+/// the server.
+pub(super) fn unmet(live: &Value, manifest: &Value) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    collect_unmet(live, manifest, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect_unmet(
+    live: &Value,
+    manifest: &Value,
+    path: &mut Vec<String>,
+    found: &mut Vec<Vec<String>>,
+) {
+    let (Value::Object(live), Value::Object(manifest)) = (live, manifest) else {
+        if !contains(live, manifest) {
+            found.push(path.clone());
+        }
+        return;
+    };
+    for (key, wanted) in manifest.iter().filter(|(_, wanted)| !wanted.is_null()) {
+        path.push(key.clone());
+        match live.get(key) {
+            Some(live) => collect_unmet(live, wanted, path, found),
+            None => found.push(path.clone()),
+        }
+        path.pop();
+    }
+}
+
+/// Whether a list or a plain value has everything that the manifest wants.
+fn contains(live: &Value, manifest: &Value) -> bool {
     match (live, manifest) {
-        (Value::Object(live), Value::Object(manifest)) => manifest.iter().all(|(key, wanted)| {
-            wanted.is_null() || live.get(key).is_some_and(|live| holds(live, wanted))
-        }),
         (Value::Array(live), Value::Array(manifest)) => {
             live.len() == manifest.len()
-                && live.iter().zip(manifest).all(|(live, wanted)| holds(live, wanted))
+                && live.iter().zip(manifest).all(|(live, wanted)| unmet(live, wanted).is_empty())
         }
         (live, manifest) => live == manifest,
     }
@@ -77,7 +104,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn status_and_bookkeeping_are_no_change() {
+    fn status_and_bookkeeping_are_not_differences() {
         let was = json!({"metadata": {"name": "a", "generation": 1, "resourceVersion": "1",
             "managedFields": []}, "spec": {"replicas": 1}, "status": {"readyReplicas": 0}});
         let mut is = was.clone();
@@ -91,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_keys_is_no_change_and_that_of_items_is_one() {
+    fn the_order_of_items_is_a_difference_and_that_of_keys_is_not() {
         let was: Value = serde_json::from_str(r#"{"a": 1, "b": [1, 2]}"#).unwrap();
         let is: Value = serde_json::from_str(r#"{"b": [1, 2], "a": 1}"#).unwrap();
         assert!(differences(&was, &is).is_empty());
@@ -99,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_deeper_down_is_a_change() {
+    fn a_nested_status_is_a_difference() {
         let (was, is) = (json!({"data": {"status": "a"}}), json!({"data": {"status": "b"}}));
         assert_eq!(differences(&was, &is), [["data", "status"]]);
         assert_eq!(
@@ -109,22 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_states_what_it_writes_and_what_is_around_it() {
+    fn a_manifest_has_its_fields_and_those_around_them() {
         let manifest = json!({"spec": {"replicas": 1, "list": [1]}});
         let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
-        assert!(states(&manifest, &path("spec.replicas")));
-        assert!(states(&manifest, &path("spec.list")));
-        assert!(states(&manifest, &path("spec")));
-        assert!(!states(&manifest, &path("spec.paused")));
-        assert!(!states(&manifest, &path("metadata.annotations.a")));
+        assert!(has(&manifest, &path("spec.replicas")));
+        assert!(has(&manifest, &path("spec.list")));
+        assert!(has(&manifest, &path("spec")));
+        assert!(!has(&manifest, &path("spec.paused")));
+        assert!(!has(&manifest, &path("metadata.annotations.a")));
     }
 
     #[test]
-    fn a_manifest_holds_where_the_server_only_added_to_it() {
+    fn fields_that_the_server_added_are_not_unmet() {
         let live =
             json!({"spec": {"ports": [{"port": 80, "protocol": "TCP"}], "type": "ClusterIP"}});
-        assert!(holds(&live, &json!({"spec": {"ports": [{"port": 80}], "extra": null}})));
-        assert!(!holds(&live, &json!({"spec": {"ports": [{"port": 81}]}})));
-        assert!(!holds(&live, &json!({"spec": {"ports": []}})));
+        assert!(
+            unmet(&live, &json!({"spec": {"ports": [{"port": 80}], "extra": null}})).is_empty()
+        );
+        assert_eq!(unmet(&live, &json!({"spec": {"ports": [{"port": 81}]}})), [["spec", "ports"]]);
+        assert_eq!(unmet(&live, &json!({"spec": {"ports": []}})), [["spec", "ports"]]);
     }
 }

@@ -1,20 +1,19 @@
-//! What controllers and kubelets complain of in events: a pod that could not be made has no
-//! status that could say so.
+//! Warning events of controllers and kubelets: a pod that could not be created has no status.
 
 use serde_json::Value;
 
-use super::outcome::Outcome;
+use super::kind::ObjectId;
 
-/// The newest of the warnings that are about an object or its pods: `pod a-1: FailedMount: …`.
-pub(super) fn newest(events: &[Value], outcome: &Outcome) -> Option<String> {
+/// The newest warning about an object or its pods: `pod a-1: FailedMount: …`.
+pub(super) fn newest(events: &[Value], id: &ObjectId) -> Option<String> {
     let about = |event: &&Value| {
         let of = |key| event.pointer("/involvedObject")?.get(key)?.as_str();
         let (Some(kind), Some(name)) = (of("kind"), of("name")) else { return false };
-        // Pods, and the ReplicaSet between them and a Deployment, are named after their owner.
-        let rest = name.strip_prefix(outcome.name.as_str());
+        // The names of pods and of a Deployment's ReplicaSets begin with the one of their owner.
+        let rest = name.strip_prefix(id.name.as_str());
         let is_its_own =
             matches!(kind, "Pod" | "ReplicaSet") && rest.is_some_and(|rest| rest.starts_with('-'));
-        is_its_own || (kind == outcome.kind.kind && name == outcome.name)
+        is_its_own || (kind == id.kind.kind && name == id.name)
     };
     let event = events.iter().filter(about).max_by_key(|event| time(event))?;
     let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -27,7 +26,7 @@ pub(super) fn newest(events: &[Value], outcome: &Outcome) -> Option<String> {
     ))
 }
 
-/// When an event was last seen: RFC 3339 in UTC, so the order of texts is that of times.
+/// The last time of an event: RFC 3339 in UTC, so that texts compare like times.
 fn time(event: &Value) -> &str {
     let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"];
     let first = times.into_iter().find_map(|time| event.pointer(time).and_then(Value::as_str));
@@ -37,7 +36,6 @@ fn time(event: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::kind::Kind;
-    use super::super::{DryRun, Verb};
     use super::*;
     use serde_json::json;
 
@@ -47,15 +45,12 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_warning_about_an_object_or_its_pods_is_told() {
-        let outcome = Outcome {
+    fn the_newest_warning_about_an_object_or_its_pods_is_found() {
+        let id = ObjectId {
             kind: Kind::namespaced("apps", "v1", "StatefulSet", "statefulsets"),
             name: "web".to_owned(),
             namespace: Some("default".to_owned()),
-            verb: Verb::Created,
-            dry_run: DryRun::No,
             place: String::new(),
-            uid: None,
         };
         let mut events = vec![
             event("Pod", "web-0", 2, "FailedMount"),
@@ -64,9 +59,9 @@ mod tests {
             event("Deployment", "web", 9, "Other"),
             json!({}),
         ];
-        assert_eq!(newest(&events, &outcome).unwrap(), "pod web-0: FailedMount: why");
+        assert_eq!(newest(&events, &id).unwrap(), "pod web-0: FailedMount: why");
         events.remove(0);
-        assert_eq!(newest(&events, &outcome).unwrap(), "statefulset web: FailedCreate: why");
-        assert_eq!(newest(&events[1..], &outcome), None);
+        assert_eq!(newest(&events, &id).unwrap(), "statefulset web: FailedCreate: why");
+        assert_eq!(newest(&events[1..], &id), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What kube's errors say, in words for a user: the innermost reason, and never a credential.
+//! The errors of kube in words for a user: the innermost reason, without credentials.
 
 use std::error::Error as StdError;
 
@@ -9,8 +9,8 @@ pub(super) fn chain<'a>(
     std::iter::successors(Some(error), |error| (**error).source())
 }
 
-/// The last error of a chain in words, and whether it is a connection that broke rather than one
-/// that cannot be.
+/// The message of the last error of a chain, and whether a connection broke, so that another try
+/// may succeed.
 pub(super) fn innermost(error: &(dyn StdError + 'static)) -> (String, bool) {
     use std::io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut, UnexpectedEof,
@@ -22,33 +22,34 @@ pub(super) fn innermost(error: &(dyn StdError + 'static)) -> (String, bool) {
             error.kind(),
             BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | UnexpectedEof
         ),
-        // hyper's "connection closed before message completed", which has no source.
+        // hyper's "connection closed before message completed" has no source.
         None => chain.iter().any(|error| error.to_string().contains("closed before")),
     };
     let words = match kind.map(std::io::Error::kind) {
-        Some(TimedOut) => "it takes no connection".to_owned(),
+        Some(TimedOut) => "the connection timed out".to_owned(),
         _ => chain.last().map_or_else(|| error.to_string(), ToString::to_string),
     };
     (words, broke)
 }
 
-/// Why kube's client could not be made.
+/// The reason why kube's client could not be created.
 pub(super) fn login(error: &kube::Error, plugin: &str) -> String {
     match error {
         kube::Error::Auth(error) => self::plugin(error, plugin),
         kube::Error::ProxyProtocolDisabled { .. }
         | kube::Error::ProxyProtocolUnsupported { .. } => {
-            "its `proxy-url` asks for a proxy, which is not supported".to_owned()
+            "proxies (`proxy-url`) are not supported".to_owned()
         }
         other => innermost(other).0,
     }
 }
 
-/// Why a login failed, without what a credential plugin printed: that is the credential.
+/// The reason why authentication failed, without the output of a credential plugin, which is the
+/// credential.
 pub(super) fn plugin(error: &kube::client::AuthError, name: &str) -> String {
     use kube::client::AuthError;
     match error {
-        // Its `cmd` shows the variables that it was given, and they may be secret.
+        // `cmd` contains environment variables, which may be secret.
         AuthError::AuthExecRun { cmd: _, out } => {
             let complaint = String::from_utf8_lossy(&out.stderr);
             let complaint = complaint.trim().lines().next_back().unwrap_or_default();
@@ -59,12 +60,14 @@ pub(super) fn plugin(error: &kube::client::AuthError, name: &str) -> String {
             }
         }
         AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) => {
-            "its credential plugin printed something else than credentials".to_owned()
+            "the credential plugin did not print credentials".to_owned()
         }
         AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
-            "its credentials hold characters that a header cannot".to_owned()
+            "the credentials have characters that are not allowed in an HTTP header".to_owned()
         }
-        AuthError::AuthExec(_) => "its way to log in is not supported, or failed".to_owned(),
+        AuthError::AuthExec(_) => {
+            "the authentication method is not supported, or failed".to_owned()
+        }
         other => other.to_string(),
     }
 }

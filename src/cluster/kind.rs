@@ -1,10 +1,10 @@
-//! Kinds of objects as a cluster serves them: their group, version, plural and scope.
+//! Resource kinds as a cluster serves them, and the objects that are named by them.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-
-use super::request::encoded;
 
 /// A kind, as discovery describes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,26 +17,19 @@ pub(super) struct Kind {
     pub(super) is_namespaced: bool,
 }
 
-/// A group and a version of it, as an object's `apiVersion` states them.
+/// The group and version of an `apiVersion`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct GroupVersion {
+    /// Empty for the core group.
     pub(super) group: String,
     pub(super) version: String,
 }
 
 impl GroupVersion {
-    /// Reads `apps/v1` or `v1`.
+    /// Parses `apps/v1` or `v1`.
     pub(super) fn parse(text: &str) -> Self {
         let (group, version) = text.split_once('/').unwrap_or(("", text));
         Self { group: group.to_owned(), version: version.to_owned() }
-    }
-
-    /// Where it is described.
-    pub(super) fn path(&self) -> String {
-        match self.group.as_str() {
-            "" => format!("/api/{}", encoded(&self.version)),
-            group => format!("/apis/{}/{}", encoded(group), encoded(&self.version)),
-        }
     }
 }
 
@@ -61,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// A kind outside of namespaces.
+    /// A cluster-scoped kind.
     #[cfg(test)]
     pub(super) fn cluster(group: &str, version: &str, kind: &str, plural: &str) -> Self {
         Self { is_namespaced: false, ..Self::namespaced(group, version, kind, plural) }
@@ -71,29 +64,52 @@ impl Kind {
         GroupVersion { group: self.group.clone(), version: self.version.clone() }
     }
 
-    /// Whether this is `kind` of `group`, in whatever version.
+    /// Whether this is `kind` of `group`, in any version.
     pub(super) fn is(&self, group: &str, kind: &str) -> bool {
         self.group == group && self.kind == kind
     }
+}
 
-    /// `deployment.apps`, and `service` for the core group: how kubectl writes it.
-    pub(super) fn singular(&self) -> String {
-        let kind = self.kind.to_lowercase();
-        if self.group.is_empty() { kind } else { format!("{kind}.{}", self.group) }
-    }
-
-    /// The path of its objects, or of one of them.
-    pub(super) fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
-        let group_version = self.group_version().path();
-        let namespace = namespace.filter(|_| self.is_namespaced);
-        let namespace =
-            namespace.map_or_else(String::new, |name| format!("/namespaces/{}", encoded(name)));
-        let name = name.map_or_else(String::new, |name| format!("/{}", encoded(name)));
-        format!("{group_version}{namespace}/{}{name}", encoded(&self.plural))
+/// As kubectl writes a kind: `deployment.apps`, and `service` for the core group.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind.to_lowercase())?;
+        if self.group.is_empty() { Ok(()) } else { write!(f, ".{}", self.group) }
     }
 }
 
-/// The kinds that an `APIResourceList` describes; subresources are none.
+/// An object of a cluster, and the place of its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ObjectId {
+    pub(super) kind: Kind,
+    pub(super) namespace: Option<String>,
+    pub(super) name: String,
+    /// `name:line:column` of the manifest.
+    pub(super) place: String,
+}
+
+/// As kubectl writes an object: `deployment.apps/link-manager`.
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// The kinds that the cluster was found to serve so far, by group and version.
+#[derive(Debug, Default)]
+pub(super) struct Kinds(Mutex<BTreeMap<GroupVersion, Arc<[Kind]>>>);
+
+impl Kinds {
+    pub(super) fn get(&self, version: &GroupVersion) -> Option<Arc<[Kind]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+    }
+
+    pub(super) fn insert(&self, version: GroupVersion, kinds: Vec<Kind>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(version, kinds.into());
+    }
+}
+
+/// The kinds of an `APIResourceList`, without subresources.
 pub(super) fn kinds(group_version: &GroupVersion, list: &Value) -> Vec<Kind> {
     let resources = list.get("resources").and_then(Value::as_array);
     resources
@@ -118,14 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_api_version_without_a_slash_is_the_core_group() {
-        assert_eq!(GroupVersion::parse("v1").path(), "/api/v1");
-        assert_eq!(GroupVersion::parse("apps/v1").path(), "/apis/apps/v1");
-        assert_eq!(GroupVersion::parse("a/b/../c").path(), "/apis/a/b%2F..%2Fc");
-    }
-
-    #[test]
-    fn subresources_are_no_kinds() {
+    fn subresources_are_skipped() {
         let list = serde_json::json!({"resources": [
             {"name": "deployments", "kind": "Deployment", "namespaced": true},
             {"name": "deployments/scale", "kind": "Scale", "namespaced": true, "group": "autoscaling"},
@@ -133,6 +142,6 @@ mod tests {
         ]});
         let found = kinds(&GroupVersion::parse("apps/v1"), &list);
         assert_eq!(found, [Kind::namespaced("apps", "v1", "Deployment", "deployments")]);
-        assert_eq!(found[0].singular(), "deployment.apps");
+        assert_eq!(found[0].to_string(), "deployment.apps");
     }
 }

@@ -1,9 +1,9 @@
-//! Who manages an object's fields, and how ko-rs takes over what kubectl applied on the client.
+//! The managers of an object's fields, and how ko-rs takes over what kubectl applied on the client.
 //!
 //! The migration is kubectl's own (client-go's `csaupgrade`): the fields that client-side apply
-//! wrote become fields that ko-rs applied, so that one which later leaves the manifest leaves the
-//! object as well. So does the annotation in which client-side apply keeps the manifest: no one
-//! would keep it up to date any more. See [field management][fields].
+//! wrote become fields that ko-rs applied, so that a field that is removed from the manifest is
+//! removed from the object. The same is true for the annotation in which client-side apply stores
+//! the manifest, since nobody would keep it up to date. See [field management][fields].
 //!
 //! [fields]: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 
@@ -13,16 +13,17 @@ use serde_json::{Map, Value, json};
 
 use super::refusal::Conflict;
 
-/// Where client-side apply keeps the manifest; whoever writes it applies on the client.
+/// The annotation in which client-side apply stores the manifest. A manager that owns it applies
+/// on the client.
 const LAST_APPLIED: &str = "f:kubectl.kubernetes.io/last-applied-configuration";
 
-/// Those who write a whole manifest on a user's behalf, as ko-rs does; what they wrote is what is
-/// being applied now. Controllers and people who set one field are not among them.
+/// Managers that write whole manifests, as ko-rs does, so that ko-rs may replace what they wrote.
+/// Controllers and commands that set single fields are not among them.
 const MANIFEST_WRITERS: [&str; 5] =
     ["kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl-edit", "ko"];
 
-/// Whether a conflict is with someone who applied a manifest, or about an annotation that only
-/// ko-rs added.
+/// Whether the field of a conflict may be taken over: its manager wrote a whole manifest, or it is
+/// an annotation that ko-rs adds.
 pub(super) fn may_take(conflict: &Conflict, manager: &str) -> bool {
     conflict.manager == manager
         || MANIFEST_WRITERS.contains(&conflict.manager.as_str())
@@ -47,8 +48,8 @@ fn is_apply_of(entry: &Value, manager: &str) -> bool {
         && text(entry, "subresource").is_empty()
 }
 
-/// The managers whose fields were written from a manifest, though not by server-side apply: those
-/// who apply on the client, and `manager` itself where it created the object.
+/// The managers that wrote a manifest other than by server-side apply: those that apply on the
+/// client, and `manager` itself if it created the object.
 pub(super) fn to_be_taken(live: &Value, manager: &str) -> BTreeSet<String> {
     let applied = entries(live).iter().filter(|entry| is_update(entry)).filter(|entry| {
         let annotations = entry.pointer("/fieldsV1/f:metadata/f:annotations");
@@ -58,7 +59,7 @@ pub(super) fn to_be_taken(live: &Value, manager: &str) -> BTreeSet<String> {
     applied.map(|entry| text(entry, "manager").to_owned()).collect()
 }
 
-/// Whether two states of an object say the same of who manages what; when is no part of it.
+/// Whether two states of an object have the same field managers, whatever the times.
 pub(super) fn same(was: &Value, is: &Value) -> bool {
     let timeless = |object: &Value| -> Vec<Value> {
         let entries = entries(object).iter().filter(|entry| text(entry, "subresource").is_empty());
@@ -75,8 +76,8 @@ pub(super) fn same(was: &Value, is: &Value) -> bool {
     timeless(was) == timeless(is)
 }
 
-/// The JSON patch that makes `manager` the one who applied what `from` wrote; nothing where there
-/// is nothing to take. It fails with a conflict if the object has changed since.
+/// The JSON patch after which `manager` has applied what `from` wrote; nothing if there is nothing to
+/// take over. It fails with a conflict if the object has changed since.
 pub(super) fn takeover(live: &Value, from: &BTreeSet<String>, manager: &str) -> Option<Value> {
     let was = entries(live);
     let now = from.iter().fold(was.to_vec(), |entries, from| moved(entries, from, manager));
@@ -92,8 +93,8 @@ pub(super) fn takeover(live: &Value, from: &BTreeSet<String>, manager: &str) -> 
     })
 }
 
-/// The entries with those of `from` in `manager`'s. An entry of another API version cannot be
-/// merged and is dropped, as kubectl does.
+/// The entries with those of `from` merged into the one of `manager`. An entry of another API
+/// version cannot be merged and is dropped, as kubectl does.
 fn moved(mut entries: Vec<Value>, from: &str, manager: &str) -> Vec<Value> {
     let is_source = |entry: &Value| text(entry, "manager") == from && is_update(entry);
     let Some(source) = entries.iter().position(is_source) else { return entries };
@@ -112,8 +113,8 @@ fn moved(mut entries: Vec<Value>, from: &str, manager: &str) -> Vec<Value> {
     entries
 }
 
-/// The union of two field sets ([FieldsV1]): tries whose empty leaf is a member, and where `.`
-/// marks a member that has others below it.
+/// The union of two field sets ([FieldsV1]): a trie in which an empty leaf is a member, and `.`
+/// marks an inner node that is a member too.
 ///
 /// [FieldsV1]: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
 fn union(one: &Value, other: &Value) -> Value {
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_writes_the_last_applied_annotation_applies_on_the_client() {
+    fn the_owner_of_the_last_applied_annotation_applies_on_the_client() {
         let live = live(json!([
             entry("kubectl-client-side-apply", "Update", "apps/v1", applied_on_the_client()),
             entry("ko-rs", "Apply", "apps/v1", applied_on_the_client()),
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_were_applied_before_are_kept_beside_them() {
+    fn fields_that_were_applied_before_are_kept() {
         let own = json!({"f:spec": {"f:paused": {}, "f:template": {"f:spec": {}}}});
         let theirs = json!({"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:x": {}}}}});
         let was = live(json!([
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ko_rs_created_it_takes_over_from_itself() {
+    fn fields_that_ko_rs_created_are_taken_over() {
         let was = live(json!([entry("ko-rs", "Update", "v1", json!({"f:data": {}}))]));
         let patch = takeover(&was, &to_be_taken(&was, "ko-rs"), "ko-rs").unwrap();
         assert_eq!(
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_another_version_is_dropped_and_a_subresource_is_left_alone() {
+    fn an_entry_of_another_version_is_dropped_and_one_of_a_subresource_is_kept() {
         let mut scale = entry("kubectl", "Update", "apps/v1", json!({"f:spec": {}}));
         scale["subresource"] = json!("scale");
         let was = live(json!([
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_was_applied_on_the_client_nothing_is_taken() {
+    fn nothing_is_taken_over_if_nothing_was_applied_on_the_client() {
         let was = live(json!([entry("ko-rs", "Apply", "v1", json!({"f:data": {}}))]));
         assert_eq!(takeover(&was, &BTreeSet::from(["kubectl".to_owned()]), "ko-rs"), None);
         assert_eq!(takeover(&json!({}), &BTreeSet::from(["kubectl".to_owned()]), "ko-rs"), None);
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn when_fields_were_written_is_no_difference() {
+    fn the_times_of_writes_are_not_compared() {
         let one = live(json!([entry("ko-rs", "Apply", "v1", json!({"f:data": {}}))]));
         let mut other = one.clone();
         other["metadata"]["managedFields"][0]["time"] = json!("2027-01-01T00:00:00Z");

@@ -1,4 +1,4 @@
-//! What a cluster's nodes run.
+//! Facts about the cluster that a build needs: whether it can be reached, and its nodes' platforms.
 
 use std::collections::BTreeSet;
 
@@ -6,30 +6,31 @@ use serde_json::Value;
 
 use crate::oci::Platform;
 
-use super::{Cluster, Error, request};
+use super::connection::Cluster;
+use super::error::Error;
+use super::request;
 
-/// What is known of a cluster's nodes.
+/// The nodes of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nodes {
-    /// The platforms of its nodes, each once; none where there are no nodes.
+    /// The platforms of the nodes; none if there are no nodes.
     Platforms(BTreeSet<Platform>),
-    /// The user may not list nodes.
+    /// The user is not allowed to list nodes.
     Forbidden,
 }
 
-/// How many nodes one answer holds; a node lists every image that it has.
+/// The number of nodes in one page; a node lists every image that it has.
 const PAGE: usize = 100;
 
 impl Cluster {
-    /// Asks the server something that everyone may know, so that one that is gone is found out
-    /// before anything is built for it.
+    /// Checks that the server can be reached, before anything is built for it.
     ///
     /// # Errors
-    /// Where it does not answer, or does not know who asks.
+    /// If it does not respond, or does not accept the credentials.
     pub async fn reach(&self) -> Result<(), Error> {
-        match self.client.send(&request::get_path("/version".to_owned())).await {
+        match self.client.send(&request::get_path("/version")).await {
             Err(source) if source.refusal().is_none_or(|refusal| refusal.code == 401) => {
-                Err(Error::Ask { doing: "reach the cluster".to_owned(), source })
+                Err(Error::Request { doing: "reach the cluster".to_owned(), source })
             }
             Ok(_) | Err(_) => Ok(()),
         }
@@ -38,7 +39,7 @@ impl Cluster {
     /// The platforms of the nodes.
     ///
     /// # Errors
-    /// Where the nodes cannot be listed for another reason than that the user may not.
+    /// If the nodes cannot be listed for another reason than missing rights.
     pub async fn node_platforms(&self) -> Result<Nodes, Error> {
         let mut platforms = BTreeSet::new();
         let mut from: Option<String> = None;
@@ -50,7 +51,7 @@ impl Cluster {
                     return Ok(Nodes::Forbidden);
                 }
                 Err(source) => {
-                    return Err(Error::Ask { doing: "list the nodes".to_owned(), source });
+                    return Err(Error::Request { doing: "list the nodes".to_owned(), source });
                 }
             };
             let nodes = page.get("items").and_then(Value::as_array);
@@ -63,7 +64,7 @@ impl Cluster {
     }
 }
 
-/// What a node says that it runs.
+/// The platform of a node.
 fn platform(node: &Value) -> Option<Platform> {
     let info = |key| node.pointer("/status/nodeInfo")?.get(key)?.as_str();
     format!("{}/{}", info("operatingSystem")?, info("architecture")?).parse().ok()
@@ -75,7 +76,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_node_states_system_and_architecture() {
+    fn a_platform_consists_of_operating_system_and_architecture() {
         let node =
             json!({"status": {"nodeInfo": {"architecture": "arm64", "operatingSystem": "linux"}}});
         assert_eq!(platform(&node), Some(Platform::linux("arm64")));

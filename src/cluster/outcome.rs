@@ -1,60 +1,62 @@
-//! What became of an object, in kubectl's words.
+//! What happened to an object, in kubectl's words.
 
 use std::fmt;
 
-use super::kind::Kind;
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-/// How far an apply goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+use super::kind::ObjectId;
+
+/// Whether changes are made or only simulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum DryRun {
-    /// It is done.
+    /// Changes are made.
     #[default]
     No,
-    /// Nothing is sent but reads.
+    /// Objects are only read and compared here.
     Client,
-    /// The server says what it would do.
+    /// The server simulates the changes.
     Server,
 }
 
-/// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// It was not there.
-    Created,
-    /// It is another one now.
-    Configured,
-    /// It was as asked for.
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub enum Operation {
+    /// It does not exist and is created.
+    Create,
+    /// It exists and is changed.
+    Configure,
+    /// It already is as its manifest wants it.
     Unchanged,
-    /// It is gone, or about to.
-    Deleted,
+    /// It is deleted.
+    Delete,
 }
 
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Created => "created",
-            Self::Configured => "configured",
+impl Operation {
+    /// The operation once it is done, as kubectl writes it.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Create => "created",
+            Self::Configure => "configured",
             Self::Unchanged => "unchanged",
-            Self::Deleted => "deleted",
-        })
+            Self::Delete => "deleted",
+        }
     }
 }
 
 /// An object that was applied, created or deleted. Its `Display` is kubectl's line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    pub(super) kind: Kind,
-    /// `metadata.name`.
-    pub name: String,
-    /// The namespace it is in, if its kind has one.
-    pub namespace: Option<String>,
-    /// What became of it.
-    pub verb: Verb,
-    /// Whether it was only tried.
+    pub(super) id: ObjectId,
+    /// What was done with it.
+    pub operation: Operation,
+    /// Whether it was only simulated.
     pub dry_run: DryRun,
-    /// Where it was written: `name:line:column`.
-    pub place: String,
-    /// What tells it from a later object of the same name, where the server said so.
+    /// `metadata.uid`, where the server sent it.
     pub(super) uid: Option<String>,
 }
 
@@ -62,33 +64,34 @@ impl Outcome {
     /// The object as kubectl writes it: `deployment.apps/link-manager`, `service/link-manager`.
     #[must_use]
     pub fn object(&self) -> String {
-        format!("{}/{}", self.kind.singular(), self.name)
+        self.id.to_string()
     }
+}
 
-    /// Its `kind`: `Deployment`.
-    #[must_use]
-    pub fn kind(&self) -> &str {
-        &self.kind.kind
-    }
-
-    /// Its `apiVersion`: `apps/v1`.
-    #[must_use]
-    pub fn api_version(&self) -> String {
-        self.kind.group_version().to_string()
+/// `object`, `namespace` where there is one, `outcome` and `dryRun`.
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Outcome", 4)?;
+        fields.serialize_field("object", &self.id.to_string())?;
+        match &self.id.namespace {
+            Some(namespace) => fields.serialize_field("namespace", namespace)?,
+            None => fields.skip_field("namespace")?,
+        }
+        fields.serialize_field("outcome", self.operation.done())?;
+        fields.serialize_field("dryRun", &self.dry_run)?;
+        fields.end()
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.verb, &self.namespace) {
-            (Verb::Deleted, Some(namespace)) => {
-                let kind = self.kind.singular();
-                write!(f, "{kind} \"{}\" deleted from {namespace} namespace", self.name)?;
+        let ObjectId { kind, namespace, name, .. } = &self.id;
+        match (self.operation, namespace) {
+            (Operation::Delete, Some(namespace)) => {
+                write!(f, "{kind} \"{name}\" deleted from {namespace} namespace")?;
             }
-            (Verb::Deleted, None) => {
-                write!(f, "{} \"{}\" deleted", self.kind.singular(), self.name)?
-            }
-            (verb, _) => write!(f, "{} {verb}", self.object())?,
+            (Operation::Delete, None) => write!(f, "{kind} \"{name}\" deleted")?,
+            (operation, _) => write!(f, "{} {}", self.id, operation.done())?,
         }
         f.write_str(match self.dry_run {
             DryRun::No => "",
@@ -100,37 +103,40 @@ impl fmt::Display for Outcome {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kind::Kind;
     use super::*;
 
+    fn outcome(kind: Kind, namespace: Option<&str>, name: &str) -> Outcome {
+        let (name, namespace) = (name.to_owned(), namespace.map(str::to_owned));
+        let id = ObjectId { kind, namespace, name, place: "a.yaml:1:1".to_owned() };
+        Outcome { id, operation: Operation::Configure, dry_run: DryRun::No, uid: None }
+    }
+
     #[test]
-    fn a_line_reads_as_kubectl_writes_it() {
-        let mut outcome = Outcome {
-            kind: Kind::namespaced("apps", "v1", "Deployment", "deployments"),
-            name: "link-manager".to_owned(),
-            namespace: Some("default".to_owned()),
-            verb: Verb::Configured,
-            dry_run: DryRun::No,
-            place: "a.yaml:1:1".to_owned(),
-            uid: None,
-        };
+    fn a_line_is_the_one_of_kubectl() {
+        let kind = Kind::namespaced("apps", "v1", "Deployment", "deployments");
+        let mut outcome = outcome(kind, Some("default"), "link-manager");
         assert_eq!(outcome.to_string(), "deployment.apps/link-manager configured");
-        assert_eq!((outcome.kind(), outcome.api_version().as_str()), ("Deployment", "apps/v1"));
         outcome.dry_run = DryRun::Server;
         assert_eq!(outcome.to_string(), "deployment.apps/link-manager configured (server dry run)");
-        outcome.verb = Verb::Deleted;
+        outcome.operation = Operation::Delete;
         assert_eq!(
             outcome.to_string(),
             "deployment.apps \"link-manager\" deleted from default namespace (server dry run)"
         );
-        let namespace = Outcome {
-            kind: Kind::cluster("", "v1", "Namespace", "namespaces"),
-            name: "shop".to_owned(),
-            namespace: None,
-            dry_run: DryRun::Client,
-            ..outcome
-        };
-        assert_eq!(namespace.to_string(), "namespace \"shop\" deleted (dry run)");
-        let created = Outcome { verb: Verb::Created, ..namespace };
-        assert_eq!(created.to_string(), "namespace/shop created (dry run)");
+    }
+
+    #[test]
+    fn a_cluster_scoped_object_has_no_namespace() {
+        let kind = Kind::cluster("", "v1", "Namespace", "namespaces");
+        let mut outcome = outcome(kind, None, "shop");
+        outcome.operation = Operation::Delete;
+        outcome.dry_run = DryRun::Client;
+        assert_eq!(outcome.to_string(), "namespace \"shop\" deleted (dry run)");
+        let json = serde_json::json!(
+            {"object": "namespace/shop", "outcome": "deleted", "dryRun": "client"});
+        assert_eq!(serde_json::to_value(&outcome).unwrap(), json);
+        outcome.operation = Operation::Create;
+        assert_eq!(outcome.to_string(), "namespace/shop created (dry run)");
     }
 }

@@ -1,26 +1,26 @@
-//! Why a pod is not ready, in the words of its status.
+//! The reason why a pod is not ready, from its status.
 
 use serde_json::Value;
 
-use super::rollout::{Condition, condition};
+use super::readiness::{Condition, condition};
 
 /// What keeps a pod from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
-    /// The pod, its container and what it says.
+    /// The pod, its container and the reason.
     pub(super) text: String,
-    /// Waiting will not help: something has to be changed first.
+    /// Whether waiting is useless, because something has to be changed first.
     pub(super) is_hopeless: bool,
 }
 
-/// After how many restarts a container that crashes is taken to go on crashing. Some wait for
-/// another service by crashing; that has come up by then, half a minute later.
+/// The number of restarts after which a crashing container is considered hopeless. Some containers
+/// crash until another service is up, which should be the case by then, half a minute later.
 const RESTARTS: i64 = 3;
 
-/// What keeps a pod from being ready; nothing if it is ready, done, or has only just begun.
+/// What keeps a pod from being ready; nothing if it is ready, completed or just starting.
 pub(super) fn trouble(pod: &Value) -> Option<Trouble> {
     let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("?");
-    let told = |text: String, is_hopeless| {
+    let report = |text: String, is_hopeless| {
         Some(Trouble { text: format!("pod {name}: {text}"), is_hopeless })
     };
     if condition(pod, "Ready").is_some_and(|ready| ready.is_true())
@@ -38,21 +38,21 @@ pub(super) fn trouble(pod: &Value) -> Option<Trouble> {
                 message: text("/status/message"),
             };
             let ended = containers(pod).find_map(ended);
-            let why = ended.unwrap_or_else(|| why.told());
-            return told(format!("failed {why}").trim_end().to_owned(), false);
+            let why = ended.unwrap_or_else(|| why.text());
+            return report(format!("failed {why}").trim_end().to_owned(), false);
         }
         _ => {}
     }
     let unscheduled = condition(pod, "PodScheduled")
         .filter(|scheduled| scheduled.status == "False")
-        .map(|scheduled| scheduled.told());
+        .map(|scheduled| scheduled.text());
     if let Some(unscheduled) = unscheduled {
-        return told(unscheduled, false);
+        return report(unscheduled, false);
     }
     let troubles: Vec<_> = containers(pod).filter_map(container).collect();
     let worst = troubles.iter().find(|(_, is_hopeless)| *is_hopeless).or(troubles.first());
     let (text, is_hopeless) = worst?.clone();
-    told(text, is_hopeless)
+    report(text, is_hopeless)
 }
 
 fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
@@ -64,7 +64,7 @@ fn text<'a>(status: &'a Value, pointer: &str) -> &'a str {
     status.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a container's status says, and whether waiting is in vain.
+/// What keeps a container from being ready, and whether waiting is useless.
 fn container(status: &Value) -> Option<(String, bool)> {
     let name = text(status, "/name");
     let image = text(status, "/image");
@@ -72,10 +72,10 @@ fn container(status: &Value) -> Option<(String, bool)> {
     let reason = text(status, "/state/waiting/reason");
     let message = text(status, "/state/waiting/message");
     let restarts = status.get("restartCount").and_then(Value::as_i64).unwrap_or(0);
-    let last = ended(status).map_or_else(String::new, |ended| format!("; it {ended}"));
+    let last = ended(status).map_or_else(String::new, |ended| format!("; last time it {ended}"));
     if waiting.is_some() {
         let is_hopeless = match reason {
-            // The first try at pulling may fail with the registry; kubelet waits after the second.
+            // The first pull may fail temporarily; the kubelet backs off after the second.
             "ImagePullBackOff"
             | "InvalidImageName"
             | "ErrImageNeverPull"
@@ -83,7 +83,7 @@ fn container(status: &Value) -> Option<(String, bool)> {
             "CrashLoopBackOff" => restarts >= RESTARTS,
             _ => false,
         };
-        let said = match (reason, message) {
+        let state = match (reason, message) {
             ("" | "ContainerCreating" | "PodInitializing", "") => return None,
             ("ImagePullBackOff" | "ErrImagePull", message) if !message.contains(image) => {
                 format!("{reason}: {image}: {message}")
@@ -91,12 +91,13 @@ fn container(status: &Value) -> Option<(String, bool)> {
             (reason, "") => reason.to_owned(),
             (reason, message) => format!("{reason}: {message}"),
         };
-        return Some((format!("container {name}: {said}{last}"), is_hopeless));
+        return Some((format!("container {name}: {state}{last}"), is_hopeless));
     }
     if status.pointer("/state/terminated").is_some() {
         let code = status.pointer("/state/terminated/exitCode").and_then(Value::as_i64);
-        return (code != Some(0))
-            .then(|| (format!("container {name}{}", last.trim_start_matches("; it")), false));
+        return (code != Some(0)).then(|| {
+            (format!("container {name}{}", last.trim_start_matches("; last time it")), false)
+        });
     }
     let is_unready = status.get("ready").and_then(Value::as_bool) == Some(false);
     let is_running = status.pointer("/state/running").is_some();
@@ -104,7 +105,7 @@ fn container(status: &Value) -> Option<(String, bool)> {
         .then(|| (format!("container {name} is running but not ready{last}"), false))
 }
 
-/// How a container ended the last time, if it did.
+/// How a container terminated the last time, if it did.
 fn ended(status: &Value) -> Option<String> {
     let ended = ["/state/terminated", "/lastState/terminated"]
         .into_iter()
@@ -115,8 +116,8 @@ fn ended(status: &Value) -> Option<String> {
     let message = message.lines().next_back().unwrap_or_default();
     let how = match (reason, code) {
         ("OOMKilled", _) => "ran out of memory".to_owned(),
-        (_, 0) => "ended".to_owned(),
-        (_, code) => format!("ended with exit code {code}"),
+        (_, 0) => "exited".to_owned(),
+        (_, code) => format!("exited with code {code}"),
     };
     Some(if message.is_empty() { how } else { format!("{how}: {message}") })
 }
@@ -134,13 +135,13 @@ mod tests {
         trouble(&pod(json!({"phase": "Pending", "containerStatuses": [container]})))
     }
 
-    fn told(trouble: Option<Trouble>) -> (String, bool) {
+    fn report(trouble: Option<Trouble>) -> (String, bool) {
         let trouble = trouble.unwrap();
         (trouble.text, trouble.is_hopeless)
     }
 
     #[test]
-    fn an_image_that_cannot_be_pulled_is_hopeless_once_kubelet_backs_off() {
+    fn an_image_that_cannot_be_pulled_is_hopeless_once_the_kubelet_backs_off() {
         let pull = |reason| {
             of(json!({"name": "web", "image": "localhost:5000/web:1", "ready": false,
                 "state": {"waiting": {"reason": reason,
@@ -148,48 +149,49 @@ mod tests {
         };
         let text = "failed to pull localhost:5000/web:1: not found";
         assert_eq!(
-            told(pull("ImagePullBackOff")),
+            report(pull("ImagePullBackOff")),
             (format!("pod a-1: container web: ImagePullBackOff: {text}"), true)
         );
-        assert!(!told(pull("ErrImagePull")).1);
+        assert!(!report(pull("ErrImagePull")).1);
     }
 
     #[test]
-    fn a_crash_loop_says_how_the_container_ended_and_is_hopeless_after_some_restarts() {
+    fn a_crash_loop_has_the_exit_code_and_is_hopeless_after_some_restarts() {
         let crash = |restarts: i64| {
             of(json!({"name": "web", "restartCount": restarts, "state": {"waiting":
                 {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
                 "lastState": {"terminated": {"exitCode": 101, "reason": "Error",
                     "message": "first\nthread 'main' panicked\n"}}}))
         };
-        let text = "pod a-1: container web: CrashLoopBackOff: back-off 20s; it ended with exit \
-                    code 101: thread 'main' panicked";
-        assert_eq!(told(crash(1)), (text.to_owned(), false));
-        assert!(told(crash(3)).1);
+        let text = "pod a-1: container web: CrashLoopBackOff: back-off 20s; last time it \
+                    exited with code 101: thread 'main' panicked";
+        assert_eq!(report(crash(1)), (text.to_owned(), false));
+        assert!(report(crash(3)).1);
     }
 
     #[test]
-    fn a_pod_without_a_node_says_what_nodes_lack_and_may_get_one() {
+    fn an_unschedulable_pod_has_the_reason_and_is_not_hopeless() {
         let unscheduled = pod(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled",
             "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}]}));
         let text = "pod a-1: Unschedulable: 0/2 nodes are available";
-        assert_eq!(told(trouble(&unscheduled)), (text.to_owned(), false));
+        assert_eq!(report(trouble(&unscheduled)), (text.to_owned(), false));
     }
 
     #[test]
-    fn a_container_that_runs_and_is_not_ready_or_ran_out_of_memory_is_told() {
+    fn a_container_that_is_not_ready_or_ran_out_of_memory_is_reported() {
         let running = of(json!({"name": "web", "ready": false, "state": {"running": {}},
             "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}));
-        let text = "pod a-1: container web is running but not ready; it ran out of memory";
-        assert_eq!(told(running), (text.to_owned(), false));
+        let text =
+            "pod a-1: container web is running but not ready; last time it ran out of memory";
+        assert_eq!(report(running), (text.to_owned(), false));
         let ended = of(json!({"name": "web", "state": {"terminated": {"exitCode": 3}}}));
-        assert_eq!(told(ended).0, "pod a-1: container web ended with exit code 3");
+        assert_eq!(report(ended).0, "pod a-1: container web exited with code 3");
         let failed = pod(json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"}));
-        assert_eq!(told(trouble(&failed)).0, "pod a-1: failed Evicted: low on disk");
+        assert_eq!(report(trouble(&failed)).0, "pod a-1: failed Evicted: low on disk");
     }
 
     #[test]
-    fn a_pod_that_begins_is_ready_or_goes_is_no_trouble() {
+    fn a_pod_that_is_starting_ready_or_terminating_has_no_trouble() {
         let creating =
             json!({"name": "web", "state": {"waiting": {"reason": "ContainerCreating"}}});
         assert_eq!(of(creating), None);

@@ -1,47 +1,51 @@
-//! What an API server says when it does not do as asked: a `Status`.
+//! The answer of an API server that refuses a request: a `Status`.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// An answer that is no success ([`Status`][api]).
+use crate::report::{Code, Details, Diagnose};
+
+use super::codes;
+
+/// An answer that is not a success ([`Status`][api]).
 ///
 /// [api]: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub code: u16,
-    /// The server's own words.
+    /// The server's message.
     pub message: String,
-    /// The kind of failure in one word: `NotFound`, `Conflict`.
+    /// The machine-readable reason: `NotFound`, `Conflict`; empty if the answer is not a `Status`.
     pub reason: String,
-    /// What exactly was wrong.
+    /// The single problems.
     pub causes: Vec<Cause>,
-    /// After how many seconds the server wants to be asked again.
+    /// After how many seconds the request should be sent again.
     pub(super) retry_after: Option<u64>,
 }
 
-/// One of the things that were wrong.
+/// One problem of a refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// What kind of thing: `FieldValueInvalid`, `FieldManagerConflict`.
+    /// The machine-readable reason: `FieldValueInvalid`, `FieldManagerConflict`.
     pub reason: String,
-    /// In words.
+    /// The server's message.
     pub message: String,
-    /// Which field: `.spec.replicas`.
+    /// The field: `.spec.replicas`.
     pub field: String,
 }
 
-/// The longest message that is kept; some servers send whole objects back.
+/// The limit for messages in bytes; some servers send whole objects back.
 const MESSAGE: usize = 2000;
-/// As many causes are kept.
+/// The limit for the number of causes.
 const CAUSES: usize = 100;
 
-/// What stands before a value that a server does not accept.
+/// The text before an invalid value in a message.
 const VALUE: &str = "Invalid value: ";
 
-/// A message without the objects and lists in it: a refused pod template comes back whole, with
-/// all that is in its environment.
+/// A message without the objects and lists in it. The message about a refused pod template has the
+/// whole template, with the values of its environment variables.
 fn without_values(mut text: &str) -> String {
     let mut kept = String::new();
     while let Some(start) = text.find(VALUE).map(|at| at + VALUE.len()) {
@@ -82,7 +86,7 @@ fn bounded(text: &str) -> String {
 }
 
 impl Refusal {
-    /// Reads the body of an answer; one that is no `Status` is a message as it stands.
+    /// Parses the body of an answer. A body that is not a `Status` becomes the message.
     pub(super) fn parse(code: u16, body: &[u8]) -> Self {
         let status = serde_json::from_slice::<Value>(body).unwrap_or_default();
         let text = |value: &Value, key: &str| {
@@ -110,52 +114,45 @@ impl Refusal {
         }
     }
 
-    /// Nothing is there: the object, its namespace or its kind.
+    /// Whether the object, its namespace or its kind does not exist.
     pub(super) fn is_not_found(&self) -> bool {
         self.code == 404
     }
 
-    /// The user may not do this.
+    /// Whether the user is not allowed to do this.
     pub(super) fn is_forbidden(&self) -> bool {
         self.code == 403
     }
 
-    /// The object has changed since it was read: no conflict between managers.
+    /// Whether the requested resource version is too old to be continued from.
+    pub(super) fn is_expired(&self) -> bool {
+        self.code == 410
+    }
+
+    /// Whether the server is overloaded or restarting, so that a later request may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self.code, 429 | 500..=599)
+    }
+
+    /// Whether an admission webhook does not support dry runs.
+    pub(super) fn is_about_dry_runs(&self) -> bool {
+        self.message.contains("does not support dry run")
+    }
+
+    /// Whether the object has changed since it was read, which is not a conflict between managers.
     pub(super) fn is_outdated(&self) -> bool {
         self.code == 409 && self.conflicts().is_empty() && self.reason == "Conflict"
     }
 
-    /// The object itself is what is wrong. A server answers 500 where an object does not fit its
-    /// schema, so the words decide.
+    /// Whether the object is invalid. A server answers 500 if an object does not match its schema, so
+    /// the message decides.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         matches!(self.code, 400 | 422)
             || (self.code == 500 && self.message.contains("failed to create typed patch object"))
     }
 
-    /// The way out, where there is one.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self.code {
-            401 => "the server does not accept these credentials; log in to the cluster again",
-            404 if self.message.starts_with("namespaces \"") => {
-                "create that namespace first, or bring it as a Namespace of the same set"
-            }
-            409 if self.is_outdated() => {
-                "leave `resourceVersion` and `uid` out of the manifest's `metadata`"
-            }
-            400 if self.message.contains("managedFields") => {
-                "leave `managedFields` out of the manifest's `metadata`"
-            }
-            422 if self.message.contains("field is immutable") => {
-                "delete the object first, or give the new one another name"
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-
-    /// The fields that other managers hold, where that is what is wrong.
+    /// The fields that other managers own, if the request is refused because of them.
     #[must_use]
     pub fn conflicts(&self) -> Vec<Conflict> {
         if self.code != 409 {
@@ -169,7 +166,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message.as_str() {
-            "" => write!(f, "the server answered {}", self.code),
+            "" => write!(f, "the server responded with status {}", self.code),
             message => write!(f, "{message} ({})", self.code),
         }
     }
@@ -177,18 +174,57 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// A field that another manager holds.
+impl Diagnose for Refusal {
+    fn details(&self) -> Details {
+        let code: &'static Code = match self.code {
+            401 => {
+                return Details::new(&codes::CLUSTER_UNAUTHORIZED).hint(
+                    "the server does not accept these credentials: log in to the cluster again",
+                );
+            }
+            403 => &codes::CLUSTER_FORBIDDEN,
+            404 if self.reason.is_empty() => {
+                return Details::new(&codes::NOT_AN_API_SERVER).hint(
+                    "does the server's URL in the kubeconfig belong to a Kubernetes cluster?",
+                );
+            }
+            404 if self.message.starts_with("namespaces \"") => {
+                return Details::new(&codes::OBJECT_NOT_FOUND)
+                    .hint("create that namespace first, or add a Namespace to the set");
+            }
+            404 => &codes::OBJECT_NOT_FOUND,
+            409 if self.reason == "AlreadyExists" => &codes::OBJECT_EXISTS,
+            409 if self.is_outdated() => {
+                return Details::new(&codes::OBJECT_CHANGED)
+                    .hint("remove `resourceVersion` and `uid` from the manifest's `metadata`");
+            }
+            409 if !self.conflicts().is_empty() => &codes::FIELD_CONFLICT,
+            400 if self.message.contains("managedFields") => {
+                return Details::new(&codes::INVALID_OBJECT)
+                    .hint("remove `managedFields` from the manifest's `metadata`");
+            }
+            422 if self.message.contains("field is immutable") => {
+                return Details::new(&codes::INVALID_OBJECT)
+                    .hint("delete the object first, or give the new one another name");
+            }
+            _ if self.is_invalid() => &codes::INVALID_OBJECT,
+            _ => &codes::CLUSTER_REFUSED,
+        };
+        Details::new(code)
+    }
+}
+
+/// A field that another manager owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The field: `.spec.replicas`.
     pub field: String,
-    /// Who holds it: `kubectl-edit`, `kube-controller-manager`.
+    /// The manager: `kubectl-edit`, `kube-controller-manager`.
     pub manager: String,
 }
 
 impl Conflict {
-    /// A cause's message is `conflict with "MANAGER"`, with a subresource, version and time
-    /// behind it.
+    /// A cause's message is `conflict with "MANAGER"`, followed by subresource, version and time.
     fn of(cause: &Cause) -> Self {
         let quoted = cause.message.split('"').nth(1);
         Self { field: cause.field.clone(), manager: quoted.unwrap_or(&cause.message).to_owned() }
@@ -206,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conflict_names_field_and_manager() {
+    fn a_conflict_has_field_and_manager() {
         let body = br#"{"kind":"Status","reason":"Conflict","code":409,
             "message":"Apply failed with 1 conflict: conflict with \"kubectl-client-side-apply\" using apps/v1: .spec.replicas",
             "details":{"causes":[{"reason":"FieldManagerConflict",
@@ -219,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_does_not_fit_its_schema_is_invalid_though_the_answer_is_500() {
+    fn an_object_that_does_not_match_its_schema_is_invalid_despite_status_500() {
         let body = br#"{"message":"failed to create typed patch object (default/a; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema"}"#;
         assert!(Refusal::parse(500, body).is_invalid());
         assert!(!Refusal::parse(500, b"{}").is_invalid());
     }
 
     #[test]
-    fn a_refused_template_is_not_shown_whole() {
+    fn a_refused_template_is_not_shown() {
         let message = "Job \"j\" is invalid: [spec.template: Invalid value: {\"Env\":[{\"Value\":\"}s3cret\\\"\"}]}: \
                        field is immutable, spec.ports[0].port: Invalid value: 70000: must be less]";
         let body = serde_json::json!({"message": message}).to_string();
@@ -236,15 +272,15 @@ mod tests {
             "Job \"j\" is invalid: [spec.template: Invalid value: …: field is immutable, \
              spec.ports[0].port: Invalid value: 70000: must be less]"
         );
-        assert!(refusal.hint().is_some());
+        assert_eq!(*refusal.details().code(), codes::INVALID_OBJECT);
         assert_eq!(without_values("Invalid value: {\"é"), "Invalid value: …");
     }
 
     #[test]
-    fn an_answer_of_something_else_is_short_and_kept_as_it_stands() {
+    fn an_answer_that_is_not_a_status_is_cropped_and_kept() {
         let refusal = Refusal::parse(502, "é".repeat(1 << 20).as_bytes());
         assert_eq!(refusal.code, 502);
         assert!(refusal.message.len() <= MESSAGE + 3);
-        assert_eq!(Refusal::parse(502, b"").to_string(), "the server answered 502");
+        assert_eq!(Refusal::parse(502, b"").to_string(), "the server responded with status 502");
     }
 }

@@ -1,9 +1,9 @@
-//! What is asked of an API server, as values: which method, which path, which body.
+//! Requests to an API server as values: method, path and body.
 
 use http::Method;
 use serde_json::Value;
 
-use super::kind::Kind;
+use super::kind::{GroupVersion, Kind};
 
 /// A request that has not been sent yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub(super) struct Body {
 }
 
 impl Request {
-    /// Whether sending it twice does what sending it once does.
+    /// Whether the request is idempotent, so that it can be sent again after a failure.
     pub(super) fn is_repeatable(&self) -> bool {
         self.method != Method::POST
     }
 }
 
-/// How a write is to be done.
+/// The parameters that all writes share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Write<'a> {
     pub(super) manager: &'a str,
@@ -35,35 +35,98 @@ pub(super) struct Write<'a> {
     pub(super) force: bool,
 }
 
-/// How many objects one answer of a list holds.
+/// The number of objects in one page of a list.
 const PAGE: usize = 500;
+/// After how many seconds the server ends a watch, which is then resumed.
+pub(super) const WATCH_SECONDS: u64 = 60;
+
+/// All objects of a kind in a namespace, or only the one of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Collection {
+    pub(super) kind: Kind,
+    pub(super) namespace: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+impl Collection {
+    fn path(&self) -> String {
+        path(&self.kind, self.namespace.as_deref(), None)
+    }
+
+    fn selector(&self) -> String {
+        let name = self.name.as_deref().map(encoded);
+        name.map_or_else(String::new, |name| format!("&fieldSelector=metadata.name%3D{name}"))
+    }
+}
+
+/// The path of a group and version, which lists its kinds.
+fn root(GroupVersion { group, version }: &GroupVersion) -> String {
+    match group.as_str() {
+        "" => format!("/api/{}", encoded(version)),
+        group => format!("/apis/{}/{}", encoded(group), encoded(version)),
+    }
+}
+
+/// The path of the objects of a kind, or of one of them.
+fn path(kind: &Kind, namespace: Option<&str>, name: Option<&str>) -> String {
+    let namespace = namespace.filter(|_| kind.is_namespaced);
+    let namespace =
+        namespace.map_or_else(String::new, |name| format!("/namespaces/{}", encoded(name)));
+    let name = name.map_or_else(String::new, |name| format!("/{}", encoded(name)));
+    format!("{}{namespace}/{}{name}", root(&kind.group_version()), encoded(&kind.plural))
+}
 
 fn plain(method: Method, path: String) -> Request {
     Request { method, path, body: None }
 }
 
-/// Anything at a path.
+/// GET of any path.
 pub(super) fn get_path(path: impl Into<String>) -> Request {
     plain(Method::GET, path.into())
 }
 
+/// The kinds of a group and version.
+pub(super) fn kinds(version: &GroupVersion) -> Request {
+    get_path(root(version))
+}
+
+/// The versions of a group.
+pub(super) fn group(name: &str) -> Request {
+    get_path(format!("/apis/{}", encoded(name)))
+}
+
 /// One object.
 pub(super) fn get(kind: &Kind, namespace: Option<&str>, name: &str) -> Request {
-    get_path(kind.path(namespace, Some(name)))
+    get_path(path(kind, namespace, Some(name)))
 }
 
-/// A page of the objects of a kind, from where the last one ended.
-pub(super) fn list(kind: &Kind, namespace: Option<&str>, from: Option<&str>) -> Request {
-    get_path(page(kind.path(namespace, None), PAGE, from))
+/// A page of a collection; `from` continues after an earlier page.
+pub(super) fn list(collection: &Collection, from: Option<&str>) -> Request {
+    get_path(page(collection.path(), PAGE, from) + &collection.selector())
 }
 
-/// The first of the objects of a kind that have these labels.
-pub(super) fn select(kind: &Kind, namespace: Option<&str>, selector: &str) -> Request {
-    let path = page(kind.path(namespace, None), PAGE, None);
-    get_path(format!("{path}&labelSelector={}", encoded(selector)))
+/// The changes of a collection since a resource version ([efficient detection of changes][watch]).
+///
+/// [watch]: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+pub(super) fn watch(collection: &Collection, version: &str) -> Request {
+    let (path, selector) = (collection.path(), collection.selector());
+    get_path(format!(
+        "{path}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}\
+         &resourceVersion={}{selector}",
+        encoded(version)
+    ))
 }
 
-/// The warnings of a namespace's events.
+/// The log of a container; `follow` continues until the container ends.
+pub(super) fn logs(namespace: &str, pod: &str, container: &str, follow: bool) -> Request {
+    let (namespace, pod) = (encoded(namespace), encoded(pod));
+    let container = encoded(container);
+    get_path(format!(
+        "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&follow={follow}"
+    ))
+}
+
+/// The events of type `Warning` in a namespace.
 pub(super) fn warnings(namespace: &str) -> Request {
     let namespace = encoded(namespace);
     get_path(format!(
@@ -71,7 +134,7 @@ pub(super) fn warnings(namespace: &str) -> Request {
     ))
 }
 
-/// A list's path with its page.
+/// The path of a page of a list.
 pub(super) fn page(path: String, limit: usize, from: Option<&str>) -> String {
     let from = from.map_or_else(String::new, |from| format!("&continue={}", encoded(from)));
     format!("{path}?limit={limit}{from}")
@@ -86,8 +149,8 @@ pub(super) fn apply(
     write: Write<'_>,
 ) -> Request {
     let force = if write.force { "&force=true" } else { "" };
-    let path = kind.path(namespace, Some(name));
-    // JSON is YAML, and this is the one type that every server that can apply knows.
+    let path = path(kind, namespace, Some(name));
+    // JSON is YAML, and every server with server-side apply accepts this media type.
     let body = Body { content_type: "application/apply-patch+yaml", bytes: as_yaml(object).into() };
     Request {
         method: Method::PATCH,
@@ -96,9 +159,9 @@ pub(super) fn apply(
     }
 }
 
-/// A value in JSON that means the same to the servers' YAML 1.1, which folds some characters as ends of
-/// lines and takes others for no text at all. They stand in strings alone, so each is escaped; those
-/// past U+FFFF stay, for YAML has no pairs of escapes.
+/// A value as JSON that the servers' YAML 1.1 parser reads unchanged. YAML folds some characters as
+/// line breaks and rejects others, so they are escaped; they occur in strings only. Characters above
+/// U+FFFF stay as they are, because YAML has no surrogate pairs.
 fn as_yaml(object: &Value) -> String {
     use std::fmt::Write as _;
     let is_odd = |c: char| {
@@ -129,7 +192,7 @@ pub(super) fn json_patch(
     patch: &Value,
     manager: &str,
 ) -> Request {
-    let path = kind.path(namespace, Some(name));
+    let path = path(kind, namespace, Some(name));
     let body =
         Body { content_type: "application/json-patch+json", bytes: patch.to_string().into() };
     Request {
@@ -139,7 +202,7 @@ pub(super) fn json_patch(
     }
 }
 
-/// A new object.
+/// Creates an object.
 pub(super) fn create(
     kind: &Kind,
     namespace: Option<&str>,
@@ -149,15 +212,15 @@ pub(super) fn create(
     let body = Body { content_type: "application/json", bytes: object.to_string().into() };
     Request {
         method: Method::POST,
-        path: format!("{}?{}", kind.path(namespace, None), written(write)),
+        path: format!("{}?{}", path(kind, namespace, None), written(write)),
         body: Some(body),
     }
 }
 
-/// An object's end, its dependents after it.
+/// Deletes an object; its dependents are deleted in the background.
 pub(super) fn delete(kind: &Kind, namespace: Option<&str>, name: &str, dry_run: bool) -> Request {
     let dry_run = if dry_run { "&dryRun=All" } else { "" };
-    let path = kind.path(namespace, Some(name));
+    let path = path(kind, namespace, Some(name));
     plain(Method::DELETE, format!("{path}?propagationPolicy=Background{dry_run}"))
 }
 
@@ -166,7 +229,7 @@ fn written(write: Write<'_>) -> String {
     format!("fieldManager={}&fieldValidation=Strict{dry_run}", encoded(write.manager))
 }
 
-/// A text as one segment of a path or one value of a query.
+/// A text as one path segment or one query value.
 pub(super) fn encoded(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
@@ -187,20 +250,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_names_group_version_namespace_and_plural() {
+    fn a_path_consists_of_group_version_namespace_and_plural() {
         let deployment = Kind::namespaced("apps", "v1", "Deployment", "deployments");
         let request = get(&deployment, Some("shop"), "a:b/c");
         assert_eq!(request.path, "/apis/apps/v1/namespaces/shop/deployments/a%3Ab%2Fc");
         let namespace = Kind::cluster("", "v1", "Namespace", "namespaces");
         assert_eq!(get(&namespace, Some("x"), "shop").path, "/api/v1/namespaces/shop");
+        let mut all = Collection { kind: deployment, namespace: Some("shop".into()), name: None };
         assert_eq!(
-            list(&deployment, Some("shop"), Some("a=")).path,
+            list(&all, Some("a=")).path,
             "/apis/apps/v1/namespaces/shop/deployments?limit=500&continue=a%3D"
         );
+        all.name = Some("a=b".to_owned());
+        let path = watch(&all, "12").path;
+        let start = "/apis/apps/v1/namespaces/shop/deployments?watch=true&";
+        let end = "&resourceVersion=12&fieldSelector=metadata.name%3Da%3Db";
+        assert!(path.starts_with(start) && path.ends_with(end), "{path}");
     }
 
     #[test]
-    fn a_write_names_its_manager_and_is_validated_strictly() {
+    fn an_api_version_without_a_slash_is_in_the_core_group() {
+        assert_eq!(root(&GroupVersion::parse("v1")), "/api/v1");
+        assert_eq!(root(&GroupVersion::parse("apps/v1")), "/apis/apps/v1");
+        assert_eq!(root(&GroupVersion::parse("a/b/../c")), "/apis/a/b%2F..%2Fc");
+    }
+
+    #[test]
+    fn a_write_has_a_field_manager_and_strict_validation() {
         let kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
         let write = Write { manager: "ko-rs", dry_run: true, force: true };
         let request = apply(&kind, Some("default"), "a", &Value::Null, write);
@@ -214,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_yaml_would_change_is_escaped_in_what_is_applied() {
+    fn characters_that_yaml_would_change_are_escaped_in_an_apply() {
         let text = "\u{7f}\u{85}\u{9f}\u{a0}\u{2028} \u{2029}\u{feff}\u{fffe}\u{ffff}é😀\n\u{1}";
         let object = serde_json::json!({"a\u{2028}": text});
         let kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");

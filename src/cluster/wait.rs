@@ -1,283 +1,388 @@
-//! Waits until what was applied is ready, and says why it is not.
+//! Waits until applied objects are ready and deleted ones no longer exist.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::report::Event;
+
+use super::client::RequestError;
+use super::connection::Cluster;
+use super::error::Error;
 use super::event;
-use super::kind::Kind;
+use super::kind::{Kind, ObjectId};
 use super::live::Live;
+use super::object::uid;
+use super::outcome::{DryRun, Operation, Outcome};
 use super::pod::{Trouble, trouble};
-use super::rollout::{self, Progress};
-use super::target::uid;
-use super::{Cluster, DryRun, Error, Outcome, RequestError, Verb, request, side_by_side};
+use super::readiness::{self, NotReady, Progress};
+use super::request::{self, Collection};
+use super::watch::{Update, watch};
 
-/// An object that is not ready, or not gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotReady {
-    /// The object, as kubectl writes it.
-    pub object: String,
-    /// What is missing.
-    pub state: String,
-    /// What its pods say; where they say nothing, the newest warning about it.
-    pub pods: Vec<String>,
-    /// Waiting longer would not help.
-    pub is_hopeless: bool,
-    /// It was deleted, and is to be gone.
-    pub is_deleted: bool,
-}
-
-/// How long until objects are looked at again.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How often in a row the server may be away while objects become ready.
-const AWAY: usize = 5;
-/// How many pods' troubles are told.
-const TOLD: usize = 5;
-
-/// The objects and their troubles, a line each.
-pub(super) fn told(objects: &[NotReady]) -> String {
-    let mut text = String::new();
-    for (index, object) in objects.iter().enumerate() {
-        let end = if index == 0 { "" } else { "\n" };
-        let verb = match (object.is_deleted, object.is_hopeless) {
-            (false, true) => "will not be ready",
-            (false, false) => "is not ready in time",
-            (true, _) => "is not gone in time",
-        };
-        let _ = write!(text, "{end}{} {verb}: {}", object.object, object.state);
-        for pod in object.pods.iter().take(TOLD) {
-            let _ = write!(text, "\n  {pod}");
-        }
-        if object.pods.len() > TOLD {
-            let _ = write!(text, "\n  … and {} more pods", object.pods.len() - TOLD);
-        }
-    }
-    text
-}
+/// How long changes are collected before objects are evaluated: most changes come in groups.
+const GROUP: Duration = Duration::from_millis(100);
+/// The interval at which objects are read that the user is not allowed to watch.
+const POLL: Duration = Duration::from_millis(500);
+/// The number of failed reads in a row after which the server is considered gone.
+const FAILURES: usize = 5;
 
 impl Cluster {
-    /// Waits until everything that was applied or created is ready: rollouts are through, jobs
-    /// complete, pods ready, and all else exists; and until everything that was deleted is gone.
-    /// What happens meanwhile is reported.
+    /// Waits until everything that was applied or created is ready (rollouts and jobs are complete,
+    /// pods are ready, all other objects exist), and everything that was deleted no longer exists.
+    /// Reports the state of the objects meanwhile.
     ///
     /// # Errors
-    /// [`Error::NotReady`] as soon as something is known never to become ready, or at the time
+    /// [`Error::NotReady`] as soon as an object is known never to become ready, or at the time
     /// limit.
     pub async fn wait(&self, outcomes: &[Outcome], timeout: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + timeout;
-        let is_due = |outcome: &&Outcome| outcome.dry_run == DryRun::No;
-        let mut left: Vec<&Outcome> = outcomes.iter().filter(is_due).collect();
-        let mut said: BTreeMap<String, String> = BTreeMap::new();
-        let mut away = 0;
-        loop {
-            let looked = side_by_side(left.iter().map(|outcome| self.not_ready(outcome))).await;
-            let (mut waiting, mut still) = (Vec::new(), Vec::new());
-            let mut gone = None;
-            for (outcome, looked) in left.into_iter().zip(looked) {
-                match looked {
-                    Ok(None) => {}
-                    Ok(Some(not_ready)) => {
-                        still.push(outcome);
-                        waiting.push(not_ready);
-                    }
-                    Err(error) if is_away(&error) => {
-                        still.push(outcome);
-                        gone = Some(error);
-                    }
-                    Err(error) => return Err(error),
-                }
+        let due = outcomes.iter().filter(|outcome| outcome.dry_run == DryRun::No).collect();
+        let mut waiting = Waiting::new(due);
+        let everything = (0..waiting.objects.len()).collect();
+        self.look(&mut waiting, everything, deadline).await?;
+        let mut reported = BTreeMap::new();
+        let mut not_ready = waiting.evaluate();
+        let mut polled: Vec<usize> = Vec::new();
+        let mut updates = stream::select_all(self.watches(&mut waiting));
+        while !not_ready.is_empty() {
+            if not_ready.iter().any(|(_, object)| object.is_hopeless) {
+                let hopeless = not_ready.into_iter().map(|(_, object)| object);
+                return Err(Error::NotReady(hopeless.filter(|it| it.is_hopeless).collect()));
             }
-            let is_late = Instant::now() >= deadline;
-            away = if gone.is_some() { away + 1 } else { 0 };
-            if let Some(error) = gone.filter(|_| away >= AWAY || is_late) {
-                return Err(error);
+            if Instant::now() >= deadline {
+                return Err(self.late(&waiting, not_ready).await);
             }
-            left = still;
-            if left.is_empty() {
-                return Ok(());
-            }
-            if waiting.iter().any(|object| object.is_hopeless) {
-                waiting.retain(|object| object.is_hopeless);
-                return Err(Error::NotReady(waiting));
-            }
-            if is_late {
-                for (outcome, object) in left.iter().zip(&mut waiting) {
-                    if object.pods.is_empty() {
-                        object.pods.extend(self.complaint(outcome).await);
+            self.report_changes(&not_ready, &mut reported);
+            tokio::select! {
+                Some((source, update)) = updates.next() => {
+                    polled.extend(waiting.update(source, update)?);
+                    let end = (Instant::now() + GROUP).min(deadline);
+                    while let Ok(Some((source, update))) =
+                        tokio::time::timeout_at(end, updates.next()).await
+                    {
+                        polled.extend(waiting.update(source, update)?);
                     }
                 }
-                return Err(Error::NotReady(waiting));
+                () = tokio::time::sleep(POLL), if !polled.is_empty() => {
+                    polled.retain(|&index| !waiting.objects[index].is_done);
+                    self.look(&mut waiting, polled.clone(), deadline).await?;
+                }
+                () = tokio::time::sleep_until(deadline) => {}
             }
-            self.report_changes(&waiting, &mut said);
-            tokio::time::sleep_until((Instant::now() + PAUSE).min(deadline)).await;
+            not_ready = waiting.evaluate();
         }
+        Ok(())
     }
 
-    /// Says what an object waits for whenever that is something else than before.
-    fn report_changes(&self, waiting: &[NotReady], said: &mut BTreeMap<String, String>) {
-        for object in waiting {
-            let pod = object.pods.first().map_or_else(String::new, |pod| format!("; {pod}"));
-            let state = format!("{}: {}{pod}", object.object, object.state);
-            if said.get(&object.object) != Some(&state) {
-                self.client.reporter().note(state.clone());
-                said.insert(object.object.clone(), state);
+    /// Reads these objects, also from a server that restarts.
+    async fn look(
+        &self,
+        waiting: &mut Waiting<'_>,
+        indices: Vec<usize>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let ids: Vec<_> = indices.iter().map(|&index| &waiting.objects[index].outcome.id).collect();
+        let mut failures = 0;
+        let read = loop {
+            match self.read_all(&ids).await {
+                Err(Error::Object { source, .. })
+                    if source.is_transient()
+                        && failures < FAILURES
+                        && Instant::now() < deadline =>
+                {
+                    failures += 1;
+                    tokio::time::sleep(POLL).await;
+                }
+                read => break read?,
             }
-        }
-    }
-
-    /// An object as it is now.
-    async fn look(&self, outcome: &Outcome) -> Result<Live, Error> {
-        let request = request::get(&outcome.kind, outcome.namespace.as_deref(), &outcome.name);
-        match self.client.send(&request).await {
-            Ok(object) => Ok(Live::Present(object)),
-            Err(error) => match error.refusal() {
-                Some(refusal) if refusal.is_not_found() => Ok(Live::Absent),
-                Some(refusal) if refusal.is_forbidden() => Ok(Live::Hidden),
-                _ => Err(Error::Object {
-                    doing: "read",
-                    object: outcome.object(),
-                    place: outcome.place.clone(),
-                    source: error,
-                }),
-            },
-        }
-    }
-
-    /// What keeps an object from being ready; nothing where it is, or may not be read.
-    async fn not_ready(&self, outcome: &Outcome) -> Result<Option<NotReady>, Error> {
-        let is_deleted = outcome.verb == Verb::Deleted;
-        let told = |state, pods, is_hopeless| {
-            Ok(Some(NotReady { object: outcome.object(), state, pods, is_hopeless, is_deleted }))
         };
-        let object = match self.look(outcome).await? {
-            Live::Absent | Live::Hidden if is_deleted => return Ok(None),
-            // A new one of the same name is another one.
+        for (index, live) in indices.into_iter().zip(read) {
+            waiting.objects[index].live = live;
+        }
+        Ok(())
+    }
+
+    /// A watch of everything that the readiness of the remaining objects depends on.
+    fn watches<'a>(&'a self, waiting: &mut Waiting<'_>) -> Vec<BoxStream<'a, SourceUpdate>> {
+        let watches = waiting.sources().into_iter().enumerate().map(|(source, collection)| {
+            watch(&self.client, collection).map(move |update| (source, update)).boxed()
+        });
+        watches.collect()
+    }
+
+    /// Reports what an object waits for whenever it changes.
+    fn report_changes(
+        &self,
+        not_ready: &[(usize, NotReady)],
+        reported: &mut BTreeMap<usize, String>,
+    ) {
+        for (index, object) in not_ready {
+            let pod = object.pods.first().map_or_else(String::new, |pod| format!("; {pod}"));
+            let reason = format!("{}{pod}", object.state);
+            if reported.get(index) != Some(&reason) {
+                self.client.reporter().send(Event::Waiting {
+                    object: object.object.clone(),
+                    namespace: object.namespace.clone(),
+                    reason: reason.clone(),
+                });
+                reported.insert(*index, reason);
+            }
+        }
+    }
+
+    /// The error at the time limit, with events about objects whose pods have no state.
+    async fn late(&self, waiting: &Waiting<'_>, not_ready: Vec<(usize, NotReady)>) -> Error {
+        let mut objects = Vec::new();
+        for (index, mut object) in not_ready {
+            if object.pods.is_empty() {
+                object.pods.extend(self.last_warning(&waiting.objects[index].outcome.id).await);
+            }
+            objects.push(object);
+        }
+        Error::NotReady(objects)
+    }
+
+    async fn last_warning(&self, id: &ObjectId) -> Option<String> {
+        let request = request::warnings(id.namespace.as_deref()?);
+        let events = self.client.send(&request).await.ok()?;
+        event::newest(events.get("items")?.as_array()?, id)
+    }
+}
+
+/// An update, and the index of its source.
+type SourceUpdate = (usize, Result<Update, RequestError>);
+
+/// The objects that are waited for, and all that their readiness depends on.
+struct Waiting<'a> {
+    objects: Vec<Waited<'a>>,
+    sources: Vec<Source>,
+}
+
+struct Waited<'a> {
+    outcome: &'a Outcome,
+    live: Live,
+    is_done: bool,
+}
+
+/// What is known from one watch.
+enum Source {
+    /// The objects that are waited for themselves, by their indices.
+    Objects(Kind, Vec<usize>),
+    /// Objects that controllers made, by the UID of their owner, then their own.
+    Owned(BTreeMap<String, BTreeMap<String, Value>>),
+}
+
+impl<'a> Waiting<'a> {
+    fn new(due: Vec<&'a Outcome>) -> Self {
+        let waited = |outcome| Waited { outcome, live: Live::Unknown, is_done: false };
+        Self { objects: due.into_iter().map(waited).collect(), sources: Vec::new() }
+    }
+
+    /// The collections that have to be watched for the remaining objects; makes the sources for
+    /// them.
+    fn sources(&mut self) -> Vec<Collection> {
+        let mut groups: BTreeMap<(&Kind, Option<&str>), Vec<usize>> = BTreeMap::new();
+        for (index, object) in self.objects.iter().enumerate().filter(|(_, it)| !it.is_done) {
+            let id = &object.outcome.id;
+            groups.entry((&id.kind, id.namespace.as_deref())).or_default().push(index);
+        }
+        let mut collections = Vec::new();
+        let mut made: Vec<Collection> = Vec::new();
+        for ((kind, namespace), indices) in groups {
+            let namespace = namespace.map(str::to_owned);
+            let mut owned = |kind| {
+                let collection = Collection { kind, namespace: namespace.clone(), name: None };
+                if !made.contains(&collection) {
+                    made.push(collection);
+                }
+            };
+            if readiness::has_pods(kind) {
+                owned(Kind::namespaced("", "v1", "Pod", "pods"));
+            }
+            if kind.is("apps", "Deployment") {
+                owned(Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets"));
+            }
+            let name = match indices.as_slice() {
+                [single] => Some(self.objects[*single].outcome.id.name.clone()),
+                _ => None,
+            };
+            self.sources.push(Source::Objects(kind.clone(), indices));
+            collections.push(Collection { kind: kind.clone(), namespace, name });
+        }
+        self.sources.extend(made.iter().map(|_| Source::Owned(BTreeMap::new())));
+        collections.extend(made);
+        collections
+    }
+
+    /// Takes in an update. Returns the objects that must be polled because the user is not allowed
+    /// to watch them.
+    fn update(
+        &mut self,
+        source: usize,
+        update: Result<Update, RequestError>,
+    ) -> Result<Vec<usize>, Error> {
+        match (&mut self.sources[source], update) {
+            (Source::Objects(_, indices), Ok(update)) => {
+                for &index in indices.iter() {
+                    let object = &mut self.objects[index];
+                    let name = object.outcome.id.name.as_str();
+                    let is_it = |value: &&Value| {
+                        value.pointer("/metadata/name").and_then(Value::as_str) == Some(name)
+                    };
+                    match &update {
+                        Update::Listed(all) => {
+                            let found = all.iter().find(is_it);
+                            object.live =
+                                found.map_or(Live::Absent, |it| Live::Present(it.clone()));
+                        }
+                        Update::Changed(value) if is_it(&value) => {
+                            object.live = Live::Present(value.clone());
+                        }
+                        Update::Deleted(value) if is_it(&value) => object.live = Live::Absent,
+                        Update::Changed(_) | Update::Deleted(_) => {}
+                    }
+                }
+            }
+            (Source::Objects(kind, indices), Err(source)) => {
+                return match source.refusal() {
+                    Some(refusal) if refusal.is_forbidden() => Ok(indices.clone()),
+                    _ => Err(Error::Request { doing: format!("watch `{kind}`"), source }),
+                };
+            }
+            (Source::Owned(owned), Ok(Update::Listed(all))) => {
+                owned.clear();
+                all.into_iter().for_each(|value| keep(owned, value));
+            }
+            (Source::Owned(owned), Ok(Update::Changed(value))) => keep(owned, value),
+            (Source::Owned(owned), Ok(Update::Deleted(value))) => {
+                if let (Some(owner), Some(uid)) = (owner(&value), uid(&value))
+                    && let Some(siblings) = owned.get_mut(owner)
+                {
+                    siblings.remove(uid);
+                }
+            }
+            // What keeps pods from being ready remains unknown.
+            (Source::Owned(_), Err(_)) => {}
+        }
+        Ok(Vec::new())
+    }
+
+    /// The remaining objects that are not ready. An object that was ready once is done.
+    fn evaluate(&mut self) -> Vec<(usize, NotReady)> {
+        let mut found = Vec::new();
+        for index in 0..self.objects.len() {
+            if self.objects[index].is_done {
+                continue;
+            }
+            match self.not_ready(&self.objects[index]) {
+                Some(object) => found.push((index, object)),
+                None => self.objects[index].is_done = true,
+            }
+        }
+        found
+    }
+
+    /// What keeps an object from being ready; nothing if it is ready or cannot be read.
+    fn not_ready(&self, Waited { outcome, live, .. }: &Waited<'_>) -> Option<NotReady> {
+        let is_deleted = outcome.operation == Operation::Delete;
+        let not_ready = |state: String, pods, is_hopeless| {
+            let (object, namespace) = (outcome.object(), outcome.id.namespace.clone());
+            Some(NotReady { object, namespace, state, pods, is_hopeless, is_deleted })
+        };
+        let object = match live {
+            Live::Unknown => return None,
+            Live::Absent if is_deleted => return None,
+            Live::Absent => return not_ready("it was deleted".to_owned(), Vec::new(), true),
+            // It was created again under the same name.
             Live::Present(object)
-                if is_deleted && outcome.uid.is_some() && uid(&object) != outcome.uid =>
+                if is_deleted && outcome.uid.is_some() && uid(object) != outcome.uid.as_deref() =>
             {
-                return Ok(None);
+                return None;
             }
             Live::Present(object) if is_deleted => {
-                return told(staying(&object), Vec::new(), false);
+                return not_ready(deletion(object), Vec::new(), false);
             }
             Live::Present(object) => object,
-            Live::Absent => return told("it has been deleted".to_owned(), Vec::new(), true),
-            Live::Hidden => return Ok(None),
         };
-        let (state, is_hopeless) = match rollout::progress(&outcome.kind, &object) {
-            Progress::Ready => return Ok(None),
-            Progress::Unseen => {
-                return told("its change has not been seen yet".to_owned(), Vec::new(), false);
+        let (state, is_hopeless) = match readiness::progress(&outcome.id.kind, object) {
+            Progress::Ready => return None,
+            Progress::Unobserved => {
+                let state = "its controller has not processed the change yet";
+                return not_ready(state.to_owned(), Vec::new(), false);
             }
             Progress::Hopeless(state) => (state, true),
             Progress::Waiting(state) => (state, false),
         };
-        let troubles = self.troubles(outcome, &object).await;
+        let troubles = self.troubles(&outcome.id.kind, object);
         let is_hopeless = is_hopeless || troubles.iter().any(|trouble| trouble.is_hopeless);
         let pods = troubles.into_iter().map(|trouble| trouble.text).collect();
-        told(state, pods, is_hopeless)
+        not_ready(state, pods, is_hopeless)
     }
 
-    /// What an object's pods say, the hopeless ones first. Who may not list pods is told nothing.
-    async fn troubles(&self, outcome: &Outcome, object: &Value) -> Vec<Trouble> {
-        if outcome.kind.is("", "Pod") {
+    /// What keeps an object's pods from being ready, the hopeless ones first.
+    fn troubles(&self, kind: &Kind, object: &Value) -> Vec<Trouble> {
+        if kind.is("", "Pod") {
             return trouble(object).into_iter().collect();
         }
-        let is_deployment = outcome.kind.is("apps", "Deployment");
-        let hash = if is_deployment { self.newest_hash(outcome, object).await } else { None };
-        let Some(selector) = rollout::pods(&outcome.kind, object, hash.as_deref()) else {
-            return Vec::new();
-        };
-        let pods = Kind::namespaced("", "v1", "Pod", "pods");
-        let pods = self.select(&pods, outcome, &selector).await;
-        let mut troubles: Vec<Trouble> = pods.iter().filter_map(trouble).collect();
+        let mut owner = object;
+        if kind.is("apps", "Deployment") {
+            match self.owned(object).find(|set| readiness::is_newest(set, object)) {
+                Some(newest) => owner = newest,
+                None => return Vec::new(),
+            }
+        }
+        let pods = self.owned(owner).filter(|pod| readiness::is_current(kind, object, pod));
+        let mut troubles: Vec<Trouble> = pods.filter_map(trouble).collect();
         troubles.sort_by_key(|trouble| !trouble.is_hopeless);
         troubles
     }
 
-    /// What events say of an object whose pods say nothing.
-    async fn complaint(&self, outcome: &Outcome) -> Option<String> {
-        let request = request::warnings(outcome.namespace.as_deref()?);
-        let events = self.client.send(&request).await.ok()?;
-        event::newest(events.get("items")?.as_array()?, outcome)
-    }
-
-    /// The hash of a Deployment's newest pod template, from the ReplicaSet of its revision.
-    async fn newest_hash(&self, outcome: &Outcome, deployment: &Value) -> Option<String> {
-        const REVISION: &str = "deployment.kubernetes.io/revision";
-        let revision =
-            |object: &Value| object.pointer("/metadata/annotations")?.get(REVISION).cloned();
-        let selector = rollout::selector(deployment.pointer("/spec/selector")?)?;
-        let sets = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
-        let sets = self.select(&sets, outcome, &selector).await;
-        let newest = sets.iter().find(|set| {
-            let owner = set.pointer("/metadata/ownerReferences/0/uid");
-            owner == deployment.pointer("/metadata/uid") && revision(set) == revision(deployment)
-        })?;
-        let hash = newest.pointer("/metadata/labels")?.get("pod-template-hash")?.as_str()?;
-        Some(hash.to_owned())
-    }
-
-    /// The objects of a kind beside another one, by label.
-    async fn select(&self, kind: &Kind, beside: &Outcome, selector: &str) -> Vec<Value> {
-        let request = request::select(kind, beside.namespace.as_deref(), selector);
-        match self.client.send(&request).await {
-            Ok(mut list) => match list.get_mut("items").map(Value::take) {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            },
-            Err(_) => Vec::new(),
-        }
+    fn owned(&self, owner: &Value) -> impl Iterator<Item = &Value> {
+        let uid = uid(owner).unwrap_or_default().to_owned();
+        self.sources.iter().flat_map(move |source| {
+            let owned = match source {
+                Source::Owned(owned) => owned.get(&uid),
+                Source::Objects(..) => None,
+            };
+            owned.into_iter().flat_map(BTreeMap::values)
+        })
     }
 }
 
-/// Why a deleted object is still there.
-fn staying(object: &Value) -> String {
+/// The UID of the controller that made an object.
+fn owner(object: &Value) -> Option<&str> {
+    let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
+    let is_controller = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
+    owners.iter().find(is_controller)?.get("uid")?.as_str()
+}
+
+/// Keeps an object that has an owner, without the parts that readiness does not depend on.
+fn keep(owned: &mut BTreeMap<String, BTreeMap<String, Value>>, mut object: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("spec");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    if let (Some(owner), Some(uid)) = (owner(&object), uid(&object)) {
+        let (owner, uid) = (owner.to_owned(), uid.to_owned());
+        owned.entry(owner).or_default().insert(uid, object);
+    }
+}
+
+/// Why a deleted object still exists.
+fn deletion(object: &Value) -> String {
     let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
     let finalizers: Vec<&str> =
         finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
     match finalizers.as_slice() {
-        [] => "it is on its way out".to_owned(),
+        [] => "it is being deleted".to_owned(),
         finalizers => format!("it waits for its finalizers {}", finalizers.join(", ")),
     }
 }
 
-/// Whether the server could not be asked, as when it is restarted.
-fn is_away(error: &Error) -> bool {
-    let Error::Object { source, .. } = error else { return false };
-    match source {
-        RequestError::Unreachable { .. } | RequestError::TimedOut { .. } => true,
-        RequestError::Refused(refusal) => matches!(refusal.code, 429 | 500..=599),
-        RequestError::Login { .. } | RequestError::Malformed { .. } => false,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_tells_every_object_and_its_first_pods() {
-        let object = |name: &str, pods: usize, is_hopeless| NotReady {
-            object: format!("deployment.apps/{name}"),
-            state: "0 of 1 new pods are available".to_owned(),
-            pods: (0..pods).map(|index| format!("pod {name}-{index}: ImagePullBackOff")).collect(),
-            is_hopeless,
-            is_deleted: false,
-        };
-        insta::assert_snapshot!(told(&[object("a", 1, true), object("b", 6, false)]), @r"
-        deployment.apps/a will not be ready: 0 of 1 new pods are available
-          pod a-0: ImagePullBackOff
-        deployment.apps/b is not ready in time: 0 of 1 new pods are available
-          pod b-0: ImagePullBackOff
-          pod b-1: ImagePullBackOff
-          pod b-2: ImagePullBackOff
-          pod b-3: ImagePullBackOff
-          pod b-4: ImagePullBackOff
-          … and 1 more pods
-        ");
-    }
-}
+mod tests;

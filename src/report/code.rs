@@ -70,7 +70,6 @@ impl Serialize for Code {
 ///         "The text between `ko://` and `#` must be …";
 /// }
 /// ```
-#[expect(unused_macros, reason = "the stages take it up one by one")]
 macro_rules! codes {
     ($($constant:ident = $name:literal, $exit:ident, $meaning:literal, $explanation:literal;)+) => {
         $(
@@ -83,7 +82,21 @@ macro_rules! codes {
             };
         )+
         /// All of them, in the order of `docs/errors.md`.
+        #[cfg_attr(not(test), expect(dead_code, reason = "tests compare them with docs/errors.md"))]
         pub(crate) static ALL: &[&$crate::report::Code] = &[$(&$constant),+];
+
+        #[cfg(test)]
+        mod tests {
+            #[test]
+            fn names_are_kebab_case_and_texts_are_sentences() {
+                for code in super::ALL {
+                    let is_plain = |c: char| c.is_ascii_lowercase() || c == '-';
+                    assert!(code.name.chars().all(is_plain), "{code}");
+                    assert!(code.meaning.ends_with('.'), "{code}");
+                    assert!(code.explanation.ends_with('.'), "{code}");
+                }
+            }
+        }
     };
 }
 

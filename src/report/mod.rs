@@ -9,7 +9,6 @@ mod event;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-#[expect(unused_imports, reason = "the stages take it up one by one")]
 pub(crate) use code::codes;
 pub use code::{Code, Exit};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};

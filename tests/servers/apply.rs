@@ -1,11 +1,11 @@
 //! `apply`, `create` and `delete` by the real `ko-rs`, judged by kubectl and by the pods.
 //!
 //! * `delinkcious`: a whole system, from its sources to answers over HTTP.
-//! * `kubectl`: the same words, the same objects and no quarrel with kubectl.
-//! * `choices`: which cluster, which namespace, which objects, and trying it out.
-//! * `duplicates`: what the server refuses as there twice, found before.
+//! * `kubectl`: the same output and the same objects as kubectl, without conflicts.
+//! * `choices`: the selection of cluster, namespace and objects, and dry runs.
+//! * `duplicates`: list entries that the server refuses as duplicates are found before.
 //! * `mapped`: images of the map, applied and deleted.
-//! * `waiting`: rollouts that come to nothing.
+//! * `waiting`: rollouts that fail.
 
 mod choices;
 mod delinkcious;
@@ -14,8 +14,8 @@ mod kubectl;
 mod mapped;
 mod waiting;
 
-/// A Deployment of no pods and what lies around it: objects of many kinds without a reference, all
-/// written as the server has them (of others kubectl says each time that it configured them).
+/// A Deployment without pods and other objects of many kinds, without references. All of them are
+/// written as the server stores them; kubectl would print `configured` for others each time.
 const SHOP: &str = "
 apiVersion: v1
 kind: ConfigMap

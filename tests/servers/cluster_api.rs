@@ -1,17 +1,22 @@
 //! The `cluster` module against a real API server, judged by kubectl.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use ko_rs::cluster::{
-    ApplyOptions, Cluster, CreateOptions, DeleteOptions, DryRun, Error, Nodes, Outcome, Settings,
-    Verb,
+    ApplyOptions, Change, Cluster, CreateOptions, DeleteOptions, DryRun, Error, Nodes, Operation,
+    Outcome, Reason, Settings,
 };
 use ko_rs::manifests::Object;
 use ko_rs::oci::Platform;
 use ko_rs::report::Reporter;
+use kube::api::AttachParams;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::servers::{self, expect_success};
+use crate::smoke::push_answer;
 
 const WEB: &str = "
 apiVersion: apps/v1
@@ -86,8 +91,8 @@ async fn cluster(name: &str) -> (Cluster, String) {
     (connected(settings(&namespace)).await, namespace)
 }
 
-/// The settings of someone who may do what `rules` say in the namespace, and nothing else.
-fn settings_of_someone_who(namespace: &str, rules: &Value) -> (tempfile::TempDir, Settings) {
+/// The settings of a user with only these rights in the namespace.
+fn settings_with_rights(namespace: &str, rules: &Value) -> (tempfile::TempDir, Settings) {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
         "metadata": {"name": "someone", "namespace": namespace}, "rules": rules});
     let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
@@ -138,8 +143,8 @@ async fn apply(cluster: &Cluster, manifests: &str) -> Vec<Outcome> {
     applied.expect("the server accepts it")
 }
 
-fn verbs(outcomes: &[Outcome]) -> Vec<Verb> {
-    outcomes.iter().map(|outcome| outcome.verb).collect()
+fn operations(outcomes: &[Outcome]) -> Vec<Operation> {
+    outcomes.iter().map(|outcome| outcome.operation).collect()
 }
 
 fn lines(outcomes: &[Outcome]) -> Vec<String> {
@@ -147,7 +152,7 @@ fn lines(outcomes: &[Outcome]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_applied_again_is_unchanged_ten_times_and_a_change_is_configured() {
+async fn an_object_applied_again_is_unchanged_ten_times_and_a_changed_one_is_configured() {
     let (cluster, namespace) = cluster("again").await;
     let options = ApplyOptions { change_cause: Some("first".into()), ..ApplyOptions::default() };
     let created = cluster.apply(objects(WEB), &options).await.unwrap();
@@ -165,58 +170,62 @@ async fn what_is_applied_again_is_unchanged_ten_times_and_a_change_is_configured
     let before = live(&namespace, "deployment/web");
     for _ in 0..10 {
         let again = cluster.apply(objects(WEB), &options).await.unwrap();
-        assert_eq!(verbs(&again), [Verb::Unchanged; 5]);
+        assert_eq!(operations(&again), [Operation::Unchanged; 5]);
     }
     let after = live(&namespace, "deployment/web");
     assert_eq!(after["metadata"]["managedFields"], before["metadata"]["managedFields"]);
 
     let changed = WEB.replace("value: b", "value: c");
     let tried = ApplyOptions { dry_run: DryRun::Server, ..options.clone() };
+    let plan = cluster.plan(objects(&changed), Change::Apply(tried.clone())).await.unwrap();
+    assert_eq!(
+        plan.objects()[0].reasons,
+        [Reason::Differs { fields: vec![".spec.template".into()] }]
+    );
     let outcomes = cluster.apply(objects(&changed), &tried).await.unwrap();
     assert_eq!(outcomes[0].to_string(), "deployment.apps/web configured (server dry run)");
     let outcomes = cluster.apply(objects(&changed), &options).await.unwrap();
-    assert_eq!(outcomes[0].verb, Verb::Configured);
-    assert_eq!(verbs(&outcomes[1..]), [Verb::Unchanged; 4]);
+    assert_eq!(outcomes[0].operation, Operation::Configure);
+    assert_eq!(operations(&outcomes[1..]), [Operation::Unchanged; 4]);
     let history = kubectl(&namespace, &["rollout", "history", "deployment/web"]);
     assert!(history.contains("1         first\n2         second\n"), "{history}");
 }
 
 #[tokio::test]
-async fn what_kubectl_applied_before_is_taken_over_and_what_leaves_the_manifest_leaves_the_object()
-{
+async fn fields_that_kubectl_applied_are_taken_over_and_removed_with_the_manifest() {
     let (cluster, namespace) = cluster("taken").await;
     kubectl_reads(&["apply", "--namespace", &namespace, "-f", "-"], WEB);
     let changed = WEB.replace("value: a}", "value: z}").replace(", {name: B, value: b}", "");
     let outcomes = apply(&cluster, &changed).await;
-    assert_eq!(verbs(&outcomes), [Verb::Configured; 5]);
+    assert_eq!(operations(&outcomes), [Operation::Configure; 5]);
     let deployment = live(&namespace, "deployment/web");
     let env = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
     assert_eq!(*env, json!([{"name": "A", "value": "z"}]));
     assert_eq!(managers(&deployment), ["ko-rs"]);
-    assert_eq!(verbs(&apply(&cluster, &changed).await), [Verb::Unchanged; 5]);
-    // And back again, and here again: whoever comes last has it.
+    assert_eq!(operations(&apply(&cluster, &changed).await), [Operation::Unchanged; 5]);
+    // Back and forth: the last one owns the fields.
     kubectl_reads(&["apply", "--namespace", &namespace, "-f", "-"], WEB);
-    assert_eq!(apply(&cluster, &changed).await[0].verb, Verb::Configured);
-    assert_eq!(verbs(&apply(&cluster, &changed).await), [Verb::Unchanged; 5]);
+    assert_eq!(apply(&cluster, &changed).await[0].operation, Operation::Configure);
+    assert_eq!(operations(&apply(&cluster, &changed).await), [Operation::Unchanged; 5]);
 }
 
 #[tokio::test]
-async fn what_was_created_before_by_kubectl_or_ko_rs_is_no_conflict() {
+async fn objects_created_by_kubectl_or_ko_rs_are_not_in_conflict() {
     let (cluster, namespace) = cluster("created").await;
     kubectl_reads(&["create", "--namespace", &namespace, "-f", "-"], WEB);
     let changed = WEB.replace("value: b", "value: c");
-    assert_eq!(apply(&cluster, &changed).await[0].verb, Verb::Configured);
+    assert_eq!(apply(&cluster, &changed).await[0].operation, Operation::Configure);
     cluster.delete(objects(WEB), &DeleteOptions::default()).await.unwrap();
     let created = cluster.create(objects(WEB), &CreateOptions::default()).await.unwrap();
-    assert_eq!(verbs(&created), [Verb::Created; 5]);
-    assert_eq!(verbs(&apply(&cluster, WEB).await), [Verb::Unchanged; 5]);
+    assert_eq!(operations(&created), [Operation::Create; 5]);
+    assert_eq!(operations(&apply(&cluster, WEB).await), [Operation::Unchanged; 5]);
     assert_eq!(managers(&live(&namespace, "service/web")), ["ko-rs"]);
     let error = cluster.create(objects(WEB), &CreateOptions::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "could not create deployment.apps/web (test.yaml#1)");
 }
 
 #[tokio::test]
-async fn another_managers_field_is_a_conflict_that_names_both_until_it_is_forced() {
+async fn a_field_of_another_manager_is_a_conflict_until_it_is_forced() {
     let (cluster, namespace) = cluster("conflict").await;
     apply(&cluster, WEB).await;
     kubectl(&namespace, &["scale", "deployment/web", "--replicas=0"]);
@@ -227,12 +236,12 @@ async fn another_managers_field_is_a_conflict_that_names_both_until_it_is_forced
     assert!(error.hint().unwrap().contains("--force-conflicts"));
     let force = ApplyOptions { force_conflicts: true, ..ApplyOptions::default() };
     let outcomes = cluster.apply(objects(WEB), &force).await.unwrap();
-    assert_eq!(outcomes[0].verb, Verb::Configured);
-    assert_eq!(verbs(&apply(&cluster, WEB).await), [Verb::Unchanged; 5]);
+    assert_eq!(outcomes[0].operation, Operation::Configure);
+    assert_eq!(operations(&apply(&cluster, WEB).await), [Operation::Unchanged; 5]);
 }
 
 #[tokio::test]
-async fn one_wrong_object_keeps_the_whole_set_from_being_written() {
+async fn one_invalid_object_keeps_the_whole_set_from_being_written() {
     let (cluster, namespace) = cluster("wrong").await;
     for wrong in [
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {portz: []}",
@@ -248,7 +257,7 @@ async fn one_wrong_object_keeps_the_whole_set_from_being_written() {
 }
 
 #[tokio::test]
-async fn a_set_may_bring_what_its_own_objects_need_in_any_order() {
+async fn a_set_may_contain_what_its_objects_depend_on_in_any_order() {
     let (cluster, namespace) = cluster("brought").await;
     let group = format!("{namespace}.example.com");
     let set = format!(
@@ -301,11 +310,11 @@ metadata: {{name: {namespace}-shop}}
     assert!(source.to_string().contains("test.yaml#1"), "{source}");
 
     let outcomes = apply(&anywhere, &set).await;
-    let unchanged = [Verb::Unchanged; 2];
-    assert_eq!(verbs(&outcomes[..4]), [Verb::Created; 4]);
-    assert_eq!(verbs(&outcomes[4..]), unchanged);
+    let unchanged = [Operation::Unchanged; 2];
+    assert_eq!(operations(&outcomes[..4]), [Operation::Create; 4]);
+    assert_eq!(operations(&outcomes[4..]), unchanged);
     assert_eq!(outcomes[0].to_string(), format!("till.{group}/one created"));
-    assert_eq!(verbs(&apply(&anywhere, &set).await), [Verb::Unchanged; 6]);
+    assert_eq!(operations(&apply(&anywhere, &set).await), [Operation::Unchanged; 6]);
 
     let gone = anywhere.delete(objects(&set), &DeleteOptions::default()).await.unwrap();
     assert_eq!(
@@ -320,7 +329,7 @@ metadata: {{name: {namespace}-shop}}
 }
 
 #[tokio::test]
-async fn a_rollout_is_waited_for_and_a_hopeless_one_says_why_long_before_the_limit() {
+async fn a_rollout_is_waited_for_and_a_hopeless_one_fails_with_the_reason_before_the_limit() {
     let (cluster, _namespace) = cluster("rollout").await;
     let node = &servers::cluster().containerd_node;
     let set = WEB
@@ -343,7 +352,7 @@ async fn a_rollout_is_waited_for_and_a_hopeless_one_says_why_long_before_the_lim
     let error = cluster.wait(&outcomes, Duration::from_secs(300)).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(90));
     let text = error.to_string();
-    assert!(text.starts_with("deployment.apps/web will not be ready: "), "{text}");
+    assert!(text.starts_with("deployment.apps/web will not become ready: "), "{text}");
     assert!(text.contains(": container web: ImagePullBackOff: "), "{text}");
 
     let crashing = web.replace("env:", "command: [/missing]\n        env:");
@@ -356,39 +365,105 @@ async fn a_rollout_is_waited_for_and_a_hopeless_one_says_why_long_before_the_lim
     let outcomes = apply(&cluster, &homeless).await;
     let error = cluster.wait(&outcomes, Duration::from_secs(8)).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("deployment.apps/web is not ready in time: "), "{text}");
+    assert!(text.starts_with("deployment.apps/web did not become ready in time: "), "{text}");
     assert!(text.contains(": Unschedulable: 0/2 nodes are available"), "{text}");
 }
 
 #[tokio::test]
-async fn the_nodes_platforms_are_those_of_this_machine_and_not_for_everyone() {
+async fn a_change_is_seen_by_a_wait_as_soon_as_it_happens() {
+    let (cluster, namespace) = cluster("watched").await;
+    let map =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, finalizers: [ko-rs.test/hold]}\n";
+    apply(&cluster, map).await;
+    let deleted = cluster.delete(objects(map), &DeleteOptions::default()).await.unwrap();
+    let error = cluster.wait(&deleted, Duration::from_secs(1)).await.unwrap_err();
+    let message =
+        "configmap/a was not deleted in time: it waits for its finalizers ko-rs.test/hold";
+    assert_eq!(error.to_string(), message);
+    let waited = async {
+        cluster.wait(&deleted, Duration::from_secs(60)).await.unwrap();
+        Instant::now()
+    };
+    let release = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_secs(2));
+        let patch = r#"{"metadata": {"finalizers": null}}"#;
+        kubectl(&namespace, &["patch", "configmap", "a", "--type=merge", "--patch", patch]);
+        Instant::now()
+    });
+    let (waited, released) = tokio::join!(waited, release);
+    assert!(waited < released.unwrap() + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn logs_commands_and_ports_of_a_pod_are_streamed() {
+    let (cluster, namespace) = cluster("streams").await;
+    let node = &servers::cluster().containerd_node;
+    let image = push_answer("streams");
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{nodeName: {node}, \
+         terminationGracePeriodSeconds: 1, containers: [{{name: main, image: '{image}'}}]}}\n"
+    );
+    let outcomes = apply(&cluster, &pod).await;
+    cluster.wait(&outcomes, Duration::from_secs(120)).await.unwrap();
+
+    let mut log = pin!(cluster.logs(&namespace, "a", "main", true).await.unwrap());
+    assert_eq!(log.next().await.unwrap().unwrap(), "it listens\n");
+
+    let mut forwarded = cluster.port_forward(&namespace, "a", &[8080]).await.unwrap();
+    let mut connection = forwarded.take_stream(8080).expect("it was requested");
+    connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("\r\n\r\nit answers\n"), "{answer}");
+    assert_eq!(log.next().await.unwrap().unwrap(), "it answered\n");
+
+    let parameters = AttachParams::default().stdin(true).stderr(false);
+    let command = ["/program", "copy"];
+    let mut process = cluster.exec(&namespace, "a", &command, &parameters).await.unwrap();
+    let (mut input, mut output) = (process.stdin().unwrap(), process.stdout().unwrap());
+    let status = process.take_status().unwrap();
+    input.write_all(b"to and fro").await.unwrap();
+    input.shutdown().await.unwrap();
+    let mut copied = String::new();
+    output.read_to_string(&mut copied).await.unwrap();
+    assert_eq!(copied, "to and fro");
+    let message = status.await.unwrap().message.unwrap();
+    assert!(message.contains("exit code 3"), "{message}");
+
+    let error = cluster.exec(&namespace, "b", &command, &parameters).await.err().unwrap();
+    let Error::Request { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.to_string(), "pods \"b\" not found (404)");
+}
+
+#[tokio::test]
+async fn the_platforms_of_the_nodes_are_those_of_this_machine_and_need_the_right_to_list_them() {
     let (cluster, namespace) = cluster("nodes").await;
     let host = [Platform::host()].into_iter().collect();
     assert_eq!(cluster.node_platforms().await.unwrap(), Nodes::Platforms(host));
-    let (_folder, settings) = settings_of_someone_who(&namespace, &json!([]));
+    let (_folder, settings) = settings_with_rights(&namespace, &json!([]));
     let someone = connected(settings).await;
     assert_eq!(someone.node_platforms().await.unwrap(), Nodes::Forbidden);
 }
 
 #[tokio::test]
-async fn who_may_write_but_not_read_is_told_configured_and_who_may_do_nothing_is_told_so() {
+async fn an_object_that_cannot_be_read_is_configured_and_one_that_cannot_be_written_is_an_error() {
     let (_cluster, namespace) = cluster("rights").await;
     let rules =
         json!([{"apiGroups": [""], "resources": ["services"], "verbs": ["create", "patch"]}]);
-    let (_folder, settings) = settings_of_someone_who(&namespace, &rules);
+    let (_folder, settings) = settings_with_rights(&namespace, &rules);
     let someone = connected(settings).await;
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}";
     for _ in 0..2 {
-        assert_eq!(verbs(&apply(&someone, service).await), [Verb::Configured]);
+        assert_eq!(operations(&apply(&someone, service).await), [Operation::Configure]);
     }
     let error = someone.apply(objects(WEB), &ApplyOptions::default()).await.unwrap_err();
     let Error::Object { source, .. } = &error else { panic!("{error}") };
     assert!(source.to_string().contains("is forbidden: User \"someone-"), "{source}");
 }
 
-/// Kubectl reads, compares and writes one object after the other.
+/// kubectl reads, compares and writes one object after the other.
 #[tokio::test]
-async fn many_objects_are_applied_again_in_a_fraction_of_the_time_that_kubectl_takes() {
+async fn many_objects_are_applied_again_in_a_quarter_of_the_time_that_kubectl_takes() {
     let (cluster, namespace) = cluster("many").await;
     let set: Vec<String> = (0..100)
         .map(|index| {
@@ -398,9 +473,9 @@ async fn many_objects_are_applied_again_in_a_fraction_of_the_time_that_kubectl_t
         })
         .collect();
     let set = set.join("---\n");
-    assert_eq!(verbs(&apply(&cluster, &set).await), [Verb::Created; 100]);
+    assert_eq!(operations(&apply(&cluster, &set).await), [Operation::Create; 100]);
     let started = Instant::now();
-    assert_eq!(verbs(&apply(&cluster, &set).await), [Verb::Unchanged; 100]);
+    assert_eq!(operations(&apply(&cluster, &set).await), [Operation::Unchanged; 100]);
     let ours = started.elapsed();
     cluster.delete(objects(&set), &DeleteOptions::default()).await.unwrap();
     let kubectl = || kubectl_reads(&["apply", "--namespace", &namespace, "-f", "-"], &set);
@@ -412,7 +487,7 @@ async fn many_objects_are_applied_again_in_a_fraction_of_the_time_that_kubectl_t
 }
 
 #[tokio::test]
-async fn an_apply_that_is_dropped_half_way_can_be_done_again() {
+async fn an_interrupted_apply_can_be_repeated() {
     let (cluster, _namespace) = cluster("dropped").await;
     let set: Vec<String> = (0..200)
         .map(|index| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{index}}}\n"))
@@ -424,11 +499,11 @@ async fn an_apply_that_is_dropped_half_way_can_be_done_again() {
         let _ = tokio::time::timeout(Duration::from_millis(after), applied).await;
     }
     apply(&cluster, &set).await;
-    assert_eq!(verbs(&apply(&cluster, &set).await), [Verb::Unchanged; 200]);
+    assert_eq!(operations(&apply(&cluster, &set).await), [Operation::Unchanged; 200]);
 }
 
 #[tokio::test]
-async fn an_api_server_that_is_gone_is_said_to_be_within_seconds() {
+async fn an_unreachable_api_server_is_an_error_within_seconds() {
     let all = std::fs::read_to_string(&servers::cluster().kubeconfig).expect("it is there");
     let mut kubeconfig: Value = serde_yaml::from_str(&all).expect("it is YAML");
     for cluster in kubeconfig["clusters"].as_array_mut().expect("it has clusters") {
@@ -442,5 +517,5 @@ async fn an_api_server_that_is_gone_is_said_to_be_within_seconds() {
     let error = gone.apply(objects(WEB), &ApplyOptions::default()).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(5));
     let source = std::error::Error::source(&error).expect("it has a reason").to_string();
-    assert!(source.starts_with("no connection to https://127.0.0.1:1 (context `"), "{source}");
+    assert!(source.starts_with("could not connect to https://127.0.0.1:1 (context `"), "{source}");
 }

@@ -1,4 +1,4 @@
-//! What keeps `apply` from applying: a clear error, its exit code, and nothing half-applied.
+//! Failures of `apply`: a clear error, its exit code, and nothing is partly applied.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use crate::servers::registry;
 use crate::support::Sandbox;
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: b}\n";
-/// Every namespace has it.
+/// Every namespace has this ConfigMap.
 const AUTHORITY: &str = "configmap/kube-root-ca.crt\n";
 
 #[test]
-fn one_object_of_ten_that_is_wrong_keeps_all_from_being_applied() {
+fn one_invalid_object_of_ten_keeps_all_from_being_applied() {
     let scene = Scene::new("ten");
     let mut set: Vec<String> =
         (0..9).map(|index| MAP.replace("name: a", &format!("name: a{index}"))).collect();
@@ -26,7 +26,7 @@ fn one_object_of_ten_that_is_wrong_keeps_all_from_being_applied() {
         (service("{port: 70000}"), "spec.ports[0].port: Invalid value: 70000"),
         (service("{port: http}"), "port"),
         (service("{port: 80, colour: red}"), "colour"),
-        (service("{port: 80}").replace("Service", "Servcie"), "hint: is `Service` meant?"),
+        (service("{port: 80}").replace("Service", "Servcie"), "hint: did you mean `Service`?"),
         (service("{port: 80}").replace("name: b", "name: B!"), "B!"),
     ] {
         set[6] = wrong;
@@ -44,7 +44,7 @@ fn one_object_of_ten_that_is_wrong_keeps_all_from_being_applied() {
 }
 
 #[test]
-fn a_cluster_that_is_gone_is_said_so_before_anything_is_built() {
+fn an_unreachable_cluster_is_an_error_before_anything_is_built() {
     for more in ["", " --platform=linux/amd64"] {
         let scene = Scene::of(Sandbox::inside_fixture("delinkcious"), "gone", "gone");
         let kubeconfig = dead(&administrator(&scene.namespace));
@@ -55,7 +55,7 @@ fn a_cluster_that_is_gone_is_said_so_before_anything_is_built() {
             assert!(started.elapsed() < Duration::from_secs(30), "it hangs");
             assert_eq!(ran.stdout(), "");
             let error = ran.stderr().split_once("error: ").unwrap().1;
-            let reason = "no connection to https://127.0.0.1:1 (context `ko-rs`): ";
+            let reason = "could not connect to https://127.0.0.1:1 (context `ko-rs`): ";
             assert!(error.contains(reason), "{error}");
             assert!(error.contains("\nhint: is the cluster running"), "{error}");
             assert!(!ran.stderr().contains("Building"), "{}", ran.stderr());
@@ -65,7 +65,7 @@ fn a_cluster_that_is_gone_is_said_so_before_anything_is_built() {
 }
 
 #[test]
-fn a_server_that_is_no_cluster_or_another_one_is_said_to_be_so() {
+fn a_server_that_is_not_an_api_server_or_not_the_right_one_is_an_error() {
     let scene = Scene::new("other");
     let administrator = administrator(&scene.namespace);
     let run = |kubeconfig: &str| {
@@ -80,41 +80,44 @@ fn a_server_that_is_no_cluster_or_another_one_is_said_to_be_so() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let error = run(&at(&administrator, &format!("https://{address}")));
-    let reason = format!("no connection to https://{address} (context `ko-rs`): ");
-    assert!(error.starts_with(&format!("{reason}it takes no connection\nhint: ")), "{error}");
+    let reason = format!("could not connect to https://{address} (context `ko-rs`): ");
+    assert!(error.starts_with(&format!("{reason}the connection timed out\nhint: ")), "{error}");
 
     let authority = administrator.lines().find(|line| line.contains("authority-data")).unwrap();
     let error = run(&administrator.replace(authority, "    tls-server-name: localhost"));
     assert!(error.contains("invalid peer certificate"), "{error}");
-    assert!(error.contains("\nhint: the server's certificate is not one that"), "{error}");
+    assert!(
+        error.contains("\nhint: the kubeconfig does not trust the server's certificate"),
+        "{error}"
+    );
 
     let error = run(&at(&administrator, &registry().url));
-    assert_eq!(error, "404 page not found (404)\n");
+    assert!(error.starts_with("404 page not found (404)\nhint: does the server's URL"), "{error}");
     assert_eq!(scene.names("deployments"), "");
 }
 
 #[test]
-fn nothing_is_deleted_where_no_cluster_is() {
+fn delete_fails_if_the_cluster_is_unreachable() {
     let scene = Scene::new("gone");
     let kubeconfig = dead(&administrator(&scene.namespace));
     let scene = scene.kubeconfig(&kubeconfig);
     let ran = scene.run("delete -f svc/link_service/k8s").exits(1);
-    assert!(ran.stderr().contains("no connection to https://127.0.0.1:1"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("could not connect to https://127.0.0.1:1"), "{}", ran.stderr());
 }
 
 #[test]
-fn a_kubeconfig_that_is_missing_or_broken_is_named_and_its_secrets_are_not_shown() {
+fn a_missing_or_broken_kubeconfig_is_an_error_without_its_secrets() {
     let scene = Scene::new("kubeconfig");
     let path = scene.kubeconfig_path().display().to_string();
     let good = administrator(&scene.namespace);
     let key = good.lines().find(|line| line.contains("client-key-data")).unwrap().trim();
     let cases = [
-        (good.replace("current-context: ko-rs", ""), "no context is chosen".to_owned()),
+        (good.replace("current-context: ko-rs", ""), "no context selected".to_owned()),
         (good.replace("users:", "users: {"), format!("could not read kubeconfig {path}: ")),
         (good.replace("cluster: ko-rs, user", "cluster: other, user"), "`ko-rs`".to_owned()),
         (good.replace(key, "client-key-data: '%%%s3cret'"), "`ko-rs`".to_owned()),
         (good.replace("server: https://", "server: https:// "), "`ko-rs`".to_owned()),
-        (String::new(), "no context is chosen".to_owned()),
+        (String::new(), "no context selected".to_owned()),
     ];
     for (text, why) in cases {
         assert_ne!(text, good);
@@ -127,15 +130,15 @@ fn a_kubeconfig_that_is_missing_or_broken_is_named_and_its_secrets_are_not_shown
     std::fs::remove_file(&path).unwrap();
     let ran = scene.run_with_input("apply -f -", MAP).exits(1);
     let error = format!(
-        "error: no kubeconfig: `{path}` does not exist\nhint: name one with --kubeconfig or \
-         KUBECONFIG; `ko-rs resolve` needs none\n"
+        "error: no kubeconfig found: `{path}` does not exist\nhint: pass its path with --kubeconfig \
+         or KUBECONFIG; `ko-rs resolve` does not need one\n"
     );
     assert_eq!(ran.stderr(), error);
     assert_eq!(scene.names("configmaps"), AUTHORITY);
 }
 
 #[test]
-fn who_may_do_nothing_is_told_so_and_who_may_write_needs_no_right_to_read_or_to_list_nodes() {
+fn missing_rights_are_an_error_and_apply_needs_no_right_to_read_or_to_list_nodes() {
     let scene = Scene::new("rights");
     let kubeconfig = service_account(&scene);
     let scene = scene.kubeconfig(&kubeconfig);
@@ -177,7 +180,7 @@ fn who_may_do_nothing_is_told_so_and_who_may_write_needs_no_right_to_read_or_to_
     let ran = scene.run_with_input("apply -f -", &manifest).exits(0);
     let lines = "deployment.apps/link-manager unchanged\nservice/link-manager unchanged\n";
     assert_eq!(ran.stdout(), lines);
-    // One that may not be written, last, behind one that may.
+    // The last object may not be written, unlike those before it.
     let both = format!("{manifest}---\n{MAP}").replacen("svc: link", "svc: links", 1);
     let ran = scene.run_with_input("apply -f -", &both).exits(1);
     assert!(ran.stderr().contains("configmaps \"a\" is forbidden"), "{}", ran.stderr());
@@ -185,7 +188,7 @@ fn who_may_do_nothing_is_told_so_and_who_may_write_needs_no_right_to_read_or_to_
 }
 
 #[test]
-fn a_token_that_is_not_accepted_is_told_from_a_right_that_is_lacking() {
+fn a_token_that_is_not_accepted_is_an_error_with_a_hint() {
     let scene = Scene::new("token");
     let kubeconfig = with_token(&administrator(&scene.namespace), "n0nsense");
     let scene = scene.kubeconfig(&kubeconfig);
@@ -195,7 +198,7 @@ fn a_token_that_is_not_accepted_is_told_from_a_right_that_is_lacking() {
 }
 
 #[test]
-fn a_field_of_someone_elses_is_named_with_who_it_is_until_it_is_forced() {
+fn a_conflict_has_the_field_and_its_manager_until_it_is_forced() {
     let scene = Scene::new("conflict");
     let manifest = scene.sandbox.read("svc/link_service/k8s/link_manager.yaml");
     let manifest = manifest.replace("replicas: 1", "replicas: 0");
@@ -206,8 +209,8 @@ fn a_field_of_someone_elses_is_named_with_who_it_is_until_it_is_forced() {
     let ran = scene.run_with_input("apply -f -", &set).exits(1);
     let error = "error: could not apply deployment.apps/link-manager (<stdin>:2:1): \
                  .spec.template.spec.containers[name=\"link-manager\"].image is managed by \
-                 `kubectl-set`\nhint: leave these fields out of the manifest, or take them over \
-                 with --force-conflicts\n";
+                 `kubectl-set`\nhint: remove these fields from the manifest, or take them over \
+                 with `--force-conflicts`\n";
     assert!(ran.stderr().ends_with(error), "{}", ran.stderr());
     assert_eq!(ran.stdout(), "");
     assert_eq!(scene.live("deployment/link-manager"), before);
@@ -221,7 +224,7 @@ fn a_field_of_someone_elses_is_named_with_who_it_is_until_it_is_forced() {
 }
 
 #[test]
-fn what_does_not_compile_or_cannot_be_pushed_is_not_applied() {
+fn nothing_is_applied_if_a_crate_does_not_compile_or_an_image_cannot_be_pushed() {
     let set = |reference: &str| {
         format!(
             "{MAP}---\n{}",
@@ -236,7 +239,7 @@ fn what_does_not_compile_or_cannot_be_pushed_is_not_applied() {
         assert!(ran.stderr().contains("error[E0308]: mismatched types"), "{}", ran.stderr());
         assert_eq!(scene.names("configmaps"), AUTHORITY);
     }
-    // Whether pushing is allowed was asked meanwhile, by uploads that were given up again.
+    // Push access was checked meanwhile, by uploads that were cancelled.
     let asked = registry().requests("compile");
     let count = |method: &str| asked.iter().filter(|line| line.starts_with(method)).count();
     assert!(asked.iter().all(|line| line.contains("/blobs/uploads/")), "{asked:?}");
@@ -255,7 +258,7 @@ fn what_does_not_compile_or_cannot_be_pushed_is_not_applied() {
     let ran = scene.run_with_input("apply -f -", &set("ko://helo")).exits(1);
     assert!(ran.stderr().contains("<stdin>:9:"), "{}", ran.stderr());
     assert_eq!(scene.names("configmaps"), AUTHORITY);
-    // What is deleted is not built.
+    // `delete` does not build images.
     scene.kubectl("create configmap b");
     let ran = scene.run_with_input("delete --ignore-not-found -f -", &set("ko://helo")).exits(0);
     assert_eq!(
@@ -265,7 +268,7 @@ fn what_does_not_compile_or_cannot_be_pushed_is_not_applied() {
 }
 
 #[test]
-fn of_what_is_deleted_the_missing_fails_and_the_rest_goes() {
+fn an_object_that_does_not_exist_fails_and_the_others_are_deleted() {
     let scene = Scene::new("missing");
     scene.kubectl("create configmap b");
     let set = format!("{MAP}---\n{}", MAP.replace("name: a", "name: b"));
@@ -278,12 +281,12 @@ fn of_what_is_deleted_the_missing_fails_and_the_rest_goes() {
     assert_eq!(scene.names("configmaps"), AUTHORITY);
 }
 
-/// A kubeconfig whose server's port nobody listens on.
+/// A kubeconfig with a server that is not running.
 fn dead(kubeconfig: &str) -> String {
     at(kubeconfig, "https://127.0.0.1:1")
 }
 
-/// A kubeconfig that names another server.
+/// A kubeconfig with another server.
 fn at(kubeconfig: &str, server: &str) -> String {
     let lines = kubeconfig.lines().map(|line| match line.split_once("server: ") {
         Some((indent, _)) => format!("{indent}server: {server}\n"),
@@ -292,7 +295,7 @@ fn at(kubeconfig: &str, server: &str) -> String {
     lines.collect()
 }
 
-/// A kubeconfig that has a token for its only credential.
+/// A kubeconfig whose only credential is a token.
 fn with_token(kubeconfig: &str, token: &str) -> String {
     let lines = kubeconfig.lines().filter(|line| !line.contains("client-certificate-data"));
     let lines = lines.map(|line| match line.split_once("client-key-data: ") {
@@ -302,7 +305,7 @@ fn with_token(kubeconfig: &str, token: &str) -> String {
     lines.collect()
 }
 
-/// The kubeconfig of a new service account, which may do nothing.
+/// The kubeconfig of a new service account without rights.
 fn service_account(scene: &Scene) -> String {
     scene.kubectl("create serviceaccount someone");
     let token = scene.kubectl("create token someone");
@@ -318,7 +321,7 @@ fn allow(scene: &Scene, rules: &Value) {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "someone"},
         "subjects": [{"kind": "ServiceAccount", "name": "someone"}]});
     scene.kubectl_with_input("apply -f -", &format!("{role}\n---\n{binding}"));
-    // The server learns of it by a watch of its own.
+    // The server itself watches roles, so that they take effect later.
     let verb = rules.pointer("/0/verbs/0").and_then(Value::as_str).unwrap();
     let may = format!(
         "auth can-i {verb} deployments --as system:serviceaccount:{}:someone --quiet",

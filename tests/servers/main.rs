@@ -3,8 +3,8 @@
 //!
 //! * `apply`: `apply`, `create` and `delete` of a whole system, judged by kubectl and by its pods.
 //! * `certificates`: those of registries, good and odd.
-//! * `cluster_api`: the `cluster` module, ko-rs's command line aside.
-//! * `cluster_refusals`: what keeps `apply` from applying, and that nothing is applied then.
+//! * `cluster_api`: the `cluster` module without the command line.
+//! * `cluster_refusals`: failures of `apply`, after which nothing is applied.
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
 //! * `faults`: every way in which a registry can fail, at every step; the outcome is the right image or a
 //!   clear error, and no secret leaves.

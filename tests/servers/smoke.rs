@@ -119,10 +119,16 @@ fn the_glibc_base_has_what_a_dynamic_executable_needs() {
 #[test]
 fn the_containerd_node_runs_what_it_pulls_from_the_registry() {
     let cluster = cluster();
-    let image = format!("{}/smoke/answer:1", registry().host);
+    let image = push_answer("smoke");
+    answers_as_a_pod(cluster, &cluster.containerd_node, &image, "Always");
+}
+
+/// Pushes the image of `smoke/answer.c`, which listens on port 8080, and returns its name.
+pub(crate) fn push_answer(folder: &str) -> String {
+    let image = format!("{}/{folder}/answer:1", registry().host);
     import(docker_engine(), &image, include_str!("smoke/answer.c"));
     expect_success(&docker_engine().docker(["push", &image]));
-    answers_as_a_pod(cluster, &cluster.containerd_node, &image, "Always");
+    image
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! Which cluster, which namespace and which objects, and trying it out first.
+//! The selection of cluster, namespace and objects, and dry runs.
 
 use super::SHOP;
 use crate::scene::{Scene, administrator};
 
 const EVERYTHING: &str = "all,configmaps,secrets,ingresses,roles";
-/// Every namespace has it.
+/// Every namespace has this ConfigMap.
 const AUTHORITY: &str = "configmap/kube-root-ca.crt\n";
 
 #[test]
-fn trying_it_out_writes_nothing() {
+fn a_dry_run_writes_nothing() {
     let scene = Scene::new("tried");
     for command in ["apply", "create"] {
         for how in ["server", "client"] {
@@ -30,7 +30,7 @@ fn trying_it_out_writes_nothing() {
 }
 
 #[test]
-fn a_selector_picks_objects_and_builds_only_what_they_need() {
+fn a_selector_selects_objects_and_only_their_images_are_built() {
     let scene = Scene::new("selected");
     let ran = scene.run_with_input("apply -l part=program -f -", SHOP).exits(0);
     assert_eq!(ran.stdout(), "deployment.apps/shop created\nservice/shop created\n");
@@ -42,35 +42,35 @@ fn a_selector_picks_objects_and_builds_only_what_they_need() {
     assert_eq!(ran.stdout(), line);
     let ran = scene.run_with_input("apply -l part=nothing -f -", SHOP).exits(1);
     assert!(ran.stderr().ends_with("\nerror: there are no objects to apply\n"));
-    // Services have no label, and what is left out needs no image.
+    // Services have no label, and objects that are not selected need no image.
     let ran = scene.run("apply --dry-run=server -R -f svc -l svc=user").exits(0);
     assert_eq!(ran.stdout(), "deployment.apps/user-manager created (server dry run)\n");
     assert!(ran.stderr().contains(" Building user-service#users for "), "{}", ran.stderr());
 }
 
 #[test]
-fn a_namespace_that_is_asked_for_is_the_one() {
+fn the_requested_namespace_is_used() {
     let (scene, other) = (Scene::new("here"), Scene::new("there"));
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
     let ran = scene.run_with_input(&format!("apply -n {} -f -", other.namespace), map).exits(0);
     assert!(ran.stderr().ends_with(&format!(", namespace {}\n", other.namespace)));
     assert_eq!(other.names("configmap/a"), "configmap/a\n");
     assert_eq!(scene.names("configmaps"), AUTHORITY);
-    // What a manifest states wins over the context, but may not differ from what is asked for.
+    // The namespace of a manifest wins over the context, but must equal the requested one.
     let stated = map.replace("name: a", &format!("name: b, namespace: {}", other.namespace));
     scene.run_with_input("apply -f -", &stated).exits(0).stdout();
     assert_eq!(other.names("configmap/b"), "configmap/b\n");
     let ran = scene.run_with_input(&format!("apply -n {} -f -", scene.namespace), &stated).exits(1);
     let error = format!(
-        "error: the namespace of the object at <stdin>:1:1, `{}`, does not match the namespace `{}` \
-         that was asked for\nhint: leave -n away, or pass -n {} for this object\n",
+        "error: the object at <stdin>:1:1 is in namespace `{}`, which does not match the requested \
+         namespace `{}`\nhint: omit `-n`, or pass `-n {}` for this object\n",
         other.namespace, scene.namespace, other.namespace
     );
     assert!(ran.stderr().ends_with(&error), "{}", ran.stderr());
 }
 
 #[test]
-fn a_context_is_chosen_by_name_and_may_be_kept_from_being_used() {
+fn a_context_is_selected_by_name_and_must_be_allowed() {
     let (scene, other) = (Scene::new("blue"), Scene::new("green"));
     let kubeconfig = administrator(&scene.namespace).replace(
         "current-context",
@@ -87,15 +87,14 @@ fn a_context_is_chosen_by_name_and_may_be_kept_from_being_used() {
     assert_eq!(scene.names("configmaps"), AUTHORITY);
 
     let ran = scene.run_with_input("apply --context red -f -", map).exits(1);
-    let unknown =
-        "error: no context `red` in the kubeconfig\nhint: --context is one of ko-rs, green\n";
+    let unknown = "error: context `red` does not exist in the kubeconfig\nhint: pass one of ko-rs, green with --context\n";
     assert_eq!(ran.stderr(), unknown);
 
     let settings = scene.sandbox.outside("settings.yaml");
     std::fs::write(&settings, "allowContexts: [green]\n").unwrap();
     let allowed = |command: &str| format!("{command} --config {} -f -", settings.display());
     let ran = scene.run_with_input(&allowed("apply"), map).exits(1);
-    let refused = "error: context `ko-rs` is not among those that may be used\n";
+    let refused = "error: context `ko-rs` is not in `allowContexts`\n";
     assert!(ran.stderr().starts_with(refused), "{}", ran.stderr());
     assert_eq!(scene.names("configmaps"), AUTHORITY);
     let ran = scene.run_with_input(&allowed("delete --context ko-rs"), map).exits(1);

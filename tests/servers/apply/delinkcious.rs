@@ -1,4 +1,4 @@
-//! A whole system, from its sources to answers over HTTP, and away again.
+//! A whole system, from its sources to answers over HTTP, and its deletion.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const SERVICES: [(&str, u16, &str); 3] = [
 ];
 
 #[test]
-fn what_is_applied_runs_what_is_edited_is_rolled_out_and_what_is_the_same_stays_untouched() {
+fn an_applied_system_runs_an_edited_service_is_rolled_out_and_others_stay_untouched() {
     let scene = Scene::with_copy("system");
     for manifest in [LINK, USER, GRAPH] {
         let text = on_node(&scene.sandbox.read(manifest), &cluster().containerd_node);
@@ -48,7 +48,7 @@ fn what_is_applied_runs_what_is_edited_is_rolled_out_and_what_is_the_same_stays_
     edit_version(&scene);
     let ran = scene.run(apply).exits(0);
     assert_eq!(ran.stdout(), lines("configured", "unchanged"));
-    // kubectl would as soon speak to a pod of the first version that has yet to end.
+    // kubectl may forward to a pod of the first version that has not terminated yet.
     let old = pods.iter().map(name).find(|name| name.starts_with("link-manager-")).unwrap();
     scene.kubectl(&format!("wait --for=delete --timeout=60s pod/{old}"));
     assert_identity(&scene, "deployment/link-manager", 8080, "link", "2");
@@ -107,9 +107,9 @@ fn images_loaded_into_minikubes_engine_run_on_its_node() {
     assert_eq!(again.stdout(), unchanged);
 }
 
-/// Services, a StatefulSet, CronJobs, and a kind of its own with an object of it.
+/// Services, a StatefulSet, CronJobs, and a custom kind with an object.
 #[test]
-fn a_whole_system_comes_in_one_run_with_its_own_kind_and_goes_in_one() {
+fn a_whole_system_with_its_own_kind_is_applied_and_deleted_in_one_run_each() {
     let scene = Scene::new("whole");
     let folders = [
         "svc/link_service",
@@ -171,7 +171,7 @@ cronjob.batch/bootstrap created
     assert!(!kind.status.success());
 }
 
-/// Whether this is an image of the registry, by digest, of that folder.
+/// Whether this is an image by digest of this folder of the registry.
 fn is_image(reference: &str, folder: &str) -> bool {
     let start = format!("{}/delinkcious/{folder}-", registry().host);
     reference.starts_with(&start) && reference.contains("@sha256:")
@@ -201,7 +201,7 @@ fn name(object: &Value) -> String {
     object["metadata"]["name"].as_str().unwrap().to_owned()
 }
 
-/// What moves whenever anyone writes a spec, and when fields change hands.
+/// The fields that change with every write, and the times of field managers.
 fn versions(scene: &Scene) -> String {
     let all: Value =
         serde_json::from_str(&scene.kubectl("get deployments,services --output json")).unwrap();

@@ -1,10 +1,10 @@
-//! Lists whose entries the API server tells apart by a key: of two with the same it takes neither, and
-//! ko-rs says so before anything is built.
+//! Lists whose entries have a unique key: the API server refuses duplicates, and ko-rs finds them before
+//! anything is built.
 
 use crate::scene::Scene;
 use crate::servers::cluster;
 
-/// Where something stands in a Deployment.
+/// Positions in a Deployment.
 const IN_CONTAINER: &str = "      - {name: a, image: nginx, ";
 const IN_POD: &str = "      containers: [{name: a, image: nginx}]\n      ";
 
@@ -30,7 +30,7 @@ fn service(ports: &str) -> String {
     )
 }
 
-/// Whether the API server refuses it for what is there twice.
+/// Whether the API server refuses a manifest because of a duplicate.
 fn is_refused(scene: &Scene, manifest: &str) -> bool {
     let words =
         ["--namespace", &scene.namespace, "apply", "--server-side", "--dry-run=server", "-f", "-"];
@@ -42,7 +42,7 @@ fn is_refused(scene: &Scene, manifest: &str) -> bool {
 }
 
 #[test]
-fn what_the_api_server_refuses_as_there_twice_is_found_before() {
+fn duplicates_that_the_api_server_refuses_are_found_before() {
     let scene = Scene::new("twice");
     let spread = "topologyKey: a, maxSkew: 1, whenUnsatisfiable";
     for (manifest, found) in [
@@ -115,7 +115,7 @@ fn what_the_api_server_refuses_as_there_twice_is_found_before() {
 }
 
 #[test]
-fn an_entry_that_is_there_twice_is_shown_with_both_lines_before_apply_is_refused() {
+fn a_duplicate_entry_is_shown_with_both_lines_before_apply_is_refused() {
     let scene = Scene::new("twice-shown");
     let manifest = deployment(
         "      containers:\n      - name: a\n        image: nginx\n        env:\n        - &a {name: A, value: b}\n        \
@@ -142,7 +142,7 @@ fn an_entry_that_is_there_twice_is_shown_with_both_lines_before_apply_is_refused
     assert!(ran.stderr().contains("duplicate entries for key"), "{}", ran.stderr());
     assert_eq!(scene.names("deployments"), "");
 
-    // Denied, it does not come so far.
+    // If the lint is denied, nothing is sent.
     let settings = scene.sandbox.outside("deny.yaml");
     std::fs::write(&settings, "lints: {duplicate-entry: deny}\n").unwrap();
     let scene = scene.env("KO_RS_CONFIG_PATH", &settings);

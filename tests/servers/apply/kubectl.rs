@@ -1,4 +1,4 @@
-//! Beside kubectl: the same words, the same objects, and no quarrel about who manages them.
+//! Compared with kubectl: the same output, the same objects, and no conflicts between field managers.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const LINK: &str = "svc/link_service/k8s/link_manager.yaml";
 const CAUSE: &str = "kubernetes.io/change-cause";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What both print for the same command, `-f -` and all.
+/// The output of both for the same command.
 #[track_caller]
 fn print_the_same(ours: &Scene, theirs: &Scene, command: &str, manifests: &str) -> String {
     let expected = theirs.kubectl_with_input(command, manifests);
@@ -20,7 +20,7 @@ fn print_the_same(ours: &Scene, theirs: &Scene, command: &str, manifests: &str) 
 }
 
 #[test]
-fn what_is_printed_is_what_kubectl_prints() {
+fn the_output_is_the_one_of_kubectl() {
     let (ours, theirs) = (Scene::new("lines"), Scene::new("lines-of-kubectl"));
     let same = |command: &str, manifests: &str| print_the_same(&ours, &theirs, command, manifests);
     same("apply --dry-run=server -f -", SHOP);
@@ -35,7 +35,7 @@ fn what_is_printed_is_what_kubectl_prints() {
         by_server.contains("deployment.apps/shop configured (server dry run)\n"),
         "{by_server}"
     );
-    // Of what it does not send, kubectl says that it is configured, whatever it is.
+    // kubectl prints `configured` for whatever it does not send.
     let tried = ours.run_with_input("apply --dry-run=client -f -", &changed).exits(0);
     assert_eq!(tried.stdout(), by_server.replace("server dry run", "dry run"));
     let configured = same("apply -f -", &changed);
@@ -52,7 +52,7 @@ fn what_is_printed_is_what_kubectl_prints() {
 }
 
 #[test]
-fn what_kubectl_applied_is_taken_over_and_loses_what_the_manifest_does_not_have() {
+fn objects_that_kubectl_applied_are_taken_over_and_lose_fields_that_the_manifest_does_not_have() {
     let scene = Scene::new("taken-over");
     let manifest = scene.sandbox.read(LINK).replace("replicas: 1", "replicas: 0");
     let resolved = scene.run_with_input("resolve -f -", &manifest).exits(0);
@@ -66,7 +66,7 @@ fn what_kubectl_applied_is_taken_over_and_loses_what_the_manifest_does_not_have(
         .replace("memory: 16Mi", "memory: 32Mi");
     let created = "deployment.apps/link-manager created\nservice/link-manager created\n";
     assert_eq!(scene.kubectl_with_input("apply -f -", &more), created);
-    // Nothing of it changes here, but from now on it is managed by ko-rs.
+    // It does not change, but from now on ko-rs manages its fields.
     let ran = scene.run_with_input("apply -f -", &manifest).exits(0);
     let configured = created.replace("created", "configured");
     assert_eq!(ran.stdout(), configured);
@@ -79,7 +79,7 @@ fn what_kubectl_applied_is_taken_over_and_loses_what_the_manifest_does_not_have(
     assert_eq!(managers(&scene.live("service/link-manager")), ["ko-rs"]);
     let again = scene.run_with_input("apply -f -", &manifest).exits(0);
     assert_eq!(again.stdout(), created.replace("created", "unchanged"));
-    // And there and back again: whoever comes last has it.
+    // Back and forth: the last one owns the fields.
     scene.kubectl_with_input("apply -f -", &more);
     let ran = scene.run_with_input("apply -f -", &manifest).exits(0);
     assert!(ran.stdout().starts_with("deployment.apps/link-manager configured\n"));
@@ -89,14 +89,14 @@ fn what_kubectl_applied_is_taken_over_and_loses_what_the_manifest_does_not_have(
 }
 
 #[test]
-fn resolving_for_kubectl_gives_the_same_objects_but_for_managers_and_change_cause() {
+fn resolving_for_kubectl_gives_the_same_objects_except_for_managers_and_change_cause() {
     let ours = Scene::new("same");
     let (server_side, client_side) =
         (Scene::new("same-server-side"), Scene::new("same-client-side"));
     let files = "-f svc/link_service/k8s -f svc/user_service/k8s -f svc/news_service/k8s";
     let resolved = ours.run(&format!("resolve {files}")).exits(0).stdout().to_owned();
     assert!(!resolved.contains("ko://link") && resolved.contains("@sha256:"));
-    // No pods: only what was applied is of interest.
+    // Without pods, because only the applied objects matter.
     let resolved = resolved.replace("replicas: 1", "replicas: 0");
     ours.run_with_input("apply -f -", &resolved).exits(0).stdout();
     server_side.kubectl_with_input("apply --server-side -f -", &resolved);
@@ -119,7 +119,7 @@ fn resolving_for_kubectl_gives_the_same_objects_but_for_managers_and_change_caus
 }
 
 #[test]
-fn a_change_has_a_cause_that_lasts_until_the_next_change_of_the_pods() {
+fn a_change_cause_is_kept_until_the_next_change_of_the_pods() {
     let scene = Scene::new("cause");
     let manifest = scene.sandbox.read(LINK).replace("replicas: 1", "replicas: 0");
     let cause = || {
@@ -134,7 +134,7 @@ fn a_change_has_a_cause_that_lasts_until_the_next_change_of_the_pods() {
     scene.run(&from_file).exits(0).stdout();
     assert_eq!(cause(), first);
     service(scene.live("service/link-manager")["metadata"].pointer("/annotations"));
-    // Nothing for the pods: neither the same again nor another label of the Deployment.
+    // The pods do not change by the same manifest or by another label of the Deployment.
     scene.run_with_input("apply -f -", &manifest).exits(0).stdout();
     assert_eq!(cause(), first);
     let labelled = manifest.replacen("    svc: link\n", "    svc: link\n    team: links\n", 1);
@@ -156,7 +156,7 @@ fn a_change_has_a_cause_that_lasts_until_the_next_change_of_the_pods() {
     assert_eq!(cause(), "leaner");
 }
 
-/// A kind that takes anything, so that the cluster shows what was read.
+/// A kind without a schema, so that the cluster stores what was read.
 const ANYTHING: &str = "
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -207,7 +207,7 @@ spec:
 "#;
 
 #[test]
-fn yaml_means_what_it_means_to_kubectl() {
+fn yaml_is_read_as_by_kubectl() {
     let (ours, theirs) = (Scene::new("scalars"), Scene::new("scalars-of-kubectl"));
     theirs.kubectl_with_input("apply -f -", ANYTHING);
     theirs.kubectl(
@@ -224,7 +224,7 @@ fn yaml_means_what_it_means_to_kubectl() {
 
 #[test]
 fn strings_are_stored_as_they_are_written() {
-    // What YAML 1.1 folds, or takes for no text.
+    // Characters that YAML 1.1 folds or rejects.
     let manifest = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "odd"}, "data": {
         "a": "a\u2028 b\u2029 c\u0085 d",
         "b": "\u007f\u0080\u009f\u00a0\ufeff\ufffe\uffff",
@@ -241,7 +241,7 @@ fn strings_are_stored_as_they_are_written() {
 }
 
 #[test]
-fn labels_that_are_no_text_are_refused_as_by_kubectl() {
+fn labels_that_are_not_strings_are_refused_as_by_kubectl() {
     let scene = Scene::new("labels-of-numbers");
     for field in ["labels", "annotations"] {
         let manifest = format!(
@@ -271,7 +271,7 @@ fn managers(object: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// An object without what tells one from the next of its kind, and without who made it.
+/// An object without the fields that differ between two objects of the same manifest.
 fn essence(scene: &Scene, object: &str) -> Value {
     let mut object = scene.live(object);
     let fields = object.as_object_mut().unwrap();

@@ -1,10 +1,10 @@
-//! Manifests that name images as they are called elsewhere, and that nobody edits.
+//! Manifests with the names of published images, which stay as they are.
 
 use crate::scene::Scene;
 use crate::servers::registry;
 use crate::support::Sandbox;
 
-/// As in the book, but without pods; an alias and a merge as people write them.
+/// The manifest of the book without pods, with an alias and a merge key.
 const MANIFESTS: &str = "
 apiVersion: apps/v1
 kind: Deployment
@@ -40,7 +40,7 @@ spec:
 ";
 
 #[test]
-fn mapped_images_are_applied_and_what_has_them_is_deleted_without_a_build() {
+fn mapped_images_are_applied_and_their_objects_are_deleted_without_a_build() {
     let sandbox = Sandbox::with_fixture("crates/hello")
         .file(".ko-rs.yaml", "images: {g1g1/delinkcious-link: hello}\n");
     let scene = Scene::of(sandbox, "mapped", "mapped");
@@ -59,7 +59,7 @@ fn mapped_images_are_applied_and_what_has_them_is_deleted_without_a_build() {
         &scene.live("cronjob/link-checker")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
     assert_eq!(job["containers"][0]["image"], image);
 
-    // What resolve prints is what was applied: kubectl finds nothing to change.
+    // `resolve` prints what was applied: kubectl has nothing to change.
     let resolved = scene.run_with_input("resolve -f -", MANIFESTS).exits(0);
     let dry = scene.kubectl_with_input(
         "apply --server-side --field-manager=ko-rs --dry-run=server -f -",
@@ -72,7 +72,7 @@ fn mapped_images_are_applied_and_what_has_them_is_deleted_without_a_build() {
         "deployment.apps/link-manager unchanged\ncronjob.batch/link-checker unchanged\n"
     );
 
-    // No Cargo, no compiler.
+    // Neither Cargo nor a compiler.
     let scene = scene.env("PATH", "");
     let ran = scene.run_with_input("delete -f -", MANIFESTS).exits(0);
     assert_eq!(ran.stdout().lines().count(), 2, "{}", ran.stdout());

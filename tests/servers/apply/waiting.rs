@@ -1,4 +1,4 @@
-//! Rollouts that come to nothing: `--wait` says why, long before its limit where that is certain.
+//! Rollouts that fail: `--wait` reports the reason, and ends as soon as the failure is certain.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -25,21 +25,21 @@ spec:
 }
 
 #[test]
-fn an_image_that_cannot_be_pulled_ends_the_wait_and_is_named() {
+fn an_image_that_cannot_be_pulled_ends_the_wait() {
     let scene = Scene::new("pull");
     let manifest = deployment("lost", "image: 'localhost:1/nothing:1'");
     let ran = scene.run_with_input("apply --wait --timeout=10m -f -", &manifest).exits(1);
-    assert_eq!(ran.stdout(), "deployment.apps/lost created\n", "what was done is said");
+    assert_eq!(ran.stdout(), "deployment.apps/lost created\n", "what was applied is printed");
     let error = ran.stderr().split_once("error: ").unwrap().1;
     let start =
-        "deployment.apps/lost will not be ready: 0 of 1 new pods are available\n  pod lost-";
+        "deployment.apps/lost will not become ready: 0 of 1 new pods are available\n  pod lost-";
     assert!(error.starts_with(start), "{error}");
     assert!(error.contains(": container main: ImagePullBackOff: "), "{error}");
     assert!(error.contains("localhost:1/nothing:1"), "{error}");
 }
 
 #[test]
-fn a_program_that_ends_is_told_with_its_exit_code_when_the_time_is_up() {
+fn a_program_that_exits_is_reported_with_its_exit_code_at_the_time_limit() {
     let scene = Scene::new("crash");
     let manifest = scene
         .sandbox
@@ -49,12 +49,18 @@ fn a_program_that_ends_is_told_with_its_exit_code_when_the_time_is_up() {
     let created = "deployment.apps/link-manager created\nservice/link-manager created\n";
     assert_eq!(ran.stdout(), created);
     let error = ran.stderr().split_once("error: ").unwrap().1;
-    assert!(error.starts_with("deployment.apps/link-manager is not ready in time: "), "{error}");
-    assert!(error.contains("container link-manager") && error.contains("exit code 1"), "{error}");
+    assert!(
+        error.starts_with("deployment.apps/link-manager did not become ready in time: "),
+        "{error}"
+    );
+    assert!(
+        error.contains("container link-manager") && error.contains("exited with code 1"),
+        "{error}"
+    );
 }
 
 #[test]
-fn a_wait_that_is_interrupted_ends_at_once_and_leaves_what_was_applied() {
+fn an_interrupted_wait_ends_at_once_and_keeps_what_was_applied() {
     let scene = Scene::new("interrupted");
     let manifest = scene.sandbox.outside("manifest.yaml");
     let homeless = deployment("homeless", "image: 'localhost/pause:1'")
@@ -65,7 +71,7 @@ fn a_wait_that_is_interrupted_ends_at_once_and_leaves_what_was_applied() {
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let waits = |line: &String| line.contains("Unschedulable");
     let mut lines = stderr.lines().map(Result::unwrap);
-    assert!(lines.any(|line| waits(&line)), "it says what it waits for");
+    assert!(lines.any(|line| waits(&line)), "it reports what it waits for");
     let signal = ["-INT", &child.id().to_string()].map(str::to_owned);
     assert!(Command::new("kill").args(signal).stdin(Stdio::null()).status().unwrap().success());
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(130);

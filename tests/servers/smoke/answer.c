@@ -1,5 +1,6 @@
 /* Answers every connection to port 8080 with `it answers`, and logs each. It listens only after two
-   seconds, as a service that connects to its database first. */
+   seconds, as a service that connects to its database first. With an argument it copies its input
+   and exits with 3. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,16 @@ static void end(int signal) {
   _exit(0);
 }
 
-int main(void) {
+static int copy(void) {
+  char bytes[4096];
+  ssize_t count;
+  while ((count = read(0, bytes, sizeof bytes)) > 0) write(1, bytes, count);
+  return 3;
+}
+
+int main(int argc, char **argv) {
+  (void)argv;
+  if (argc > 1) return copy();
   int yes = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(8080)};
   signal(SIGTERM, end);

@@ -10,7 +10,7 @@ fn waiting(text: &str) -> Progress {
 }
 
 #[test]
-fn a_deployment_is_ready_when_all_new_pods_are_available_and_no_old_one_is_left() {
+fn a_deployment_is_ready_when_all_new_pods_are_available_and_no_old_one_exists() {
     let deployment = |replicas: Value, status: Value| {
         let mut status = status;
         status["observedGeneration"] = json!(2);
@@ -20,25 +20,25 @@ fn a_deployment_is_ready_when_all_new_pods_are_available_and_no_old_one_is_left(
     let counts = |all: i64, updated: i64, available: i64| json!({"replicas": all, "updatedReplicas": updated, "availableReplicas": available});
     assert_eq!(deployment(json!(2), counts(2, 2, 2)), Ready);
     assert_eq!(deployment(json!(0), json!({})), Ready);
-    assert_eq!(deployment(json!(2), counts(2, 1, 2)), waiting("1 of 2 new pods have been made"));
-    assert_eq!(deployment(json!(2), counts(3, 2, 2)), waiting("1 old pods are still there"));
+    assert_eq!(deployment(json!(2), counts(2, 1, 2)), waiting("1 of 2 new pods are created"));
+    assert_eq!(deployment(json!(2), counts(3, 2, 2)), waiting("1 old pods still exist"));
     assert_eq!(deployment(json!(2), counts(2, 2, 1)), waiting("1 of 2 new pods are available"));
-    assert_eq!(deployment(Value::Null, json!({})), waiting("0 of 1 new pods have been made"));
+    assert_eq!(deployment(Value::Null, json!({})), waiting("0 of 1 new pods are created"));
 }
 
 #[test]
-fn what_a_controller_has_not_seen_yet_is_not_ready_whatever_it_counted_before() {
+fn an_object_is_unobserved_until_its_controller_processed_the_change() {
     for kind in ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"] {
         let object = json!({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": {
             "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
             "readyReplicas": 1, "desiredNumberScheduled": 1, "updatedNumberScheduled": 1,
             "numberAvailable": 1}});
-        assert_eq!(of("apps", kind, object), Unseen, "{kind}");
+        assert_eq!(of("apps", kind, object), Unobserved, "{kind}");
     }
 }
 
 #[test]
-fn a_deployment_past_its_deadline_is_hopeless_and_says_why_no_pod_could_be_made() {
+fn a_deployment_past_its_deadline_is_hopeless_for_the_reason_of_its_replica_failure() {
     let object = json!({"spec": {"replicas": 1}, "status": {"conditions": [
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
             "message": "ReplicaSet \"a-1\" has timed out progressing."},
@@ -52,7 +52,7 @@ fn a_deployment_past_its_deadline_is_hopeless_and_says_why_no_pod_could_be_made(
     quiet["status"]["conditions"].as_array_mut().unwrap().remove(0);
     assert_eq!(
         of("apps", "Deployment", quiet),
-        waiting("0 of 1 new pods have been made (FailedCreate: exceeded quota)")
+        waiting("0 of 1 new pods are created (FailedCreate: exceeded quota)")
     );
 }
 
@@ -108,58 +108,72 @@ fn a_job_is_ready_when_it_is_complete_and_hopeless_when_it_failed() {
 }
 
 #[test]
-fn a_pod_is_ready_when_it_says_so_or_is_done() {
+fn a_pod_is_ready_when_its_condition_is_or_it_succeeded() {
     let pod = |status: Value| of("", "Pod", json!({"status": status}));
     assert_eq!(pod(json!({"phase": "Succeeded"})), Ready);
-    assert_eq!(pod(json!({"phase": "Failed"})), Hopeless("it has failed".to_owned()));
-    assert_eq!(pod(json!({"phase": "Running"})), waiting("it is Running and not ready"));
+    assert_eq!(pod(json!({"phase": "Failed"})), Hopeless("it failed".to_owned()));
+    assert_eq!(pod(json!({"phase": "Running"})), waiting("it is not ready, its phase is Running"));
     let ready = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
     assert_eq!(pod(ready), Ready);
 }
 
 #[test]
-fn a_definition_is_ready_when_it_is_served_and_anything_else_when_it_exists() {
+fn a_definition_is_ready_when_it_is_established_and_any_other_object_when_it_exists() {
     let definition = |kind: &str, status: &str| {
         let conditions = json!([{"type": kind, "status": status, "reason": "Taken"}]);
         let object = json!({"status": {"conditions": conditions}});
         of("apiextensions.k8s.io", "CustomResourceDefinition", object)
     };
     assert_eq!(definition("Established", "True"), Ready);
-    assert_eq!(definition("Established", "False"), waiting("it is not served yet"));
+    assert_eq!(definition("Established", "False"), waiting("it is not established yet"));
     assert_eq!(definition("NamesAccepted", "False"), Hopeless("Taken".to_owned()));
     assert_eq!(of("", "PersistentVolumeClaim", json!({"status": {"phase": "Pending"}})), Ready);
-    // A kind of another group that is called as one of these is not one.
+    // A kind of another group may have the same name.
     assert_eq!(of("example.com", "Job", json!({})), Ready);
 }
 
 #[test]
 fn the_pods_that_count_are_those_of_the_newest_revision() {
-    let spec = json!({"selector": {"matchLabels": {"app": "a"},
-        "matchExpressions": [{"key": "tier", "operator": "In", "values": ["x", "y"]},
-            {"key": "old", "operator": "DoesNotExist"}]}});
-    let object = json!({"spec": spec, "status": {"updateRevision": "a-7"},
-        "metadata": {"annotations": {"deprecated.daemonset.template.generation": "3"}}});
-    let pods = |group, kind, hash| pods(&Kind::namespaced(group, "v1", kind, ""), &object, hash);
-    let selector = "app=a,tier in (x,y),!old";
-    assert_eq!(pods("apps", "Deployment", None), None);
-    assert_eq!(pods("batch", "Job", None).unwrap(), selector);
-    assert_eq!(
-        pods("apps", "Deployment", Some("f5")).unwrap(),
-        format!("{selector},pod-template-hash=f5")
-    );
-    assert_eq!(
-        pods("apps", "StatefulSet", None).unwrap(),
-        format!("{selector},controller-revision-hash=a-7")
-    );
-    assert_eq!(
-        pods("apps", "DaemonSet", None).unwrap(),
-        format!("{selector},pod-template-generation=3")
-    );
-    assert_eq!(pods("", "Service", None), None);
+    let object = json!({"status": {"updateRevision": "a-7"}, "metadata": {"annotations": {
+        "deprecated.daemonset.template.generation": "3", "deployment.kubernetes.io/revision": "2"}}});
+    let pod = |label: &str, value: &str| json!({"metadata": {"labels": {label: value}}});
+    let is_current =
+        |kind, pod: &Value| is_current(&Kind::namespaced("apps", "v1", kind, ""), &object, pod);
+    assert!(is_current("StatefulSet", &pod("controller-revision-hash", "a-7")));
+    assert!(!is_current("StatefulSet", &pod("controller-revision-hash", "a-6")));
+    assert!(is_current("DaemonSet", &pod("pod-template-generation", "3")));
+    assert!(!is_current("DaemonSet", &json!({})));
+    assert!(is_current("ReplicaSet", &json!({})));
+    let set = |revision: &str| json!({"metadata": {"annotations": {"deployment.kubernetes.io/revision": revision}}});
+    assert!(is_newest(&set("2"), &object) && !is_newest(&set("1"), &object));
+    assert!(!is_newest(&json!({}), &json!({})));
 }
 
 #[test]
-fn a_broken_object_is_not_ready_but_never_a_panic() {
+fn a_summary_has_every_object_and_its_first_pods() {
+    let object = |name: &str, pods: usize, is_hopeless| NotReady {
+        object: format!("deployment.apps/{name}"),
+        namespace: None,
+        state: "0 of 1 new pods are available".to_owned(),
+        pods: (0..pods).map(|index| format!("pod {name}-{index}: ImagePullBackOff")).collect(),
+        is_hopeless,
+        is_deleted: false,
+    };
+    insta::assert_snapshot!(summary(&[object("a", 1, true), object("b", 6, false)]), @r"
+    deployment.apps/a will not become ready: 0 of 1 new pods are available
+      pod a-0: ImagePullBackOff
+    deployment.apps/b did not become ready in time: 0 of 1 new pods are available
+      pod b-0: ImagePullBackOff
+      pod b-1: ImagePullBackOff
+      pod b-2: ImagePullBackOff
+      pod b-3: ImagePullBackOff
+      pod b-4: ImagePullBackOff
+      … and 1 more pods
+    ");
+}
+
+#[test]
+fn a_broken_object_is_not_ready_and_does_not_panic() {
     for kind in ["Deployment", "StatefulSet", "ReplicaSet"] {
         for object in [json!(null), json!([]), json!({"spec": 1, "status": "x", "metadata": []})] {
             assert!(matches!(of("apps", kind, object), Waiting(_)), "{kind}");

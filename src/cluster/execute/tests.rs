@@ -1,59 +1,24 @@
-//! What goes over the wire, against a server in this process; what a real one does with it is
-//! tested in `tests/servers`.
-
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Json;
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{Method, StatusCode};
-use serde_json::json;
+use axum::http::Method;
+use serde_json::{Value, json};
 
-use super::super::Settings;
+use super::super::connection::CONCURRENCY;
+use super::super::mock::{self, Seen};
+use super::super::plan::Reason;
 use super::*;
-use crate::report::Reporter;
 
-/// The requests that a server got, in their order.
-type Seen = Arc<Mutex<Vec<String>>>;
-
-/// A cluster that answers as `answer` says to a method, a path with its query, and how many
-/// requests came before.
+/// A cluster that answers by method, path with query, and the number of earlier requests.
 async fn cluster<F>(answer: F) -> (Cluster, Seen)
 where
     F: Fn(&Method, &str, usize) -> (u16, Value) + Clone + Send + Sync + 'static,
 {
-    let seen = Seen::default();
-    let noted = Arc::clone(&seen);
-    let app = Router::new().fallback(move |request: Request| {
-        let (method, path) = (request.method().clone(), request.uri().to_string());
-        let mut noted = noted.lock().unwrap();
-        let (code, body) = if path == "/api/v1" {
-            let resources =
-                json!([{"name": "configmaps", "kind": "ConfigMap", "namespaced": true}]);
-            (200, json!({"resources": resources}))
-        } else {
-            answer(&method, &path, noted.len())
-        };
-        noted.push(format!("{method} {path}"));
-        async move { (StatusCode::from_u16(code).unwrap(), Json(body)) }
-    });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    let text = format!(
-        "current-context: test\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
-         contexts: [{{name: test, context: {{cluster: c}}}}]\n"
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
-    let settings = Settings {
-        kubeconfig: vec![kubeconfig],
-        timeout: Duration::from_secs(5),
-        ..Settings::default()
-    };
-    (Cluster::connect(&settings, Reporter::new()).await.unwrap(), seen)
+    let (cluster, seen, _events) = mock::cluster_of(move |method, path, before| {
+        let (code, body) = answer(method, path, before);
+        mock::json(code, &body)
+    })
+    .await;
+    (cluster, seen)
 }
 
 fn object(name: &str) -> Object {
@@ -72,13 +37,13 @@ fn name(path: &str) -> &str {
 }
 
 #[tokio::test]
-async fn many_objects_that_are_there_cost_one_list_and_a_dry_run_each() {
+async fn many_existing_objects_cost_one_list_and_a_dry_run_each() {
     let (cluster, seen) = cluster(|method, path, _| {
         if *method == Method::PATCH {
             return (200, live(name(path)));
         }
         let items = (0..25).map(|index| live(&format!("c{index}")));
-        // An item of a list states neither version nor kind.
+        // The items of a list have neither version nor kind.
         let items = items.map(|mut item| {
             item.as_object_mut().unwrap().retain(|key, _| key != "kind" && key != "apiVersion");
             item
@@ -89,7 +54,10 @@ async fn many_objects_that_are_there_cost_one_list_and_a_dry_run_each() {
     .await;
     let objects = (0..25).map(|index| object(&format!("c{index}"))).collect();
     let outcomes = cluster.apply(objects, &ApplyOptions::default()).await.unwrap();
-    assert!(outcomes.iter().all(|outcome| outcome.verb == Verb::Unchanged), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| outcome.operation == Operation::Unchanged),
+        "{outcomes:?}"
+    );
     let seen = seen.lock().unwrap();
     assert_eq!(seen[..2], ["GET /api/v1", "GET /api/v1/namespaces/default/configmaps?limit=500"]);
     assert_eq!(seen.len(), 2 + 25);
@@ -97,10 +65,10 @@ async fn many_objects_that_are_there_cost_one_list_and_a_dry_run_each() {
 }
 
 #[tokio::test]
-async fn what_someone_else_wrote_meanwhile_is_no_change_of_ours() {
+async fn a_concurrent_change_of_somebody_else_is_not_counted() {
     let (cluster, seen) = cluster(|method, path, before| {
         let mut object = live(name(path));
-        // Someone adds a label after the first read.
+        // Somebody adds a label after the first read.
         if *method == Method::PATCH || before > 1 {
             object["metadata"]["labels"] = json!({"by": "someone"});
         }
@@ -108,7 +76,7 @@ async fn what_someone_else_wrote_meanwhile_is_no_change_of_ours() {
     })
     .await;
     let outcomes = cluster.apply(vec![object("a")], &ApplyOptions::default()).await.unwrap();
-    assert_eq!(outcomes[0].verb, Verb::Unchanged);
+    assert_eq!(outcomes[0].operation, Operation::Unchanged);
     let methods = |seen: &[String]| {
         seen.iter().map(|request| request.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -116,7 +84,7 @@ async fn what_someone_else_wrote_meanwhile_is_no_change_of_ours() {
 }
 
 #[tokio::test]
-async fn conflicting_fields_are_forced_on_the_very_object_whose_conflicts_were_seen() {
+async fn conflicts_are_overridden_only_on_the_version_that_was_checked() {
     let conflict = || {
         let cause = json!({"reason": "FieldManagerConflict", "field": ".data.a",
             "message": "conflict with \"kubectl-edit\" using v1"});
@@ -130,21 +98,21 @@ async fn conflicting_fields_are_forced_on_the_very_object_whose_conflicts_were_s
         object["data"]["a"] = json!(if path.contains("force=true") { "1" } else { "0" });
         match (method.as_str(), path.contains("force=true"), before) {
             ("PATCH", false, _) => conflict(),
-            // The first real one comes too late: the object has changed.
+            // The first write is too late: the object has changed.
             ("PATCH", true, 5) => (409, json!({"reason": "Conflict", "message": "modified"})),
             _ => (200, object),
         }
     })
     .await;
     let outcomes = cluster.apply(vec![object("a")], &ApplyOptions::default()).await.unwrap();
-    assert_eq!(outcomes[0].verb, Verb::Configured);
+    assert_eq!(outcomes[0].operation, Operation::Configure);
     let seen = seen.lock().unwrap();
     let forced = seen.iter().filter(|request| request.contains("force=true")).count();
     assert_eq!((seen.len(), forced), (9, 3), "{seen:#?}");
 }
 
 #[tokio::test]
-async fn without_a_right_to_read_an_object_is_configured() {
+async fn an_object_that_cannot_be_read_is_configured() {
     let (cluster, _seen) = cluster(|method, path, _| match method.as_str() {
         "PATCH" => (200, live(name(path))),
         _ => (403, json!({"reason": "Forbidden"})),
@@ -155,7 +123,7 @@ async fn without_a_right_to_read_an_object_is_configured() {
 }
 
 #[tokio::test]
-async fn after_a_failed_write_nothing_more_is_started_and_what_was_written_is_said() {
+async fn after_a_failed_write_no_other_is_started_and_the_error_has_what_was_written() {
     let (cluster, seen) = cluster(|method, path, _| match method.as_str() {
         "PATCH" if path.contains("dryRun") => (200, live(name(path))),
         "PATCH" if name(path) == "c00" => (200, live(name(path))),
@@ -171,12 +139,11 @@ async fn after_a_failed_write_nothing_more_is_started_and_what_was_written_is_sa
         ("configmap/c00 created", 1, 60)
     );
     let writes = |request: &&String| request.starts_with("PATCH") && !request.contains("dryRun");
-    assert!(seen.lock().unwrap().iter().filter(writes).count() <= 1 + 2 * super::super::AT_ONCE);
+    assert!(seen.lock().unwrap().iter().filter(writes).count() <= 1 + 2 * CONCURRENCY);
 }
 
-/// Whoever calls it may run it wherever it likes.
 #[tokio::test]
-async fn what_is_under_way_can_be_sent_to_another_thread() {
+async fn operations_can_be_sent_to_another_thread() {
     fn sendable<T: Send>(value: T) -> T {
         value
     }
@@ -187,4 +154,54 @@ async fn what_is_under_way_can_be_sent_to_another_thread() {
     drop(sendable(cluster.wait(&deleted, Duration::ZERO)));
     drop(sendable(cluster.node_platforms()));
     drop(sendable(cluster.create(Vec::new(), &Default::default())));
+}
+
+#[tokio::test]
+async fn a_plan_has_operations_and_reasons_and_every_write_is_reported() {
+    let (cluster, seen, events) = mock::cluster_of(|method, path, _| {
+        let mut object = live(name(path));
+        object["data"]["a"] = json!(if *method == Method::PATCH { "1" } else { "0" });
+        match name(path) {
+            "new" if *method == Method::GET => mock::json(404, &json!({"reason": "NotFound"})),
+            _ => mock::json(200, &object),
+        }
+    })
+    .await;
+    let objects = vec![object("new"), object("old")];
+    let plan = cluster.plan(objects, Change::Apply(ApplyOptions::default())).await.unwrap();
+    let planned = plan.objects();
+    assert_eq!(
+        (planned[0].object.as_str(), planned[0].operation),
+        ("configmap/new", Operation::Create)
+    );
+    assert_eq!(planned[1].reasons, [Reason::Differs { fields: vec![".data.a".to_owned()] }]);
+    let is_write = |request: &&String| request.starts_with("PATCH") && !request.contains("dryRun");
+    assert_eq!(seen.lock().unwrap().iter().filter(is_write).count(), 0);
+    cluster.execute(plan).await.unwrap();
+    assert_eq!(seen.lock().unwrap().iter().filter(is_write).count(), 2);
+    let mut applied: Vec<String> = events
+        .try_iter()
+        .filter_map(|event| match event {
+            Event::Applied { object, outcome, .. } => Some(format!("{object} {outcome}")),
+            _ => None,
+        })
+        .collect();
+    applied.sort();
+    assert_eq!(applied, ["configmap/new created", "configmap/old configured"]);
+}
+
+#[tokio::test]
+async fn objects_that_do_not_exist_do_not_keep_others_from_being_deleted() {
+    let (cluster, _seen) = cluster(|method, path, _| match (method.as_str(), name(path)) {
+        ("DELETE", "a") => (404, json!({"reason": "NotFound", "message": "not found"})),
+        _ => (200, live(name(path))),
+    })
+    .await;
+    let objects = || vec![object("a"), object("b")];
+    let error = cluster.delete(objects(), &DeleteOptions::default()).await.unwrap_err();
+    let Error::Partial { done, total, source } = &error else { panic!("{error}") };
+    assert_eq!((done[0].object().as_str(), done.len(), *total), ("configmap/b", 1, 2));
+    assert!(is_missing(source));
+    let options = DeleteOptions { ignore_not_found: true, ..DeleteOptions::default() };
+    assert_eq!(cluster.delete(objects(), &options).await.unwrap().len(), 1);
 }
