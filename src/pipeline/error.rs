@@ -1,15 +1,18 @@
 //! A failure of a run: one variant for each stage.
 
+use std::process::ExitStatus;
+
 use super::base;
-use super::sources::SourceError;
-use super::verify::Mismatch;
+use super::mismatch::Mismatch;
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseName};
 use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
+use crate::registry::FetchError;
 use crate::settings::{TemplateError, UnknownBuild, Volatile};
+use crate::source::Spot;
 
 /// Why a run failed, by the stage that failed.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,49 @@ pub enum Error {
     Cluster(cluster::Error),
 }
 
+/// A failure to read manifests that are not files.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A URL cannot be fetched.
+    #[error(transparent)]
+    Fetch(FetchError),
+    /// Neither program that builds kustomizations is installed.
+    #[error("could not build `{0}`: neither `kustomize` nor `kubectl` is on the PATH")]
+    NoKustomize(String),
+    /// A program could not be run.
+    #[error("could not run `{command}`")]
+    Run {
+        /// As its user would type it.
+        command: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program failed.
+    #[error("`{command}` failed ({status})\n{}", complaint.trim_end())]
+    Failed {
+        /// As its user would type it.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its output on standard error.
+        complaint: String,
+    },
+}
+
+impl SourceError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::NoKustomize(_) => {
+                Some("install one of them; `-k` runs it to build kustomizations".to_owned())
+            }
+            Self::Run { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
 /// Something that is wrong with manifests, or with what they need.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -138,47 +184,52 @@ impl Fault {
 
 /// A reference that cannot be resolved, and where it is used.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}{}", .places.iter().map(|place| format!("\n{place}")).collect::<String>())]
+#[error("{error}{}", drawn(.spots))]
 pub struct Unresolved {
     error: cargo::Error,
-    /// The line that it stands in first, and where else it does.
-    places: Vec<String>,
+    /// Where it is used. The first has a label.
+    spots: Vec<Spot>,
     hint: Option<String>,
 }
 
-/// The most places of a reference that are named.
-const PLACES: usize = 10;
+/// The first place as rustc draws it, and the others below it.
+fn drawn(spots: &[Spot]) -> String {
+    const PLACES: usize = 10;
+    let Some((first, others)) = spots.split_first() else { return String::new() };
+    let mut drawn = format!("\n{}", first.excerpt());
+    let indent = drawn.find("-->").unwrap_or(1) - 1;
+    for Spot { file, line, column, .. } in others.iter().take(PLACES) {
+        drawn.push_str(&format!("\n{:indent$}::: {file}:{line}:{column}", ""));
+    }
+    if others.len() > PLACES {
+        let left = others.len() - PLACES;
+        drawn.push_str(&format!("\n{:indent$}::: {left} more places", ""));
+    }
+    drawn
+}
 
 impl Unresolved {
-    /// A reference that stands at `occurrences`.
-    pub(super) fn at(
+    /// A reference that is used in these places.
+    pub(super) fn new(
         reference: &CrateReference,
         occurrences: &[&Occurrence],
         error: cargo::Error,
         hint: Option<String>,
     ) -> Self {
-        let label = match &error {
-            cargo::Error::AmbiguousBinary { .. } | cargo::Error::AmbiguousWorkspace { .. } => {
-                "may mean several"
-            }
-            _ => "refers to nothing here",
+        let label = |occurrence: &Occurrence| match (&error, occurrence.image()) {
+            (_, Some(_)) => format!("`images` in the settings maps this to `{reference}`"),
+            (
+                cargo::Error::AmbiguousBinary { .. } | cargo::Error::AmbiguousWorkspace { .. },
+                None,
+            ) => "may refer to several".to_owned(),
+            (_, None) => "refers to nothing here".to_owned(),
         };
-        let excerpt = |occurrence: &&&Occurrence| match occurrence.image() {
-            None => occurrence.excerpt(label),
-            Some(_) => {
-                occurrence.excerpt(&format!("`images` of the settings makes this `{reference}`"))
-            }
+        let spot = |(at, occurrence): (usize, &&Occurrence)| {
+            let label = if at == 0 { label(occurrence) } else { String::new() };
+            occurrence.spot().source().spot(occurrence.spot().span(), label)
         };
-        let first: Option<String> = occurrences.first().as_ref().map(excerpt);
-        // As rustc marks what else belongs to an excerpt.
-        let indent = first.as_deref().and_then(|first| first.find("-->")).unwrap_or_default();
-        let indented = |place: &str| format!("{:indent$}::: {place}", "");
-        let others = occurrences.iter().skip(1);
-        let named = others.take(PLACES).map(|occurrence| indented(&occurrence.place()));
-        let left = occurrences.len().saturating_sub(1 + PLACES);
-        let left = (left > 0).then(|| indented(&format!("{left} more places")));
-        let places = first.into_iter().chain(named).chain(left).collect();
-        Self { error, places, hint }
+        let spots = occurrences.iter().enumerate().map(spot).collect();
+        Self { error, spots, hint }
     }
 }
 

@@ -16,6 +16,7 @@ mod base;
 mod error;
 mod go;
 mod images;
+mod mismatch;
 mod plan;
 mod references;
 mod run;
@@ -23,23 +24,21 @@ mod session;
 mod sources;
 mod verify;
 
-use std::time::{Duration, Instant};
-
-use serde::Serialize;
+use std::time::Duration;
 
 use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, Outcome};
 use crate::manifests::{ImageMap, Manifests, Object, Rendered};
 use crate::oci::Platform;
-use crate::report::{Event, Reporter, Stage};
+use crate::report::Stage;
 
 pub use base::Error as BaseError;
-pub use error::{Error, Fault, Unresolved};
+pub use error::{Error, Fault, SourceError, Unresolved};
 pub use images::Images;
+pub use mismatch::Mismatch;
 pub use plan::{Plan, PlannedBuild, PlannedImage};
+pub use references::Checked;
 pub use run::Built;
 pub use session::Session;
-pub use sources::SourceError;
-pub use verify::Mismatch;
 
 /// What is requested to be built.
 #[derive(Clone, Copy, Debug)]
@@ -50,16 +49,6 @@ pub enum Request<'a> {
     Workspace,
     /// What manifests refer to.
     Manifests(&'a Manifests),
-}
-
-/// What a check of manifests found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Checked {
-    /// The number of references.
-    pub references: usize,
-    /// The number of binaries that they refer to.
-    pub binaries: usize,
 }
 
 /// What became of the objects in a cluster.
@@ -91,7 +80,7 @@ impl Session {
                 None => Ok(Plan::default()),
             }
         };
-        stage(&self.report, Stage::Plan, plan).await
+        self.stage(Stage::Plan, plan).await
     }
 
     /// Builds and publishes a plan. `map` gives further names by which manifests may refer to the
@@ -118,7 +107,7 @@ impl Session {
     ) -> Result<Changed, Error> {
         let cluster = self.cluster().await?;
         let (objects, images) = self.objects(manifests).await?;
-        let outcomes = stage(&self.report, Stage::Apply, cluster.apply(objects, options)).await;
+        let outcomes = self.stage(Stage::Apply, cluster.apply(objects, options)).await;
         Ok(Changed { outcomes: outcomes.map_err(Error::Cluster)?, images })
     }
 
@@ -130,7 +119,7 @@ impl Session {
     ) -> Result<Changed, Error> {
         let cluster = self.cluster().await?;
         let (objects, images) = self.objects(manifests).await?;
-        let outcomes = stage(&self.report, Stage::Apply, cluster.create(objects, options)).await;
+        let outcomes = self.stage(Stage::Apply, cluster.create(objects, options)).await;
         Ok(Changed { outcomes: outcomes.map_err(Error::Cluster)?, images })
     }
 
@@ -142,14 +131,14 @@ impl Session {
     ) -> Result<Changed, Error> {
         let cluster = self.cluster().await?;
         let objects = manifests.objects_as_written().map_err(Error::Manifests)?;
-        let outcomes = stage(&self.report, Stage::Apply, cluster.delete(objects, options)).await;
+        let outcomes = self.stage(Stage::Apply, cluster.delete(objects, options)).await;
         Ok(Changed { outcomes: outcomes.map_err(Error::Cluster)?, images: Images::default() })
     }
 
     /// Waits until what was applied or created is ready, and what was deleted no longer exists.
     pub async fn wait(&self, outcomes: &[Outcome], limit: Duration) -> Result<(), Error> {
         let cluster = self.cluster().await?;
-        let wait = stage(&self.report, Stage::Wait, cluster.wait(outcomes, limit));
+        let wait = self.stage(Stage::Wait, cluster.wait(outcomes, limit));
         wait.await.map_err(Error::Cluster)
     }
 
@@ -164,17 +153,4 @@ impl Session {
         }
         Ok((objects, images))
     }
-}
-
-/// Does the work of a stage, and reports its start and its end.
-async fn stage<T, E>(
-    report: &Reporter,
-    stage: Stage,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    report.send(Event::Started { stage });
-    let start = Instant::now();
-    let done = work.await?;
-    report.send(Event::Finished { stage, duration: start.elapsed() });
-    Ok(done)
 }

@@ -5,9 +5,11 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Error, Fault, Unresolved};
+use super::go;
 use super::plan::Targets;
 use super::session::Session;
-use super::{Checked, go};
+use serde::Serialize;
+
 use crate::cargo::{self, Binary, Workspace};
 use crate::manifests::{Asks, Finding, Level, Lint, Manifests, Occurrence};
 use crate::publish::{Destination, Facts, choose};
@@ -18,6 +20,16 @@ const REPORTED: usize = 20;
 
 /// How many unresolved references are reported: finding similar names takes a while for each.
 const UNRESOLVED: usize = 100;
+
+/// What a check of manifests found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Checked {
+    /// The number of references.
+    pub references: usize,
+    /// The number of binaries that they refer to.
+    pub binaries: usize,
+}
 
 impl Session {
     /// Runs the lints and resolves references. Builds nothing.
@@ -99,7 +111,7 @@ impl Session {
         faults.extend(unresolved.into_iter().map(|(reference, error)| {
             let hint = hint(reference, &error, &modules);
             let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
-            Fault::Unresolved(Unresolved::at(reference, places, error, hint))
+            Fault::Unresolved(Unresolved::new(reference, places, error, hint))
         }));
         faults.extend((left > 0).then_some(Fault::Unseen(left)));
         let mut targets = Targets::new(workspace, found);
@@ -203,7 +215,7 @@ impl Session {
             Some((reference, hint)) => {
                 let places = places(manifests, std::iter::once(reference));
                 let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
-                let unresolved = Unresolved::at(reference, places, error, Some(hint));
+                let unresolved = Unresolved::new(reference, places, error, Some(hint));
                 faults.push(Fault::Unresolved(unresolved));
             }
             None if faults.is_empty() => return Error::Workspace(error),

@@ -15,7 +15,6 @@ use super::base::Base;
 use super::error::Error;
 use super::plan::{Order, Plan};
 use super::session::Session;
-use super::stage;
 use crate::cargo::{Artifact, Workspace};
 use crate::image::{self, BaseImage, BaseName, ImageDraft, Program};
 use crate::oci::{ImageFacts, Platform};
@@ -76,7 +75,7 @@ impl Session {
             let _ = artifacts.send((index, artifact));
         };
         let compile = workspace.compile(&builds, &self.report, &mut on_artifact);
-        stage(&self.report, Stage::Compile, compile).await.map_err(Error::Workspace)
+        self.stage(Stage::Compile, compile).await.map_err(Error::Workspace)
     }
 
     /// Publishes images as their artifacts arrive. Returns them in the order of the plan.
@@ -107,7 +106,7 @@ impl Session {
             })
             .buffer_unordered(self.settings.jobs.max(1))
             .try_collect::<Vec<_>>();
-        let mut published = stage(&self.report, Stage::Publish, published).await?;
+        let mut published = self.stage(Stage::Publish, published).await?;
         published.sort_by_key(|(at, _)| *at);
         Ok(published.into_iter().map(|(_, built)| built).collect())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
@@ -14,7 +15,7 @@ use crate::oci::Platform;
 use crate::publish::{Facts, Publisher, choose};
 use crate::reference::CrateReference;
 use crate::registry::Client;
-use crate::report::Reporter;
+use crate::report::{Event, Reporter, Stage};
 use crate::settings::Settings;
 
 /// Everything that builds, publishes and applies, opened from settings.
@@ -63,6 +64,19 @@ impl Session {
     /// Keeps the cache within its limit. Call it at the end of a run.
     pub fn close(&self) {
         self.settings.cache.close();
+    }
+
+    /// Does the work of a stage, and reports its start and its end.
+    pub(super) async fn stage<T, E>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.report.send(Event::Started { stage });
+        let start = Instant::now();
+        let done = work.await?;
+        self.report.send(Event::Finished { stage, duration: start.elapsed() });
+        Ok(done)
     }
 
     /// The workspace that these references point into.

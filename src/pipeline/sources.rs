@@ -1,62 +1,19 @@
 //! Manifests that are not files: fetched by URL, or built by kustomize.
 
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::error::Error;
+use super::error::{Error, SourceError};
 use super::session::Session;
 use crate::cargo;
 use crate::manifests;
-use crate::registry::{self, FetchError};
+use crate::registry;
 use crate::source::Source;
 
 /// How many bytes of a failed program's output are shown.
 const COMPLAINT: u64 = 64 << 10;
-
-/// A failure to read manifests that are not files.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// A URL cannot be fetched.
-    #[error(transparent)]
-    Fetch(FetchError),
-    /// Neither program that builds kustomizations is installed.
-    #[error("could not build `{0}`: neither `kustomize` nor `kubectl` is on the PATH")]
-    NoKustomize(String),
-    /// A program could not be run.
-    #[error("could not run `{command}`")]
-    Run {
-        /// As its user would type it.
-        command: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A program failed.
-    #[error("`{command}` failed ({status})\n{}", complaint.trim_end())]
-    Failed {
-        /// As its user would type it.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// Its output on standard error.
-        complaint: String,
-    },
-}
-
-impl SourceError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Fetch(error) => error.hint(),
-            Self::NoKustomize(_) => {
-                Some("install one of them; `-k` runs it to build kustomizations".to_owned())
-            }
-            Self::Run { .. } | Self::Failed { .. } => None,
-        }
-    }
-}
 
 impl Session {
     /// Fetches manifests by http or https; the second value is the file's name, if it has one.

@@ -1,4 +1,4 @@
-//! How registries and clusters are spoken to, and as whom.
+//! How registries and clusters are accessed, and with which credentials.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,6 @@ use super::error::Error;
 use super::sources::Sources;
 use super::table::Key;
 use crate::cluster::{self, ServiceAccount};
-use crate::image::BaseName;
-use crate::oci::Repository;
 use crate::registry::{self, CredentialSources, GitHub, LocationFiles, Secret};
 
 impl Sources {
@@ -17,7 +15,7 @@ impl Sources {
         let below = |folder: &Option<PathBuf>, path: &str| folder.as_ref().map(|f| f.join(path));
         let docker = environment.path("DOCKER_CONFIG").or_else(|| below(&home, ".docker"));
         let config_home = environment.path("XDG_CONFIG_HOME").or_else(|| below(&home, ".config"));
-        // The most deliberate first: one that a variable names for just this.
+        // The most specific first: a variable for exactly this purpose.
         let own = environment.path("REGISTRY_AUTH_FILE");
         let docker = below(&docker, "config.json");
         let files = [
@@ -75,7 +73,7 @@ impl Sources {
         })
     }
 
-    /// The files that say where pulls go, as podman and skopeo look for them.
+    /// The files that redirect pulls, where podman and skopeo look for them.
     pub(super) fn locations(&self) -> LocationFiles {
         let environment = &self.environment;
         if let Some(only) = environment.path("CONTAINERS_REGISTRIES_CONF") {
@@ -93,15 +91,6 @@ impl Sources {
                 .cache_folder()
                 .map(|cache| cache.join("containers/short-name-aliases.conf")),
         }
-    }
-
-    /// A base as it is meant: a short name stands for what `registries.conf` says.
-    pub(super) fn meant(
-        &self,
-        base: BaseName,
-        written: &str,
-    ) -> Result<BaseName, registry::LocationsError> {
-        meant(&self.locations(), base, written)
     }
 
     pub(super) fn cluster(&self) -> Result<cluster::Settings, Error> {
@@ -141,20 +130,6 @@ impl Sources {
                 .unwrap_or_default(),
             ..cluster::Settings::default()
         })
-    }
-}
-
-/// A base as it is meant by whoever wrote it.
-pub(super) fn meant(
-    locations: &LocationFiles,
-    base: BaseName,
-    written: &str,
-) -> Result<BaseName, registry::LocationsError> {
-    match base {
-        BaseName::Registry(name) if !Repository::names_registry(written) => {
-            Ok(BaseName::Registry(locations.read()?.short(&name, written)?))
-        }
-        other => Ok(other),
     }
 }
 
@@ -233,25 +208,5 @@ mod tests {
             (only.main, only.folders.len(), only.aliases),
             (vec!["/r.conf".into()], 0, None)
         );
-    }
-
-    #[test]
-    fn a_short_name_is_looked_up_and_a_full_one_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let conf = folder.path().join("registries.conf");
-        std::fs::write(&conf, "unqualified-search-registries = [\"r.example\"]").unwrap();
-        let files = LocationFiles { main: vec![conf], ..LocationFiles::default() };
-        for (written, means) in [
-            ("x:1", "r.example/x:1"),
-            ("team/x", "r.example/team/x"),
-            ("docker.io/x", "docker.io/library/x"),
-            ("localhost/x", "localhost/x"),
-            ("static", "static"),
-            ("oci:x", "oci:x"),
-            ("ko.local/x", "ko.local/x"),
-        ] {
-            let base = meant(&files, written.parse().unwrap(), written).unwrap();
-            assert_eq!(base.to_string(), means, "{written}");
-        }
     }
 }

@@ -198,7 +198,7 @@ impl Reader<'_> {
         };
         Some(match base {
             BaseName::Layout(folder) => BaseName::Layout(self.file.folder.join(folder)),
-            other => match super::access::meant(&self.locations, other, &written) {
+            other => match super::short_names::resolve(&self.locations, other, &written) {
                 Ok(meant) => meant,
                 Err(error) => {
                     self.wrong(node, &error.to_string(), error.hint().unwrap_or_default());

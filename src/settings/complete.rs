@@ -10,6 +10,7 @@ use super::error::Error;
 use super::file;
 use super::output::Output;
 use super::rules::{Partial, Platforms, Rules};
+use super::short_names;
 use super::sources::{Flags, Sources};
 use super::table::Key;
 use super::templates;
@@ -350,8 +351,8 @@ impl Sources {
                 Some(BaseName::Layout(self.base_of(&origin).join(folder)))
             }
             (Some(base), Some((written, origin))) => {
-                let meant = self.meant(base, &written);
-                Some(meant.map_err(|error| Error::Value {
+                let resolved = short_names::resolve(&self.locations(), base, &written);
+                Some(resolved.map_err(|error| Error::Value {
                     origin: origin.to_string(),
                     reason: error.to_string(),
                     hint: error.hint(),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::templates::Volatile;
 use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification};
 use crate::image::{BaseName, FileRule, Recipe};
 use crate::oci::platform::InvalidPlatform;
@@ -180,6 +179,33 @@ impl BuildOptions {
             return Err(cargo::Error::NeedsGlibc { platform: platform.clone() });
         }
         Ok(build)
+    }
+}
+
+/// A template whose value changes with every commit or every run, and the image with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volatile {
+    /// The index of its entry in `builds[]`; none if it applies to all builds.
+    pub(super) build: Option<usize>,
+    /// The setting.
+    pub key: String,
+    /// The name in the template.
+    pub name: String,
+    /// Where it is in the settings file.
+    pub spot: Spot,
+}
+
+impl Volatile {
+    /// What to use instead.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self.name.strip_prefix("Git.") {
+            Some(rest) => {
+                format!("`Git.Path{rest}` changes only with commits to the crate's own files")
+            }
+            None if self.name == "Git" => "use a single value: `Git.PathFullCommit`".to_owned(),
+            None => "`Git.PathCommitDate` is when the crate's own files last changed".to_owned(),
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 
 use super::builds::Reader;
 use super::file::{self, File};
+use super::rules::Volatile;
 use super::table::{Key, Keys as _, takes_templates};
 use super::tree::{Node, Value};
 use crate::oci::Digest;
 use crate::publish::KeepTag;
-use crate::source::Spot;
 use crate::template::{self, Values};
 
 /// The setting whose template also knows the image's digest.
@@ -28,33 +28,6 @@ impl Reader<'_> {
                 let hint = error.hint();
                 self.errors.push(self.file.error(span, &message, &error.to_string(), hint));
             }
-        }
-    }
-}
-
-/// A template whose value changes with every commit or every run, and the image with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Volatile {
-    /// The index of its entry in `builds[]`; none if it applies to all builds.
-    pub(super) build: Option<usize>,
-    /// The setting.
-    pub key: String,
-    /// The name in the template.
-    pub name: String,
-    /// Where it is in the settings file.
-    pub spot: Spot,
-}
-
-impl Volatile {
-    /// What to use instead.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self.name.strip_prefix("Git.") {
-            Some(rest) => {
-                format!("`Git.Path{rest}` changes only with commits to the crate's own files")
-            }
-            None if self.name == "Git" => "use a single value: `Git.PathFullCommit`".to_owned(),
-            None => "`Git.PathCommitDate` is when the crate's own files last changed".to_owned(),
         }
     }
 }

@@ -184,7 +184,7 @@ fn what_is_wrong_with_the_image_map_is_shown_where_it_stands() {
  --> k8s.yaml:2:8
   |
 2 | image: a/b:1
-  |        ^^^^^ `images` of the settings makes this `lnk-service`
+  |        ^^^^^ `images` in the settings maps this to `lnk-service`
 hint: did you mean `link-service`?
 ",
     );
@@ -263,7 +263,7 @@ fn one_of_several_binaries_has_to_be_named() {
  --> <stdin>:1:8
   |
 1 | image: ko://several-binaries
-  |        ^^^^^^^^^^^^^^^^^^^^^ may mean several
+  |        ^^^^^^^^^^^^^^^^^^^^^ may refer to several
 hint: write `ko://several-binaries#export`, or set `default-run` in the package's Cargo.toml
 ",
     );
