@@ -38,7 +38,7 @@ pub struct BaseImage {
 
 /// Why something is no base image.
 #[derive(Debug, thiserror::Error)]
-pub enum BaseError {
+pub enum InvalidBase {
     /// A document is larger than any that means well.
     #[error("its {what} has {size} bytes, more than {LARGEST_DOCUMENT}")]
     TooLarge {
@@ -97,7 +97,7 @@ pub enum BaseError {
     TooManyLayers(usize),
 }
 
-impl BaseError {
+impl InvalidBase {
     /// The way out.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -121,12 +121,12 @@ fn list(platforms: &[Platform]) -> String {
 
 /// Picks the image for a platform out of an index. Entries without a platform and attestations
 /// (`unknown/unknown`) are no images.
-pub fn choose(index: &[u8], platform: &Platform) -> Result<Descriptor, BaseError> {
+pub fn choose(index: &[u8], platform: &Platform) -> Result<Descriptor, InvalidBase> {
     bounded("index", index)?;
     let index: ImageIndex = serde_json::from_slice(index)
-        .map_err(|source| BaseError::Json { what: "index", source })?;
+        .map_err(|source| InvalidBase::Json { what: "index", source })?;
     if let Some(media_type) = index.media_type.filter(|media_type| !Format::is_index(media_type)) {
-        return Err(BaseError::MediaType { what: "index", media_type });
+        return Err(InvalidBase::MediaType { what: "index", media_type });
     }
     choose_among(index.manifests, platform)
 }
@@ -135,7 +135,7 @@ pub fn choose(index: &[u8], platform: &Platform) -> Result<Descriptor, BaseError
 pub(super) fn choose_among(
     manifests: Vec<Descriptor>,
     platform: &Platform,
-) -> Result<Descriptor, BaseError> {
+) -> Result<Descriptor, InvalidBase> {
     let known = |found: &Platform| found.os != "unknown";
     let offered: Vec<Platform> =
         manifests.iter().filter_map(|entry| entry.platform.clone()).filter(known).collect();
@@ -145,9 +145,9 @@ pub(super) fn choose_among(
         .filter_map(|entry| Some((fit(platform, entry.platform.as_ref()?)?, entry)))
         .min_by_key(|&(fit, _)| fit)
         .map(|(_, entry)| entry)
-        .ok_or_else(|| BaseError::Platform { wanted: platform.clone(), offered })?;
+        .ok_or_else(|| InvalidBase::Platform { wanted: platform.clone(), offered })?;
     if Format::of(&chosen.media_type).is_none() || Format::is_index(&chosen.media_type) {
-        return Err(BaseError::MediaType { what: "entry", media_type: chosen.media_type });
+        return Err(InvalidBase::MediaType { what: "entry", media_type: chosen.media_type });
     }
     Ok(chosen)
 }
@@ -180,30 +180,30 @@ fn fit(wanted: &Platform, found: &Platform) -> Option<usize> {
 pub fn image_manifest(
     descriptor: &Descriptor,
     manifest: &[u8],
-) -> Result<(Format, ImageManifest), BaseError> {
+) -> Result<(Format, ImageManifest), InvalidBase> {
     verify("manifest", descriptor, manifest)?;
     let manifest: ImageManifest = serde_json::from_slice(manifest)
-        .map_err(|source| BaseError::Json { what: "manifest", source })?;
+        .map_err(|source| InvalidBase::Json { what: "manifest", source })?;
     let media_type = manifest.media_type.as_ref().unwrap_or(&descriptor.media_type);
     let format = Format::of(media_type)
         .filter(|_| !Format::is_index(media_type) && manifest.artifact_type.is_none());
     let Some(format) = format else {
-        return Err(BaseError::MediaType { what: "manifest", media_type: media_type.clone() });
+        return Err(InvalidBase::MediaType { what: "manifest", media_type: media_type.clone() });
     };
     if manifest.config.media_type != format.config() {
         let media_type = manifest.config.media_type;
-        return Err(BaseError::MediaType { what: "configuration", media_type });
+        return Err(InvalidBase::MediaType { what: "configuration", media_type });
     }
     if manifest.config.size > LARGEST_DOCUMENT {
-        return Err(BaseError::TooLarge { what: "configuration", size: manifest.config.size });
+        return Err(InvalidBase::TooLarge { what: "configuration", size: manifest.config.size });
     }
     if manifest.layers.len() > MOST_LAYERS {
-        return Err(BaseError::TooManyLayers(manifest.layers.len()));
+        return Err(InvalidBase::TooManyLayers(manifest.layers.len()));
     }
     for layer in &manifest.layers {
         if !is_layer(&layer.media_type) {
             let media_type = layer.media_type.clone();
-            return Err(BaseError::MediaType { what: "layer", media_type });
+            return Err(InvalidBase::MediaType { what: "layer", media_type });
         }
     }
     Ok((format, manifest))
@@ -253,7 +253,7 @@ impl Reading {
         &mut self,
         document: Bytes,
         source: impl Fn(&Descriptor) -> BlobSource,
-    ) -> Result<Option<BaseImage>, BaseError> {
+    ) -> Result<Option<BaseImage>, InvalidBase> {
         if let Some((descriptor, manifest)) = &self.manifest {
             let base =
                 BaseImage::from_parts(&self.platform, descriptor, manifest, &document, source);
@@ -281,7 +281,7 @@ impl BaseImage {
         manifest: &[u8],
         config: &Bytes,
         source: impl Fn(&Descriptor) -> BlobSource,
-    ) -> Result<Self, BaseError> {
+    ) -> Result<Self, InvalidBase> {
         let (format, manifest) = image_manifest(descriptor, manifest)?;
         verify("configuration", &manifest.config, config)?;
         let config = ImageConfig::parse(config)?;
@@ -290,7 +290,7 @@ impl BaseImage {
         let diff_ids = config.diff_ids()?;
         if diff_ids.len() != manifest.layers.len() {
             let (layers, diff_ids) = (manifest.layers.len(), diff_ids.len());
-            return Err(BaseError::Layers { layers, diff_ids });
+            return Err(InvalidBase::Layers { layers, diff_ids });
         }
         let layers = manifest.layers.into_iter().zip(diff_ids).map(|(descriptor, diff_id)| {
             let source = source(&descriptor);
@@ -307,7 +307,7 @@ impl BaseImage {
         format: Format,
         config: &Bytes,
         layers: Vec<(Layer, BlobSource)>,
-    ) -> Result<Self, BaseError> {
+    ) -> Result<Self, InvalidBase> {
         bounded("configuration", config)?;
         let config = ImageConfig::parse(config)?;
         let platform = fitting(platform, &config, None)?;
@@ -327,19 +327,19 @@ fn fitting(
     platform: &Platform,
     config: &ImageConfig,
     stated: Option<String>,
-) -> Result<Platform, BaseError> {
+) -> Result<Platform, InvalidBase> {
     let mut found = config.platform()?;
     found.variant = found.variant.or(stated);
     if fit(platform, &found).is_none() {
         let (wanted, offered) = (platform.clone(), vec![found]);
-        return Err(BaseError::Platform { wanted, offered });
+        return Err(InvalidBase::Platform { wanted, offered });
     }
     Ok(found)
 }
 
-fn bounded(what: &'static str, bytes: &[u8]) -> Result<(), BaseError> {
+fn bounded(what: &'static str, bytes: &[u8]) -> Result<(), InvalidBase> {
     match bytes.len() as u64 {
-        size if size > LARGEST_DOCUMENT => Err(BaseError::TooLarge { what, size }),
+        size if size > LARGEST_DOCUMENT => Err(InvalidBase::TooLarge { what, size }),
         _ => Ok(()),
     }
 }
@@ -349,10 +349,10 @@ pub(super) fn verify(
     what: &'static str,
     descriptor: &Descriptor,
     bytes: &[u8],
-) -> Result<(), BaseError> {
+) -> Result<(), InvalidBase> {
     bounded(what, bytes)?;
     let (expected, found) = (descriptor.digest, Digest::of(bytes));
-    if expected == found { Ok(()) } else { Err(BaseError::Digest { what, expected, found }) }
+    if expected == found { Ok(()) } else { Err(InvalidBase::Digest { what, expected, found }) }
 }
 
 #[cfg(test)]

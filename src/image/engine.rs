@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::base::{BaseError, BaseImage, LARGEST_DOCUMENT};
+use super::base::{BaseImage, InvalidBase, LARGEST_DOCUMENT};
 use super::blob::Blob;
 use super::layer_facts::{LARGEST_TAR, LayerError};
 use super::tar_entries::TarEntries;
@@ -58,7 +58,7 @@ pub enum EngineError {
     },
     /// What it is, is no base.
     #[error(transparent)]
-    Base(#[from] BaseError),
+    Base(#[from] InvalidBase),
     /// Reading was broken off.
     #[error("reading the archive was broken off")]
     BrokenOff,
@@ -138,7 +138,7 @@ fn put_together(
     exported: &Exported,
     platform: &Platform,
     cache: &Cache,
-) -> Option<Result<BaseImage, BaseError>> {
+) -> Option<Result<BaseImage, InvalidBase>> {
     let (digest, size) = exported.config;
     let config = Bytes::from(std::fs::read(cache.blob(&digest, size)?).ok()?);
     let mut layers = Vec::new();
@@ -187,11 +187,11 @@ fn take_in(archive: impl io::Read, cache: &Cache) -> Result<Exported, EngineErro
     let images: Vec<Image> = serde_json::from_slice(&document(listed)?)
         .map_err(|_| EngineError::Entry(listed.to_owned()))?;
     let [image] = images.as_slice() else { return Err(EngineError::Entry(listed.to_owned())) };
-    let config = ImageConfig::parse(&document(&image.config)?).map_err(BaseError::Config)?;
-    let diff_ids = config.diff_ids().map_err(BaseError::Config)?;
+    let config = ImageConfig::parse(&document(&image.config)?).map_err(InvalidBase::Config)?;
+    let diff_ids = config.diff_ids().map_err(InvalidBase::Config)?;
     if diff_ids.len() != image.layers.len() {
         let (layers, diff_ids) = (image.layers.len(), diff_ids.len());
-        return Err(BaseError::Layers { layers, diff_ids }.into());
+        return Err(InvalidBase::Layers { layers, diff_ids }.into());
     }
     let mut layers = Vec::new();
     for (name, diff_id) in image.layers.iter().zip(diff_ids) {
@@ -228,7 +228,7 @@ fn compression_of(kept: &Kept) -> io::Result<Compression> {
 
 impl From<InvalidConfig> for EngineError {
     fn from(error: InvalidConfig) -> Self {
-        Self::Base(BaseError::Config(error))
+        Self::Base(InvalidBase::Config(error))
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(base.config.run("User").unwrap(), "7");
         assert_eq!((base.digest, base.name), (None, None));
         let arm = put_together(&exported, &Platform::linux("arm64"), &cache).unwrap();
-        assert!(matches!(arm, Err(BaseError::Platform { .. })));
+        assert!(matches!(arm, Err(InvalidBase::Platform { .. })));
 
         let wrong = Digest::of(b"another").to_string();
         let error = take_in(&*archive(&layer, &wrong), &cache).unwrap_err();

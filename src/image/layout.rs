@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::base::{BaseError, BaseImage, LARGEST_DOCUMENT, Reading, choose_among};
+use super::base::{BaseImage, InvalidBase, LARGEST_DOCUMENT, Reading, choose_among};
 use crate::oci::{BlobSource, Descriptor, Digest, Format, ImageIndex, Platform};
 
 /// Why a folder gives no base image.
@@ -38,7 +38,7 @@ pub enum LayoutError {
         /// The folder.
         path: PathBuf,
         /// Why not.
-        source: Box<BaseError>,
+        source: Box<InvalidBase>,
     },
 }
 
@@ -67,7 +67,7 @@ pub fn from_layout(folder: &Path, platform: &Platform) -> Result<BaseImage, Layo
     let path = folder.join("index.json");
     let index = read(&path, LARGEST_DOCUMENT)?;
     let index: ImageIndex = serde_json::from_slice(&index)
-        .map_err(|source| base(BaseError::Json { what: "index.json", source }))?;
+        .map_err(|source| base(InvalidBase::Json { what: "index.json", source }))?;
 
     // What describes an image by its media type alone may stand without a platform here.
     let mut entries = index.manifests;

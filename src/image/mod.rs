@@ -15,6 +15,7 @@ mod elf;
 mod embedded;
 mod engine;
 mod files;
+mod find_base;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod folder;
@@ -28,7 +29,7 @@ mod sbom;
 mod tar_entries;
 mod unpack;
 
-pub use base::{BaseError, BaseImage, LARGEST_DOCUMENT, Reading, choose, image_manifest};
+pub use base::{BaseImage, InvalidBase, LARGEST_DOCUMENT, Reading, choose, image_manifest};
 pub use base_name::{BaseName, InvalidBaseName};
 pub use blob::Blob;
 pub use config::InvalidRecipe;
@@ -39,6 +40,7 @@ pub use elf::{ElfFacts, NotElf};
 pub use embedded::{embedded, embedded_date, embedded_index, embedded_layer, scratch};
 pub use engine::{EngineError, from_engine};
 pub use files::FileRule;
+pub use find_base::{BaseError, BaseSources, FoundBase};
 pub use folder::DataError;
 pub use layer_facts::LayerError;
 pub use layout::{LayoutError, from_layout};

@@ -2,11 +2,10 @@
 
 use std::process::ExitStatus;
 
-use super::base;
 use super::mismatch::Mismatch;
 use crate::cargo;
 use crate::cluster;
-use crate::image::{self, BaseName};
+use crate::image::{self, BaseError, BaseName};
 use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
@@ -45,7 +44,7 @@ pub enum Error {
     Template(TemplateError),
     /// A base image.
     #[error(transparent)]
-    Base(base::Error),
+    Base(BaseError),
     /// An image cannot be made.
     #[error("could not make the image of `{binary}`")]
     Image {

@@ -12,7 +12,6 @@
 //! reaches a cluster before every image has been published.
 
 mod artifacts;
-mod base;
 mod error;
 mod go;
 mod images;
@@ -31,7 +30,6 @@ use crate::manifests::{ImageMap, Manifests, Object, Rendered};
 use crate::oci::Platform;
 use crate::report::Stage;
 
-pub use base::Error as BaseError;
 pub use error::{Error, Fault, SourceError, Unresolved};
 pub use images::Images;
 pub use mismatch::Mismatch;

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::base;
 use super::error::Error;
 use super::session::Session;
 use crate::cargo::{Binary, Build, Workspace};
@@ -218,7 +217,7 @@ impl Session {
             Some(Platforms::All) => {}
         }
         let base = &options.base;
-        let offered = base::platforms(&self.places(), base).await.map_err(Error::Base)?;
+        let offered = self.base_sources().platforms(base).await.map_err(Error::Base)?;
         let (possible, others): (Vec<_>, Vec<_>) =
             offered.into_iter().partition(|platform| options.can_build(platform));
         let others = others.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ");

@@ -11,12 +11,11 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::artifacts::Artifacts;
-use super::base::Base;
 use super::error::Error;
 use super::plan::{Order, Plan};
 use super::session::Session;
 use crate::cargo::{Artifact, Workspace};
-use crate::image::{self, BaseImage, BaseName, ImageDraft, Program};
+use crate::image::{self, BaseImage, BaseName, FoundBase, ImageDraft, Program};
 use crate::oci::{ImageFacts, Platform};
 use crate::publish::{Compiled, Published, Publisher};
 use crate::report::Stage;
@@ -38,7 +37,7 @@ pub struct Built {
 type Arriving = UnboundedReceiver<(usize, Artifact)>;
 
 /// The bases of a plan.
-type Bases = BTreeMap<(BaseName, Platform), Arc<Base>>;
+type Bases = BTreeMap<(BaseName, Platform), Arc<FoundBase>>;
 
 impl Session {
     /// Builds and publishes the images of a plan, in its order.

@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
-use super::base::{self, Base, Places};
 use super::error::Error;
 use crate::cargo::Workspace;
 use crate::cluster::{Cluster, Nodes};
-use crate::image::BaseName;
+use crate::image::{BaseName, BaseSources, FoundBase};
 use crate::oci::Platform;
 use crate::publish::{Facts, Publisher, choose};
 use crate::reference::CrateReference;
@@ -30,7 +29,7 @@ pub struct Session {
     publisher: OnceLock<Publisher>,
     cluster: OnceCell<Cluster>,
     nodes: OnceCell<Vec<Platform>>,
-    bases: Mutex<BTreeMap<(BaseName, Platform), Arc<Base>>>,
+    bases: Mutex<BTreeMap<(BaseName, Platform), Arc<FoundBase>>>,
 }
 
 impl Session {
@@ -135,10 +134,10 @@ impl Session {
         }
     }
 
-    /// Where base images are looked for.
-    pub(super) fn places(&self) -> Places<'_> {
+    /// Where base images are looked up.
+    pub(super) fn base_sources(&self) -> BaseSources<'_> {
         let Settings { cache, publish, .. } = &self.settings;
-        Places { client: &self.client, cache, engine: &publish.engine, report: &self.report }
+        BaseSources { client: &self.client, cache, engine: &publish.engine, report: &self.report }
     }
 
     /// A base image for a platform. A tag is looked up once.
@@ -146,14 +145,14 @@ impl Session {
         &self,
         name: &BaseName,
         platform: &Platform,
-    ) -> Result<Arc<Base>, Error> {
+    ) -> Result<Arc<FoundBase>, Error> {
         let key = (name.clone(), platform.clone());
         let known = self.bases.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(base) = known {
             return Ok(base);
         }
-        let found = base::find(&self.places(), name, platform).await.map_err(Error::Base)?;
+        let found = self.base_sources().find(name, platform).await.map_err(Error::Base)?;
         let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(bases.entry(key).or_insert_with(|| Arc::new(Base::new(found)))))
+        Ok(Arc::clone(bases.entry(key).or_insert_with(|| Arc::new(FoundBase::new(found)))))
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::image::{self, BaseError, SbomFormat};
+use crate::image::{self, InvalidBase, SbomFormat};
 use crate::oci::{
     Descriptor, Digest, Format, ImageManifest, ImageReference, MediaType, Platform, Repository, Tag,
 };
@@ -42,7 +42,7 @@ pub enum FindSbomError {
         /// The index.
         image: ImageReference,
         /// The cause.
-        source: BaseError,
+        source: InvalidBase,
     },
     /// Nothing is attached to the image.
     #[error("`{image}` has no SBOM in the registry{}", format.map(|format| format!(" in {format}")).unwrap_or_default())]

@@ -16,7 +16,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cargo", &["report", "source", "oci", "reference", "cache"]),
     ("registry", &["report", "oci", "cache"]),
     ("daemon", &["report", "oci"]),
-    ("image", &["oci", "reference", "cache", "cargo", "registry", "daemon"]),
+    ("image", &["report", "oci", "reference", "cache", "cargo", "registry", "daemon"]),
     (
         "publish",
         &[

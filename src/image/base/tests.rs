@@ -58,9 +58,9 @@ fn a_platform_that_is_not_there_is_named_with_those_that_are() {
     let image = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#;
     assert!(matches!(
         choose(image, &platform("linux/amd64")),
-        Err(BaseError::MediaType { what: "index", .. })
+        Err(InvalidBase::MediaType { what: "index", .. })
     ));
-    assert!(matches!(choose(b"[", &platform("linux/amd64")), Err(BaseError::Json { .. })));
+    assert!(matches!(choose(b"[", &platform("linux/amd64")), Err(InvalidBase::Json { .. })));
 }
 
 /// An image of one layer, as its parts.
@@ -75,7 +75,11 @@ fn parts(config: &str) -> (Descriptor, Vec<u8>, Bytes) {
     (image.descriptor().clone(), image.manifest().to_vec(), image.config().clone())
 }
 
-fn read(descriptor: &Descriptor, manifest: &[u8], config: &Bytes) -> Result<BaseImage, BaseError> {
+fn read(
+    descriptor: &Descriptor,
+    manifest: &[u8],
+    config: &Bytes,
+) -> Result<BaseImage, InvalidBase> {
     let source = |layer: &Descriptor| BlobSource::File(layer.digest.hex().into());
     BaseImage::from_parts(&platform("linux/arm64"), descriptor, manifest, config, source)
 }
@@ -92,13 +96,13 @@ fn a_base_is_put_together_from_verified_parts() {
 
     let other = Bytes::from_static(b"{}");
     let error = read(&descriptor, &manifest, &other).unwrap_err();
-    assert!(matches!(error, BaseError::Digest { what: "configuration", .. }));
+    assert!(matches!(error, InvalidBase::Digest { what: "configuration", .. }));
     let error = read(&descriptor, b"{}", &config).unwrap_err();
-    assert!(matches!(error, BaseError::Digest { what: "manifest", .. }));
+    assert!(matches!(error, InvalidBase::Digest { what: "manifest", .. }));
 }
 
 /// The same manifest with something replaced, correctly described.
-fn tampered(from: &str, to: &str) -> Result<BaseImage, BaseError> {
+fn tampered(from: &str, to: &str) -> Result<BaseImage, InvalidBase> {
     let (descriptor, manifest, config) = parts(r#"{"architecture":"arm64","os":"linux"}"#);
     let manifest = String::from_utf8(manifest).unwrap();
     assert!(manifest.contains(from), "{manifest}");
@@ -134,10 +138,10 @@ fn what_is_no_image_says_what_it_is() {
         assert_eq!(tampered(from, to).unwrap_err().to_string(), text);
     }
     let enormous = tampered(r#""size":"#, r#""size":9999999"#).unwrap_err();
-    assert!(matches!(enormous, BaseError::TooLarge { what: "configuration", .. }));
+    assert!(matches!(enormous, InvalidBase::TooLarge { what: "configuration", .. }));
     let layer = r#"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0},"#;
     let many = tampered(r#""layers":["#, &format!(r#""layers":[{}"#, layer.repeat(1000)));
-    assert!(matches!(many, Err(BaseError::TooManyLayers(1001))));
+    assert!(matches!(many, Err(InvalidBase::TooManyLayers(1001))));
 }
 
 #[test]
@@ -148,8 +152,8 @@ fn an_image_for_another_platform_is_none_for_this() {
     ] {
         let (descriptor, manifest, config) = parts(config);
         let error = read(&descriptor, &manifest, &config).unwrap_err();
-        assert!(matches!(error, BaseError::Platform { .. }), "{error}");
+        assert!(matches!(error, InvalidBase::Platform { .. }), "{error}");
     }
     let (descriptor, manifest, config) = parts(r#"{"os":"linux"}"#);
-    assert!(matches!(read(&descriptor, &manifest, &config), Err(BaseError::Config(_))));
+    assert!(matches!(read(&descriptor, &manifest, &config), Err(InvalidBase::Config(_))));
 }

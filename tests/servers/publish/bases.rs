@@ -280,8 +280,7 @@ fn a_base_that_an_engine_has_is_exported_once_and_runs() {
     let gone = dynamic_hello("ko.local/publish-none").env("KO_DOCKER_REPO", &repo);
     let host = format!("unix://{}", engine.socket.display());
     let ran = gone.env("DOCKER_HOST", host).run(["build", "."]).exits(1);
-    let said =
-        "error: `ko.local/publish-none` cannot be the base image\ncaused by: the Docker Engine at ";
+    let said = "error: cannot use `ko.local/publish-none` as the base image\ncaused by: the Docker Engine at ";
     assert!(ran.stderr().starts_with(said), "{}", ran.stderr());
 }
 
