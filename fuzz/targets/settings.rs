@@ -40,6 +40,6 @@ fuzz_target!(|input: (u8, &str, u8, &str, &str)| {
     let environment = Environment::of(FOLDER.as_path(), variables);
     if let Err(error) = settings::complete(Flags(flags), &environment, &Reporter::new()) {
         assert!(!error.to_string().is_empty());
-        let _ = error.hint();
+        assert!(!error.diagnostics().is_empty());
     }
 });

@@ -95,7 +95,7 @@ const COMMANDS: &[Described] = &[
 /// Flags of ko that have no meaning for Rust, and what to do instead.
 const FOREIGN: &[(&str, &str)] = &[
     ("ldflags", "set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS"),
-    ("disable-optimizations", "use --profile=dev"),
+    ("disable-optimizations", "use `--profile=dev`"),
 ];
 
 /// The whole command line.

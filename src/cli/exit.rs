@@ -1,26 +1,25 @@
-//! How a run ends: exit codes, and the words of every failure.
+//! How a run ends: its exit status, and the diagnostics of every failure.
 //!
 //! 0 done; 1 failed; 2 wrong flags or settings; 101 `cargo build` ran and failed; 130 and 143 a
-//! signal. The match has no arm for the rest, so that a new failure has to choose.
+//! signal. The status of a failure is that of its code.
 
+use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
-use super::{files, overwrite, print};
+use super::{codes, files, overwrite};
 use crate::cache;
 use crate::manifests;
 use crate::pipeline::{self, Fault};
 use crate::publish;
 use crate::registry;
+use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity};
 use crate::settings;
-
-/// Wrong flags or settings.
-pub(super) const WRONG_USE: u8 = 2;
 
 /// How a run ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// All is done.
+    /// Everything is done.
     Done,
     /// Ctrl-C.
     Interrupted,
@@ -30,7 +29,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    pub(super) fn code(self) -> u8 {
+    pub(super) fn status(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Interrupted => 130,
@@ -44,34 +43,36 @@ impl Stop {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
-    Settings(settings::Error),
-    #[error("no manifests are named")]
+    Settings(#[from] settings::Error),
+    #[error("no manifests are given")]
     NoFilename,
-    #[error("could not change to `{path}`")]
+    #[error("--{flag} is not supported: it only has a meaning for Go")]
+    ForeignFlag { flag: &'static str, instead: &'static str },
+    #[error("could not change to the folder `{}`", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error("could not find the working directory")]
     WorkingDirectory(#[source] io::Error),
     #[error("could not start")]
     Runtime(#[source] io::Error),
-    #[error("the reader of standard input ended before its end")]
+    #[error("could not read standard input")]
     Stdin,
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
     #[error(transparent)]
-    Files(files::Error),
+    Files(#[from] files::Error),
     #[error(transparent)]
     ImagesFile(manifests::Unwritable),
     #[error(transparent)]
     Overwrite(#[from] overwrite::Error),
-    #[error("`{name}` is no file, which {flag} needs")]
+    #[error("{flag} requires files, but `{name}` is not one")]
     NoPlace { name: String, flag: &'static str },
-    #[error("`{}` and `{}` would both become `{}`", from[0].display(), from[1].display(), path.display())]
+    #[error("`{}` and `{}` would both be written to `{}`", from[0].display(), from[1].display(), path.display())]
     SamePlace { path: PathBuf, from: [PathBuf; 2] },
     #[error("{0}")]
     Account(registry::InvalidAccount),
-    #[error("there is no user name to log in with")]
+    #[error("no user name to log in with")]
     NoUser,
-    #[error("there is no password to log in with")]
+    #[error("no password to log in with")]
     NoPassword,
     #[error("could not read the password")]
     Password(#[source] io::Error),
@@ -90,95 +91,122 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn code(&self) -> u8 {
-        match self {
-            Self::Settings(_)
-            | Self::Overwrite(_)
-            | Self::NoPlace { .. }
-            | Self::SamePlace { .. }
-            | Self::NoFilename
-            | Self::Directory { .. }
-            | Self::Account(_)
-            | Self::NoUser
-            | Self::NoPassword
-            | Self::Pipeline(pipeline::Error::UnknownBuilds(_))
-            | Self::Login(registry::LoginError::User | registry::LoginError::Empty) => WRONG_USE,
-            Self::Pipeline(pipeline::Error::Destinations {
-                source: publish::Error::Choose(publish::ChooseError::Unsupported { .. }),
-            }) => WRONG_USE,
-            Self::Pipeline(error) if error.is_compilation() => 101,
-            Self::WorkingDirectory(_)
-            | Self::Runtime(_)
-            | Self::Stdin
-            | Self::Stdout(_)
-            | Self::Files(_)
-            | Self::ImagesFile(_)
-            | Self::Password(_)
-            | Self::Login(_)
-            | Self::Cache(_)
-            | Self::FindSbom(_)
-            | Self::PushBase(_)
-            | Self::Manifests(_)
-            | Self::Pipeline(_) => 1,
-        }
+    /// The failure as values, and the exit status.
+    pub(super) fn end(&self) -> (Vec<Diagnostic>, u8) {
+        let (diagnostics, exit) = self.bridged();
+        let of_code = diagnostics.iter().find_map(|found| Some(found.code?.exit));
+        (diagnostics, of_code.unwrap_or(exit).status())
     }
 
-    /// `error:`, its causes and the way out.
-    pub(super) fn text(&self) -> String {
+    /// The diagnostics, and the exit status of those that have no code yet.
+    fn bridged(&self) -> (Vec<Diagnostic>, Exit) {
+        let failed = |found| (found, Exit::Failure);
         match self {
+            Self::Settings(error) => failed(error.diagnostics()),
             Self::Manifests(errors) | Self::Pipeline(pipeline::Error::Manifests(errors)) => {
-                wrong(errors).join("\n")
+                failed(wrong(errors))
             }
             Self::Pipeline(pipeline::Error::Faulty(faults)) => {
-                let drawn = faults.iter().flat_map(|fault| match fault {
+                let found = faults.iter().flat_map(|fault| match fault {
                     Fault::Manifests(errors) => wrong(errors),
-                    fault => vec![print::error(fault, fault.hint())],
+                    fault => vec![uncoded(fault, fault.hint())],
                 });
-                drawn.collect::<Vec<_>>().join("\n")
+                failed(found.collect())
             }
-            _ => print::error(self, self.hint()),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Settings(error) => error.hint(),
-            Self::Overwrite(error) => error.hint(),
-            Self::Pipeline(error) => error.hint(),
-            Self::FindSbom(error) => error.hint(),
-            Self::PushBase(error) => error.hint(),
-            Self::NoFilename => Some("name a file, a folder, a URL or `-` with -f".to_owned()),
-            Self::NoPlace { .. } => Some("write to one file with -o FILE".to_owned()),
-            Self::Login(error) => error.hint(),
-            Self::NoUser => Some("name one with --username".to_owned()),
-            Self::NoPassword => Some(
-                "pipe it in: `ko-rs login --username USER --password-stdin REGISTRY`".to_owned(),
-            ),
-            Self::Account(_)
-            | Self::Password(_)
-            | Self::Directory { .. }
-            | Self::WorkingDirectory(_)
-            | Self::Runtime(_)
-            | Self::Stdin
-            | Self::Stdout(_)
-            | Self::Cache(_)
-            | Self::Files(_)
-            | Self::ImagesFile(_)
-            | Self::SamePlace { .. }
-            | Self::Manifests(_) => None,
+            Self::Pipeline(pipeline::Error::UnknownBuilds(unknown)) => {
+                let found = unknown.iter().map(|build| uncoded(build, build.suggestion.clone()));
+                (found.collect(), Exit::Usage)
+            }
+            Self::Pipeline(error) => {
+                let exit = match error {
+                    pipeline::Error::Destinations {
+                        source: publish::Error::Choose(publish::ChooseError::Unsupported { .. }),
+                    } => Exit::Usage,
+                    _ if error.is_compilation() => Exit::Compilation,
+                    _ => Exit::Failure,
+                };
+                (vec![uncoded(error, error.hint())], exit)
+            }
+            Self::Login(error) => {
+                let is_usage =
+                    matches!(error, registry::LoginError::User | registry::LoginError::Empty);
+                let exit = if is_usage { Exit::Usage } else { Exit::Failure };
+                (vec![uncoded(error, error.hint())], exit)
+            }
+            Self::ImagesFile(error) => failed(vec![uncoded(error, None)]),
+            Self::FindSbom(error) => failed(vec![uncoded(error, error.hint())]),
+            Self::PushBase(error) => failed(vec![uncoded(error, error.hint())]),
+            _ => failed(vec![Diagnostic::of(self)]),
         }
     }
 }
 
-/// What is wrong with manifests: each with its causes, the line that it is in and the way out.
-fn wrong(errors: &manifests::Errors) -> Vec<String> {
-    let drawn = errors.iter().map(|error| {
-        let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}"));
-        let hint = error.hint().as_deref().map(print::hint);
-        [Some(print::error(error, None)), excerpt, hint].map(Option::unwrap_or_default).concat()
+impl Diagnose for Failure {
+    fn details(&self) -> Details {
+        match self {
+            Self::Settings(error) => error.details(),
+            Self::Files(error) => error.details(),
+            Self::Overwrite(error) => error.details(),
+            Self::NoFilename => Details::new(&codes::NO_MANIFESTS)
+                .hint("name a file, a folder, a URL or `-` (standard input) with `-f`"),
+            Self::ForeignFlag { instead, .. } => {
+                Details::new(&codes::UNSUPPORTED_FLAG).hint(*instead)
+            }
+            Self::Directory { .. } | Self::WorkingDirectory(_) => {
+                Details::new(&codes::WORKING_DIRECTORY)
+            }
+            Self::NoPlace { .. } => {
+                Details::new(&codes::OUTPUT_NEEDS_FILE).hint("write to one file with `-o FILE`")
+            }
+            Self::SamePlace { .. } => Details::new(&codes::OUTPUT_CONFLICT),
+            Self::Account(_) => Details::new(&codes::INVALID_REGISTRY),
+            Self::NoUser => {
+                Details::new(&codes::LOGIN_INCOMPLETE).hint("name one with `--username`")
+            }
+            Self::NoPassword => Details::new(&codes::LOGIN_INCOMPLETE)
+                .hint("pipe it in: `ko-rs login --username USER --password-stdin REGISTRY`"),
+            Self::Cache(_) => Details::new(&codes::CACHE_NOT_CLEANED),
+            Self::Runtime(_)
+            | Self::Stdin
+            | Self::Stdout(_)
+            | Self::Password(_)
+            | Self::ImagesFile(_)
+            | Self::Login(_)
+            | Self::FindSbom(_)
+            | Self::PushBase(_)
+            | Self::Manifests(_)
+            | Self::Pipeline(_) => Details::new(&codes::SYSTEM),
+        }
+    }
+}
+
+/// An error of a module whose errors have no codes yet.
+fn uncoded(error: &dyn StdError, hint: Option<String>) -> Diagnostic {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        causes.push(source.to_string());
+        cause = source.source();
+    }
+    let hints = hint.into_iter().collect();
+    let note = Diagnostic::note(error.to_string());
+    Diagnostic { severity: Severity::Error, causes, hints, ..note }
+}
+
+/// What is wrong with manifests.
+fn wrong(errors: &manifests::Errors) -> Vec<Diagnostic> {
+    let found = errors.iter().map(|error| {
+        let found = uncoded(error, error.hint());
+        match error.excerpt() {
+            Some(excerpt) => Diagnostic { message: format!("{error}\n{excerpt}"), ..found },
+            None => found,
+        }
     });
-    let more = (errors.more() > 0).then(|| format!("error: {} more like these", errors.more()));
-    drawn.chain(more).collect()
+    let more = (errors.more() > 0).then(|| Diagnostic {
+        severity: Severity::Error,
+        ..Diagnostic::note(format!("{} more like these", errors.more()))
+    });
+    found.chain(more).collect()
 }
 
 /// Waits for a signal that ends the run. What is under way is dropped then, which ends Cargo's

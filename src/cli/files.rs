@@ -1,23 +1,24 @@
-//! Files that a run leaves: all of them, or all as they were before. A file that would not change is
-//! not touched; one that does is replaced at once, so that nobody reads half of it.
+//! Writes files: each is complete before it gets its name, so nobody reads half of one, and none is
+//! written before every text is ready. A file that would not change is not touched.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile, TempPath};
+use tempfile::{Builder, NamedTempFile};
 
-use super::print;
+use super::{codes, print};
 use crate::manifests::Text;
+use crate::report::{Details, Diagnose};
 
 /// How much is compared at once.
 const BLOCK: usize = 4 << 10;
 
-/// The most links that lead from one to the next, as for the system itself.
+/// The most symbolic links that are followed, the limit of most systems.
 const LINKS: usize = 40;
 
-/// A file as it shall be.
+/// A file to write.
 #[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) path: PathBuf,
@@ -26,7 +27,7 @@ pub(super) struct File {
     pub(super) like: Option<PathBuf>,
 }
 
-/// Why no file was written.
+/// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("could not write `{}`", path.display())]
@@ -35,25 +36,33 @@ pub(super) enum Error {
     Folder(PathBuf),
     #[error("two different texts would be written to `{}`", .0.display())]
     Twice(PathBuf),
-    #[error("could not write `{}`, nor put back what stood in `{}` before", path.display(), lost.display())]
-    Lost { path: PathBuf, lost: PathBuf, source: io::Error },
 }
 
-/// Where what is written to a path arrives.
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Write { .. } | Self::Folder(_) | Self::Twice(_) => {
+                Details::new(&codes::OUTPUT_NOT_WRITTEN)
+            }
+        }
+    }
+}
+
+/// Where a path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Sink {
     /// Standard output, by one of the names that systems have for it.
     Stdout,
-    /// What takes what is written, with nothing to replace: a pipe, a device, an open file.
+    /// A pipe, a device or a file that this process has open: written to, never replaced.
     Stream(PathBuf),
-    /// A file, through links, there or yet to be made; or a folder.
+    /// A file, after following symbolic links, that may not exist yet; or a folder.
     File(PathBuf),
 }
 
-impl Way {
-    pub(super) fn to(path: &Path) -> Self {
+impl Sink {
+    pub(super) fn of(path: &Path) -> Self {
         match descriptor(path) {
-            Some(descriptor) if descriptor == Path::new("1") => Self::Stdout,
+            Some("1") => Self::Stdout,
             Some(_) => Self::Stream(path.to_owned()),
             None => match fs::metadata(path) {
                 Ok(found) if !found.is_file() && !found.is_dir() => Self::Stream(path.to_owned()),
@@ -63,77 +72,92 @@ impl Way {
     }
 }
 
-/// The number of the open file of this process that a path means, as `/dev/stdout` and `/dev/fd/3`
-/// do. Were the file behind it replaced, whoever has it open would not see that.
-fn descriptor(path: &Path) -> Option<PathBuf> {
-    let open = [Path::new("/proc/self/fd"), Path::new("/dev/fd")];
-    let open: Vec<PathBuf> = open.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-    let mut path = path.to_owned();
-    for _ in 0..LINKS {
-        let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
-        if folder.is_some_and(|folder| open.contains(&folder)) {
-            return path.file_name().map(PathBuf::from);
-        }
-        let link = fs::read_link(&path).ok()?;
-        path = path.parent().unwrap_or(Path::new("")).join(link);
+/// The number of the open file that a path names. If the file behind it were replaced, other
+/// processes that have it open would not see that.
+fn descriptor(path: &Path) -> Option<&str> {
+    match path.to_str()? {
+        "/dev/stdout" => Some("1"),
+        "/dev/stderr" => Some("2"),
+        path => path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/")),
     }
-    None
 }
 
-/// Writes files, all or none.
-pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
-    let mut staged = Staged::default();
-    let mut targets: BTreeMap<PathBuf, File> = BTreeMap::new();
-    for file in files {
-        match Way::to(&file.path) {
-            Way::File(target) => match targets.get(&target) {
-                Some(other) if other.text != file.text => return Err(Error::Twice(file.path)),
-                _ => drop(targets.insert(target, file)),
-            },
-            Way::Stream(path) => staged.streams.push((Some(path), file)),
-            Way::Stdout => staged.streams.push((None, file)),
-        }
-    }
-    for (target, file) in targets {
-        let failed = |source| Error::Write { path: file.path.clone(), source };
-        match fs::metadata(&target) {
-            Ok(metadata) if metadata.is_dir() => return Err(Error::Folder(file.path)),
-            Ok(metadata) => {
-                if !holds(&target, metadata.len(), &file.text).map_err(failed)? {
-                    let temporary = staged.write(&target, &file, None).map_err(failed)?;
-                    keep_access(temporary.path(), &metadata).map_err(failed)?;
-                    staged.push(file.path, target, temporary);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let like = file.like.as_ref().and_then(|like| fs::metadata(like).ok());
-                let like = like.map(|like| like.permissions());
-                let temporary = staged.write(&target, &file, like).map_err(failed)?;
-                staged.push(file.path, target, temporary);
-            }
-            Err(source) => return Err(failed(source)),
-        }
-    }
-    staged.commit()
-}
-
-/// The file that a path means, through links, also one that leads to a file yet to be made.
+/// The file that a path names after following symbolic links, even if it does not exist yet.
 fn target(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
+    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for _ in 0..LINKS {
-        if let Ok(found) = fs::canonicalize(&path) {
-            return found;
-        }
         let Ok(link) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(link);
     }
-    // Two ways to name a file that is not there yet are one as far as its folders are there.
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let there = path.ancestors().find_map(|folder| {
+    let existing = path.ancestors().find_map(|folder| {
         let rest = path.strip_prefix(folder).ok()?;
-        Some(fs::canonicalize(folder).ok()?.join(rest))
+        let folder = fs::canonicalize(folder).ok()?;
+        Some(if rest == Path::new("") { folder } else { folder.join(rest) })
     });
-    there.unwrap_or(path)
+    existing.unwrap_or(path)
+}
+
+/// Writes files.
+pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
+    let mut streams = Vec::new();
+    let mut targets: BTreeMap<PathBuf, File> = BTreeMap::new();
+    for file in files {
+        match Sink::of(&file.path) {
+            Sink::File(target) if target.is_dir() => return Err(Error::Folder(file.path)),
+            Sink::File(target) => match targets.get(&target) {
+                Some(other) if other.text != file.text => return Err(Error::Twice(file.path)),
+                _ => drop(targets.insert(target, file)),
+            },
+            Sink::Stream(path) => streams.push((Some(path), file)),
+            Sink::Stdout => streams.push((None, file)),
+        }
+    }
+    let mut staged = Vec::new();
+    for (target, file) in targets {
+        let failed = |source| Error::Write { path: file.path.clone(), source };
+        if let Some(temporary) = stage(&target, &file).map_err(failed)? {
+            staged.push((file.path, target, temporary));
+        }
+    }
+    for (path, target, temporary) in staged {
+        temporary.persist(target).map_err(|error| Error::Write { path, source: error.error })?;
+    }
+    for (path, file) in streams {
+        let written = match path {
+            None => print::manifests(&file.text),
+            // Whatever has the file open too continues after what is appended.
+            Some(path) => fs::OpenOptions::new()
+                .append(true)
+                .open(path)
+                .and_then(|stream| file.text.write_to(stream)),
+        };
+        written.map_err(|source| Error::Write { path: file.path, source })?;
+    }
+    Ok(())
+}
+
+/// Writes a temporary file next to the one that it will replace; none if that holds the text already.
+fn stage(target: &Path, file: &File) -> io::Result<Option<NamedTempFile>> {
+    let before = match fs::metadata(target) {
+        Ok(before) if holds(target, before.len(), &file.text)? => return Ok(None),
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let folder = target.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let like = file.like.as_ref().and_then(|like| fs::metadata(like).ok());
+    let mut builder = Builder::new();
+    builder.prefix(".ko-rs-");
+    if let Some(permissions) = like.map(|like| like.permissions()).or_else(readable) {
+        builder.permissions(permissions);
+    }
+    let mut temporary = builder.tempfile_in(folder)?;
+    file.text.write_to(&mut temporary)?;
+    if let Some(before) = before {
+        keep_access(temporary.path(), &before)?;
+    }
+    Ok(Some(temporary))
 }
 
 fn holds(path: &Path, length: u64, text: &Text) -> io::Result<bool> {
@@ -164,153 +188,19 @@ fn keep_access(path: &Path, metadata: &fs::Metadata) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt as _, chown};
         let own = fs::metadata(path)?;
         if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
-            // Who may not give a file away keeps it: the text is what counts.
+            // Only root may give a file away; the text matters more.
             let _ = chown(path, Some(metadata.uid()), Some(metadata.gid()));
         }
     }
     fs::set_permissions(path, metadata.permissions())
 }
 
-/// Files that lie beside those that they are to become.
-#[derive(Default)]
-struct Staged {
-    files: Vec<(PathBuf, PathBuf, NamedTempFile)>,
-    /// What goes into open files by their paths, or to standard output.
-    streams: Vec<(Option<PathBuf>, File)>,
-    /// Folders made on the way, the outermost first.
-    folders: Folders,
-}
-
-impl Staged {
-    fn write(
-        &mut self,
-        target: &Path,
-        file: &File,
-        like: Option<Permissions>,
-    ) -> io::Result<NamedTempFile> {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        self.folders.make(folder)?;
-        let mut builder = Builder::new();
-        builder.prefix(".ko-rs-");
-        if let Some(like) = like.or_else(readable) {
-            builder.permissions(like);
-        }
-        let mut temporary = builder.tempfile_in(folder)?;
-        file.text.write_to(&mut temporary)?;
-        Ok(temporary)
-    }
-
-    fn push(&mut self, path: PathBuf, target: PathBuf, temporary: NamedTempFile) {
-        self.files.push((path, target, temporary));
-    }
-
-    /// Puts every file in its place; puts back what was there where one cannot be.
-    fn commit(mut self) -> Result<(), Error> {
-        let mut done: Vec<Replaced> = Vec::new();
-        for (path, target, temporary) in std::mem::take(&mut self.files) {
-            let replaced = backup(&target).and_then(|before| {
-                temporary.persist(&target).map_err(io::Error::from)?;
-                Ok(Replaced { target, before })
-            });
-            match replaced {
-                Ok(replaced) => done.push(replaced),
-                Err(source) => {
-                    for replaced in done.into_iter().rev() {
-                        let lost = replaced.target.clone();
-                        replaced.undo().map_err(|source| Error::Lost {
-                            path: path.clone(),
-                            lost,
-                            source,
-                        })?;
-                    }
-                    return Err(Error::Write { path, source });
-                }
-            }
-        }
-        self.folders.keep();
-        for (path, file) in &self.streams {
-            let written = match path {
-                None => print::manifests(&file.text),
-                // A file that others have open too goes on where they stopped.
-                Some(path) => fs::OpenOptions::new()
-                    .append(true)
-                    .open(path)
-                    .and_then(|stream| file.text.write_to(stream)),
-            };
-            written.map_err(|source| Error::Write { path: file.path.clone(), source })?;
-        }
-        Ok(())
-    }
-}
-
-/// Readable by whoever may read what this user writes, as any result.
+/// The permissions of any new file, which the umask narrows.
 fn readable() -> Option<Permissions> {
     #[cfg(unix)]
     return Some(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     #[cfg(not(unix))]
     None
-}
-
-/// Another name for a file, or a copy where there are no such names; none if it is not there.
-fn backup(target: &Path) -> io::Result<Option<TempPath>> {
-    let Some(folder) = target.parent() else { return Ok(None) };
-    let made = Builder::new().prefix(".ko-rs-").make_in(folder, |path| {
-        fs::hard_link(target, path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => Err(error),
-            _ => fs::copy(target, path).map(|_| ()),
-        })
-    });
-    match made {
-        Ok(made) => Ok(Some(made.into_temp_path())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-struct Replaced {
-    target: PathBuf,
-    before: Option<TempPath>,
-}
-
-impl Replaced {
-    fn undo(self) -> io::Result<()> {
-        match self.before {
-            Some(before) => before.persist(&self.target).map_err(io::Error::from),
-            None => fs::remove_file(&self.target),
-        }
-    }
-}
-
-/// Folders that go again unless they are kept.
-#[derive(Default)]
-struct Folders(Vec<PathBuf>);
-
-impl Folders {
-    fn make(&mut self, folder: &Path) -> io::Result<()> {
-        let missing = folder
-            .ancestors()
-            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
-        for folder in missing.into_iter().rev() {
-            fs::create_dir(&folder)?;
-            self.0.push(folder);
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for Folders {
-    fn drop(&mut self) {
-        for folder in self.0.iter().rev() {
-            // One that somebody else has put something into stays.
-            let _ = fs::remove_dir(folder);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -329,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_written_or_none() {
+    fn nothing_is_written_if_one_of_the_files_is_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a"), "before").unwrap();
@@ -344,39 +234,17 @@ mod tests {
         assert_eq!(names(folder.path()), ["a", "folder", "new"]);
     }
 
-    #[test]
-    fn what_was_there_is_put_back_where_a_later_file_cannot_be_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        fs::write(at("a"), "before").unwrap();
-        let mut staged = Staged::default();
-        for name in ["a", "b", "c"] {
-            let file = file(at(name), "after");
-            let temporary = staged.write(&at(name), &file, None).unwrap();
-            staged.push(at(name), at(name), temporary);
-        }
-        // Between looking and writing, somebody makes a folder of the last one.
-        fs::create_dir_all(at("c/d")).unwrap();
-        assert!(
-            matches!(staged.commit().unwrap_err(), Error::Write { path, .. } if path == at("c"))
-        );
-        assert_eq!(fs::read_to_string(at("a")).unwrap(), "before");
-        assert_eq!(names(folder.path()), ["a", "c"]);
-    }
-
     #[cfg(unix)]
     #[test]
-    fn what_is_open_already_and_what_is_no_file_is_written_to_and_not_replaced() {
+    fn open_files_and_devices_are_written_to_and_not_replaced() {
         use std::io::Write as _;
         use std::os::fd::AsRawFd as _;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        assert_eq!(Way::to(Path::new("/dev/null")), Way::Stream("/dev/null".into()));
-        assert_eq!(Way::to(Path::new("/dev/stdout")), Way::Stdout);
-        std::os::unix::fs::symlink("/dev/stdout", at("link")).unwrap();
-        assert_eq!(Way::to(&at("link")), Way::Stdout);
+        assert_eq!(Sink::of(Path::new("/dev/null")), Sink::Stream("/dev/null".into()));
+        assert_eq!(Sink::of(Path::new("/dev/stdout")), Sink::Stdout);
         let missing = folder.path().canonicalize().unwrap().join("missing");
-        assert_eq!(Way::to(&at("missing")), Way::File(missing));
+        assert_eq!(Sink::of(&at("missing")), Sink::File(missing));
 
         let mut open = fs::OpenOptions::new().create(true).append(true).open(at("a")).unwrap();
         open.write_all(b"before ").unwrap();
@@ -389,24 +257,24 @@ mod tests {
         write(vec![file(format!("/dev/fd/{}", pipe.as_raw_fd()).into(), "piped")]).unwrap();
         drop(pipe);
         assert_eq!(io::read_to_string(&mut reader).unwrap(), "piped");
-        assert_eq!(names(folder.path()), ["a", "link"]);
+        assert_eq!(names(folder.path()), ["a"]);
     }
 
     #[test]
-    fn one_file_named_twice_is_written_once_unless_the_texts_differ() {
+    fn a_file_that_is_named_twice_is_written_once_unless_the_texts_differ() {
         let folder = tempfile::tempdir().unwrap();
         let (a, again) = (folder.path().join("a"), folder.path().join("./a"));
         write(vec![file(a.clone(), "x"), file(again.clone(), "x")]).unwrap();
         let twice = write(vec![file(a, "x"), file(again, "y")]).unwrap_err();
         assert!(matches!(twice, Error::Twice(_)));
         let (b, again) = (folder.path().join("new/b"), folder.path().join("./new/b"));
-        assert_eq!(Way::to(&b), Way::to(&again));
-        assert_eq!(Way::to(Path::new("not-there/x")), Way::to(&PathBuf::from("./not-there/./x")));
+        assert_eq!(Sink::of(&b), Sink::of(&again));
+        assert_eq!(Sink::of(Path::new("not-there/x")), Sink::of(&PathBuf::from("./not-there/./x")));
     }
 
     #[cfg(unix)]
     #[test]
-    fn links_modes_and_times_stay() {
+    fn links_modes_and_unchanged_files_are_kept() {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);

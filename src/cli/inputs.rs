@@ -3,9 +3,9 @@
 use std::io::IsTerminal as _;
 
 use super::exit::Failure;
-use super::print;
 use crate::manifests::{self, Input, Manifests, Parse, Place};
 use crate::pipeline::Session;
+use crate::report::Reporter;
 use crate::settings::Complete;
 use crate::source::Source;
 
@@ -43,7 +43,7 @@ async fn inputs(complete: &Complete, session: &Session) -> Result<Vec<Input>, Fa
     }
     for name in complete.filenames.iter().flat_map(|written| manifests::names(written)) {
         inputs.push(if name == "-" {
-            Input::Text(stdin().await?)
+            Input::Text(stdin(session.report().clone()).await?)
         } else if name.starts_with("http://") || name.starts_with("https://") {
             match session.fetch(name).await? {
                 (source, Some(name)) => Input::Named(source, name),
@@ -56,11 +56,11 @@ async fn inputs(complete: &Complete, session: &Session) -> Result<Vec<Input>, Fa
     if inputs.is_empty() { Err(Failure::NoFilename) } else { Ok(inputs) }
 }
 
-async fn stdin() -> Result<Source, Failure> {
-    let read = apart(|| {
+async fn stdin(report: Reporter) -> Result<Source, Failure> {
+    let read = apart(move || {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
-            print::stderr("note: reading manifests from the terminal; Ctrl-D ends them");
+            report.note("reading manifests from the terminal; Ctrl-D ends them");
         }
         manifests::read_from("<stdin>", stdin.lock())
     });

@@ -4,9 +4,9 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
 use super::exit::Failure;
-use super::print;
+use super::{codes, print};
 use crate::registry::{self, Account, Keeper, Secret};
-use crate::report::Reporter;
+use crate::report::{Diagnostic, Reporter};
 
 /// What is read of a password at most; tokens of clouds have some thousand bytes.
 const LONGEST: u64 = 1 << 20;
@@ -34,10 +34,9 @@ pub(super) async fn log_in(
     };
     let password = match login.password {
         Some(password) => {
-            report.warn(
-                "a password on the command line can be read by whoever lists processes",
-                Some("use --password-stdin".to_owned()),
-            );
+            let message = "other users can read a password on the command line";
+            let code = &codes::PASSWORD_ON_COMMAND_LINE;
+            report.diagnostic(Diagnostic::warning(code, message).hint("use `--password-stdin`"));
             password
         }
         None if login.password_stdin => on_a_thread(piped).await?,
@@ -47,11 +46,11 @@ pub(super) async fn log_in(
     let done = account.log_in(settings, user.trim(), password, report.clone()).await;
     let done = done.map_err(Failure::Login)?;
     if !done.was_asked_for {
-        report.note(format!("`{account}` asked for no password, so this one is not verified"));
+        report.note(format!("`{account}` did not ask for a password, so it was not verified"));
     }
     match &done.kept {
         Keeper::File(path) => report.note(format!(
-            "the password lies unencrypted in `{}`; with `credsStore` there, a credential helper keeps it",
+            "the password is stored unencrypted in `{}`; set `credsStore` there to use a credential helper",
             path.display()
         )),
         Keeper::Helper(program) => report.detail(format!("`{program}` keeps the password")),

@@ -3,7 +3,9 @@
 mod arguments;
 mod base;
 mod cache;
+pub(crate) mod codes;
 mod deps;
+mod draw;
 mod exit;
 mod files;
 mod inputs;
@@ -18,16 +20,16 @@ use std::process::ExitCode;
 
 use arguments::Subcommand;
 use exit::{Failure, Stop};
-use print::Loudness;
+use print::Console;
 
 use crate::cluster::{self, Outcome};
 use crate::image;
 use crate::manifests::Parse;
 use crate::pipeline::{self, Changed, Checked, Request, Session};
 use crate::publish;
-use crate::report::Reporter;
+use crate::report::{Exit, Reporter};
 use crate::settings::table::Key;
-use crate::settings::{self, Complete, Environment, Flags};
+use crate::settings::{self, Complete, Environment, Flags, Loudness, Presentation};
 
 /// Runs the command line; `args` start with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -36,44 +38,50 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // What was asked for goes to stdout, what was wrong to stderr, as clap knows.
             let _ = error.print();
-            return if error.use_stderr() { exit::WRONG_USE.into() } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                Exit::Usage.status().into()
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
-    if let Some((flag, instead)) = arguments::foreign_flag(&matches) {
-        print::stderr(&format!("error: --{flag} has no meaning for Rust\nhint: {instead}"));
-        return exit::WRONG_USE.into();
-    }
     let (subcommand, flags) = arguments::read(&matches);
+    let presentation = presentation(&flags);
+    let console = Console::new(presentation.as_ref().unwrap_or(&Presentation::default()));
     let reporter = Reporter::new();
-    let events = reporter.reader();
-    let printer = print::events(events, loudness(&flags));
-    let outcome = match perform(subcommand, flags, reporter) {
-        Ok(stop) => stop.code(),
-        Err(failure) => {
-            let _ = printer.join();
-            print::stderr(&failure.text());
-            return failure.code().into();
-        }
+    let printer = console.events(reporter.reader());
+    let done = match (arguments::foreign_flag(&matches), presentation) {
+        (Some((flag, instead)), _) => Err(Failure::ForeignFlag { flag, instead }),
+        (None, Err(failure)) => Err(failure),
+        (None, Ok(presentation)) => perform(subcommand, flags, presentation, reporter.clone()),
     };
+    reporter.close();
     let _ = printer.join();
-    outcome.into()
-}
-
-fn loudness(flags: &Flags) -> Loudness {
-    let on = |key| flags.0.get(&key).is_some_and(|values| values == &["true"]);
-    if on(Key::Quiet) {
-        Loudness::Quiet
-    } else if on(Key::Verbose) {
-        Loudness::Verbose
-    } else {
-        Loudness::Normal
+    match done {
+        Ok(stop) => stop.status().into(),
+        Err(failure) => {
+            let (diagnostics, status) = failure.end();
+            console.diagnostics(diagnostics);
+            status.into()
+        }
     }
 }
 
-fn perform(subcommand: Subcommand, flags: Flags, reporter: Reporter) -> Result<Stop, Failure> {
+fn presentation(flags: &Flags) -> Result<Presentation, Failure> {
+    let environment = Environment::current().map_err(Failure::WorkingDirectory)?;
+    Ok(Presentation::of(flags, &environment)?)
+}
+
+fn perform(
+    subcommand: Subcommand,
+    flags: Flags,
+    presentation: Presentation,
+    reporter: Reporter,
+) -> Result<Stop, Failure> {
     match subcommand {
         Subcommand::Version => {
-            return print(&version(loudness(&flags) == Loudness::Verbose)).map(|()| Stop::Done);
+            return print(&version(presentation.loudness == Loudness::Verbose))
+                .map(|()| Stop::Done);
         }
         Subcommand::Completion(shell) => {
             let mut script = Vec::new();

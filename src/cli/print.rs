@@ -1,142 +1,161 @@
-//! All that is printed: events as lines on standard error, errors with their causes and hints.
+//! Everything that is printed: events and diagnostics on standard error, results on standard output.
 
-use std::error::Error as StdError;
 use std::io::{IsTerminal as _, StdoutLock, Write as _};
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 
+use annotate_snippets::renderer::{AnsiColor, Effects};
+use serde::Serialize;
+
+use super::draw::Look;
 use crate::manifests::Text;
-use crate::report::{Diagnostic, Event, Severity};
+use crate::report::{API_VERSION, Diagnostic, Event, Severity};
+use crate::settings::{Color, Format, Loudness, Presentation};
 use crate::source::visible;
 
-/// How much is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Loudness {
-    /// Warnings and errors.
-    Quiet,
-    /// What is done, and choices made.
-    Normal,
-    /// Details too.
-    Verbose,
+/// Standard error as events and diagnostics see it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Console {
+    look: Look,
+    format: Format,
+    loudness: Loudness,
+    is_terminal: bool,
 }
 
-/// Prints events until the last sender is gone.
-pub(super) fn events(receiver: Receiver<Event>, loudness: Loudness) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut printer = Printer { loudness, drawn: false };
-        for event in receiver {
-            printer.print(&event);
+/// A line of `--progress json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct EventLine<'a> {
+    api_version: &'static str,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+impl Console {
+    pub(super) fn new(presentation: &Presentation) -> Self {
+        let is_terminal = stderr().is_terminal();
+        let color = match presentation.color {
+            Color::Auto => is_terminal,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let width = is_terminal.then(|| terminal_size::terminal_size_of(stderr())).flatten();
+        let width = width.map(|(width, _)| usize::from(width.0)).filter(|width| *width > 0);
+        let (format, loudness) = (presentation.progress, presentation.loudness);
+        Self { look: Look { color, width }, format, loudness, is_terminal }
+    }
+
+    /// Prints events until the last sender is dropped.
+    pub(super) fn events(self, receiver: Receiver<Event>) -> JoinHandle<()> {
+        std::thread::spawn(move || {
+            let mut printer = Printer { console: self, drawn: false };
+            for event in receiver {
+                printer.print(&event);
+            }
+            printer.clear();
+        })
+    }
+
+    /// Prints what a run ended with.
+    pub(super) fn diagnostics(&self, diagnostics: Vec<Diagnostic>) {
+        for diagnostic in diagnostics {
+            let line = self.line(&Event::Diagnostic(diagnostic));
+            line.into_iter().for_each(|line| print(&line));
         }
-        printer.clear();
-    })
+    }
+
+    /// What is printed for an event, if anything.
+    fn line(&self, event: &Event) -> Option<String> {
+        let (is_quiet, is_verbose) =
+            (self.loudness == Loudness::Quiet, self.loudness == Loudness::Verbose);
+        let is_hidden = match event {
+            Event::Diagnostic(found) => found.severity == Severity::Note && is_quiet,
+            Event::Detail { .. } => !is_verbose,
+            _ => is_quiet,
+        };
+        if is_hidden {
+            return None;
+        }
+        if self.format == Format::Json {
+            return serde_json::to_string(&EventLine { api_version: API_VERSION, event }).ok();
+        }
+        match event {
+            Event::Diagnostic(found) => Some(self.look.diagnostic(found)),
+            Event::Compiling { binaries, target } => {
+                Some(self.status("Building", &format!("{} for {target}", binaries.join(", "))))
+            }
+            Event::Publishing { destination } => Some(self.status("Publishing", destination)),
+            Event::Published { reference } => Some(self.status("Published", reference)),
+            Event::Waiting { object, reason, .. } => {
+                Some(self.look.diagnostic(&Diagnostic::note(format!("{object}: {reason}"))))
+            }
+            Event::Retrying { what, why, after } => {
+                let text = format!("{what} in {:.1} s: {why}", after.as_secs_f64());
+                Some(self.status("Retrying", &text))
+            }
+            Event::Detail { message } => Some(self.status("", message)),
+            Event::Finished { stage, duration } if is_verbose => {
+                let text = format!("{stage} in {:.2} s", duration.as_secs_f64());
+                Some(self.status("Finished", &text))
+            }
+            Event::Started { .. }
+            | Event::Finished { .. }
+            | Event::Transfer { .. }
+            | Event::Applied { .. } => None,
+        }
+    }
+
+    /// A line as Cargo prints it: a word that ends in the twelfth column, and what it is about.
+    fn status(&self, word: &str, text: &str) -> String {
+        let style = AnsiColor::BrightGreen.on_default().effects(Effects::BOLD);
+        format!("{} {}", self.look.paint(&format!("{word:>12}"), style), harmless(text))
+    }
 }
 
 struct Printer {
-    loudness: Loudness,
-    /// Whether a progress line stands at the bottom of the terminal.
+    console: Console,
+    /// Whether the terminal shows a progress line.
     drawn: bool,
 }
 
 impl Printer {
     fn print(&mut self, event: &Event) {
-        if let Event::Transfer { what, done, total } = event {
+        if let (Event::Transfer { what, done, total }, Format::Text) = (event, self.console.format)
+        {
             return self.progress(what, *done, *total);
         }
-        if let Some(line) = line(event, self.loudness) {
+        if let Some(line) = self.console.line(event) {
             self.clear();
-            stderr(&line);
+            print(&line);
         }
     }
 
-    /// Progress is drawn for people only: a log has no use for it.
+    /// Draws progress on a terminal only; it is of no use in a log.
     fn progress(&mut self, what: &str, done: u64, total: Option<u64>) {
-        if self.loudness == Loudness::Quiet || !std::io::stdin().is_terminal() {
-            return;
-        }
-        let error = anstream::stderr();
-        if !error.is_terminal() {
+        let Console { loudness, is_terminal, .. } = self.console;
+        if loudness == Loudness::Quiet || !is_terminal || !std::io::stdin().is_terminal() {
             return;
         }
         let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
         let of = total.map(|total| format!(" of {}", megabytes(total))).unwrap_or_default();
-        let _ = write!(error.lock(), "\r\x1b[K    Sending {what}: {}{of}", megabytes(done));
-        self.drawn = total != Some(done);
-        if !self.drawn {
-            let _ = write!(anstream::stderr().lock(), "\r\x1b[K");
+        let line = self.console.status("Sending", &format!("{what}: {}{of}", megabytes(done)));
+        let _ = write!(stderr(), "\r\x1b[K{line}");
+        self.drawn = true;
+        if total == Some(done) {
+            self.clear();
         }
     }
 
     fn clear(&mut self) {
         if std::mem::take(&mut self.drawn) {
-            let _ = write!(anstream::stderr().lock(), "\r\x1b[K");
+            let _ = write!(stderr(), "\r\x1b[K");
         }
     }
 }
 
-/// What is printed for an event, if anything.
-fn line(event: &Event, loudness: Loudness) -> Option<String> {
-    let is_quiet = loudness == Loudness::Quiet;
-    match event {
-        Event::Diagnostic(told) if told.severity == Severity::Note && is_quiet => None,
-        Event::Diagnostic(told) => Some(diagnostic(told)),
-        _ if is_quiet => None,
-        Event::Compiling { binaries, target } => {
-            Some(format!("{:>12} {} for {target}", "Building", binaries.join(", ")))
-        }
-        Event::Publishing { destination } => Some(format!("{:>12} {destination}", "Publishing")),
-        Event::Published { reference } => Some(format!("{:>12} {reference}", "Published")),
-        Event::Retrying { what, why, after } => {
-            Some(format!("{:>12} {what} in {:.1} s: {why}", "Retrying", after.as_secs_f64()))
-        }
-        Event::Waiting { object, reason, .. } => Some(format!("note: {object}: {reason}")),
-        Event::Detail { message } if loudness == Loudness::Verbose => {
-            Some(format!("{:>12} {message}", ""))
-        }
-        _ => None,
-    }
-}
-
-/// A diagnostic with its causes, the lines that it points at and its hints.
-pub(super) fn diagnostic(diagnostic: &Diagnostic) -> String {
-    let Diagnostic { severity, code, message, causes, spots, hints } = diagnostic;
-    let severity = match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    let code = code.map(|code| format!("[{code}]")).unwrap_or_default();
-    let mut text = format!("{severity}{code}: {message}");
-    causes.iter().for_each(|cause| text.push_str(&format!("\ncaused by: {cause}")));
-    spots.iter().for_each(|spot| text.push_str(&format!("\n{}", spot.excerpt())));
-    hints.iter().for_each(|text_of_hint| text.push_str(&hint(text_of_hint)));
-    text
-}
-
-/// An error with what caused it, and the way out.
-pub(super) fn error(error: &dyn StdError, hint: Option<String>) -> String {
-    let mut text = format!("error: {error}");
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(&format!("\ncaused by: {source}"));
-        cause = source.source();
-    }
-    text.extend(hint.as_deref().map(self::hint));
-    text
-}
-
-/// The way out, on lines of its own; those behind the first stand under it.
-pub(super) fn hint(hint: &str) -> String {
-    format!("\nhint: {}", hint.replace('\n', "\n      "))
-}
-
-/// Prints lines on standard error, without what a terminal would obey. A reader that is gone is no
-/// reason to fail.
-pub(super) fn stderr(lines: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{}", harmless(lines));
-}
-
-/// A text with nothing in it but lines, tabs and what can be seen: messages quote manifests, and
-/// what servers answer.
+/// A text with nothing in it but lines, tabs and visible characters: messages quote manifests and
+/// the answers of servers.
 fn harmless(lines: &str) -> String {
     lines.split_inclusive(['\n', '\t']).fold(String::with_capacity(lines.len()), |text, part| {
         let words = part.trim_end_matches(['\n', '\t']);
@@ -144,9 +163,19 @@ fn harmless(lines: &str) -> String {
     })
 }
 
-/// Asks something on the line where it is answered.
+/// Prints lines on standard error. A reader that has gone away is not a reason to fail.
+fn print(lines: &str) {
+    let _ = writeln!(anstream::AutoStream::always(stderr()).lock(), "{lines}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the only place that writes to standard error")]
+fn stderr() -> std::io::Stderr {
+    std::io::stderr()
+}
+
+/// Prints a question on the line on which it is answered.
 pub(super) fn prompt(text: &str) {
-    let mut error = anstream::stderr().lock();
+    let mut error = stderr().lock();
     let _ = write!(error, "{text}");
     let _ = error.flush();
 }
@@ -163,7 +192,7 @@ pub(super) fn manifests(text: &Text) -> std::io::Result<()> {
     text.write_to(result())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the result leaves here and nowhere else")]
+#[expect(clippy::disallowed_methods, reason = "the only place that writes to standard output")]
 fn result() -> StdoutLock<'static> {
     std::io::stdout().lock()
 }
@@ -172,24 +201,10 @@ fn result() -> StdoutLock<'static> {
 mod tests {
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("could not read `a`")]
-    struct Outer(#[source] std::io::Error);
-
-    #[test]
-    fn an_error_is_followed_by_its_causes_and_the_way_out() {
-        let text =
-            error(&Outer(std::io::Error::other("no such file")), Some("make it\nor not".into()));
-        assert_eq!(
-            text,
-            "error: could not read `a`\ncaused by: no such file\nhint: make it\n      or not"
-        );
-    }
-
     #[test]
     fn nothing_that_a_terminal_obeys_is_printed() {
-        let text = "error: `a\u{202e}b\u{1b}[1m`\n\n\tcaused by:\r\n é\n";
-        let expected = "error: `a\\u{202e}b\\u{1b}[1m`\n\n\tcaused by:\\r\n é\n";
+        let text = "`a\u{202e}b\u{1b}[1m`\n\n\tcaused by:\r\n é\n";
+        let expected = "`a\\u{202e}b\\u{1b}[1m`\n\n\tcaused by:\\r\n é\n";
         assert_eq!(harmless(text), expected);
     }
 
@@ -198,6 +213,7 @@ mod tests {
         let mut warning = Diagnostic::note("old").hint("renew");
         warning.severity = Severity::Warning;
         let warning = Event::Diagnostic(warning);
+        let line = |event: &Event, loudness| Console { loudness, ..Console::default() }.line(event);
         assert_eq!(line(&warning, Loudness::Quiet).unwrap(), "warning: old\nhint: renew");
         let note = Event::Diagnostic(Diagnostic::note("x"));
         assert_eq!(line(&note, Loudness::Quiet), None);
@@ -205,5 +221,17 @@ mod tests {
         let detail = Event::Detail { message: "x".into() };
         assert_eq!(line(&detail, Loudness::Normal), None);
         assert!(line(&detail, Loudness::Verbose).is_some());
+    }
+
+    #[test]
+    fn json_has_one_event_a_line_with_the_version() {
+        let console = Console { format: Format::Json, ..Console::default() };
+        let line = console.line(&Event::Published { reference: "a\nb".into() }).unwrap();
+        assert_eq!(line, r#"{"apiVersion":"ko-rs/v1","event":"published","reference":"a\nb"}"#);
+        let line = console.line(&Event::Diagnostic(Diagnostic::note("x"))).unwrap();
+        assert_eq!(
+            line,
+            r#"{"apiVersion":"ko-rs/v1","event":"diagnostic","severity":"note","message":"x"}"#
+        );
     }
 }

@@ -36,7 +36,8 @@ pub struct Diagnostic {
     /// What led to it, from the outermost cause to the root.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<String>,
-    /// The places in manifests or settings that it is about, the main one first.
+    /// The places in manifests or settings that it is about, the main one first. Those with a label
+    /// are drawn; those without, after the first, are only listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spots: Vec<Spot>,
     /// What to do about it, each hint an alternative.

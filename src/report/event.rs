@@ -1,5 +1,6 @@
 //! What happens during a run, as values.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -110,6 +111,19 @@ pub enum Stage {
     Apply,
     /// Objects are waited for.
     Wait,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Plan => "plan",
+            Self::Compile => "compile",
+            Self::Publish => "publish",
+            Self::Apply => "apply",
+            Self::Wait => "wait",
+        })
+    }
 }
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

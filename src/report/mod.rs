@@ -14,6 +14,9 @@ pub use code::{Code, Exit};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
 pub use event::{Event, Stage};
 
+/// The version of everything that is printed as JSON.
+pub const API_VERSION: &str = "ko-rs/v1";
+
 /// Where a stage sends its events. Cheap to clone; a send never waits and never fails.
 #[derive(Clone, Debug, Default)]
 pub struct Reporter(Arc<Mutex<Vec<mpsc::Sender<Event>>>>);
@@ -38,6 +41,11 @@ impl Reporter {
     pub fn send(&self, event: Event) {
         let mut readers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         readers.retain(|reader| reader.send(event.clone()).is_ok());
+    }
+
+    /// Ends all readers, even if clones of the reporter live on in work that was abandoned.
+    pub fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Sends an [`Event::Diagnostic`].

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 
+use super::codes;
 use super::error::Error;
 use super::file::{self, Entry, File};
 use super::rules::{BuildRule, Partial, Platforms};
@@ -15,19 +17,19 @@ use crate::oci::Repository;
 use crate::reference::{CrateReference, did_you_mean};
 use crate::registry::LocationFiles;
 
-/// A reader of the parts of the settings file that have no flag; collects what is wrong.
+/// Reads the parts of the settings file that have no flag, and collects errors.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a File,
-    /// What short names of bases stand for.
+    /// Where short names of base images are looked up.
     pub(super) locations: LocationFiles,
     pub(super) errors: Vec<Error>,
 }
 
-/// What the file says under keys that no flag has.
+/// The values of keys that have no flag.
 #[derive(Default)]
 pub(super) struct Nested {
     pub(super) builds: Vec<BuildRule>,
-    /// What is said about every image: its `files` and how its containers run.
+    /// Settings of every image: its `files` and how its containers run.
     pub(super) defaults: Partial,
     pub(super) base_overrides: BTreeMap<String, BaseName>,
     pub(super) images: ImageMap,
@@ -68,18 +70,22 @@ impl Reader<'_> {
             let repository = match name.parse::<Repository>() {
                 Ok(repository) => repository,
                 Err(reason) => {
-                    self.wrong(key, "`images` maps repositories, without tag, to crates", reason);
+                    self.wrong(
+                        key,
+                        "the keys of `images` must be repositories without a tag",
+                        reason,
+                    );
                     continue;
                 }
             };
             match CrateReference::bare(&meant) {
-                Err(reason) => self.wrong(value, "`images` maps repositories to crates", reason),
+                Err(reason) => self.wrong(value, "the values of `images` must be crates", reason),
                 Ok(reference) => {
                     let shown = repository.to_string();
                     if crates.insert(repository, Mapping { written: name, reference }).is_some() {
                         self.wrong(
                             key,
-                            "`images` maps a repository twice",
+                            "`images` maps the same repository twice",
                             format!("this is `{shown}`"),
                         );
                     }
@@ -97,12 +103,13 @@ impl Reader<'_> {
         for (key, value) in lints.into_iter().flat_map(Node::pairs) {
             let (Some(name), Some(level)) = (file::text(key), file::text(value)) else { continue };
             let Some(lint) = Lint::ALL.into_iter().find(|lint| lint.name() == name) else {
-                let message = format!("there is no lint `{name}`");
+                let message = format!("unknown lint `{name}`");
                 let names = Lint::ALL.map(Lint::name);
                 let hint = did_you_mean(&name, names)
                     .unwrap_or_else(|| format!("the lints are: {}", names.join(", ")));
-                let error = self.file.error(key.span.clone(), &message, "no such lint", Some(hint));
-                self.errors.push(error);
+                let code = &codes::UNKNOWN_LINT;
+                let span = key.span.clone();
+                self.errors.push(self.file.error(code, span, &message, "unknown lint", Some(hint)));
                 continue;
             };
             match level.as_str() {
@@ -110,7 +117,7 @@ impl Reader<'_> {
                 "warn" => drop(levels.0.insert(lint, Level::Warn)),
                 "deny" => drop(levels.0.insert(lint, Level::Deny)),
                 _ => {
-                    let message = format!("`{name}` is `off`, `warn` or `deny`");
+                    let message = format!("`{name}` must be `off`, `warn` or `deny`");
                     self.wrong(value, &message, format!("this is `{level}`"));
                 }
             }
@@ -119,13 +126,24 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {
-        self.errors.push(self.file.error(node.span.clone(), message, &reason.to_string(), None));
+        self.wrong_at(node.span.clone(), message, reason, None);
     }
 
-    /// One text of a list is wrong.
+    /// One item of a list is wrong.
     fn wrong_text(&mut self, node: &Node, text: &str, message: &str, reason: impl Display) {
         let span = self.file.span_of(node, text);
-        self.errors.push(self.file.error(span, message, &reason.to_string(), None));
+        self.wrong_at(span, message, reason, None);
+    }
+
+    fn wrong_at(
+        &mut self,
+        span: Range<usize>,
+        message: &str,
+        reason: impl Display,
+        hint: Option<String>,
+    ) {
+        let code = &codes::INVALID_SETTING;
+        self.errors.push(self.file.error(code, span, message, &reason.to_string(), hint));
     }
 
     fn parse_all<T: FromStr<Err: Display>, K: Keys>(
@@ -178,7 +196,7 @@ impl Reader<'_> {
                     pairs.insert(name.to_owned(), value.to_owned());
                 }
                 _ => {
-                    let message = format!("`{}` is a list of KEY=VALUE", key.name());
+                    let message = format!("`{}` must be a list of KEY=VALUE", key.name());
                     self.wrong_text(node, &text, &message, format!("`{text}`"));
                 }
             }
@@ -201,7 +219,8 @@ impl Reader<'_> {
             other => match super::short_names::resolve(&self.locations, other, &written) {
                 Ok(meant) => meant,
                 Err(error) => {
-                    self.wrong(node, &error.to_string(), error.hint().unwrap_or_default());
+                    let message = format!("`{name}` cannot be used");
+                    self.wrong_at(node.span.clone(), &message, &error, error.hint());
                     return None;
                 }
             },
@@ -218,7 +237,7 @@ impl Reader<'_> {
                 entry.get(&FileKey::To).and_then(file::text),
             );
             let (Some(from), Some(to)) = (from, to) else {
-                self.wrong(node, "a file needs `from` and `to`", "one of both is missing");
+                self.wrong(node, "a file must have `from` and `to`", "one of them is missing");
                 continue;
             };
             let mode = entry.get(&FileKey::Mode).and_then(|mode| {
@@ -227,7 +246,11 @@ impl Reader<'_> {
                 match octal {
                     Ok(bits) if bits <= 0o7777 => Some(bits),
                     _ => {
-                        self.wrong(mode, "`mode` is a number in octal", "as in `0644`");
+                        self.wrong(
+                            mode,
+                            "`mode` must be an octal number",
+                            "expected a value like `0644`",
+                        );
                         None
                     }
                 }
@@ -259,7 +282,7 @@ impl Reader<'_> {
             let text = |key: BuildKey| entry.get(&key).and_then(file::text);
             let folder = text(BuildKey::Dir).map(|dir| self.file.folder.join(dir));
             if text(BuildKey::Package).is_none() && folder.is_none() && !entry.is_empty() {
-                self.wrong(node, "a build names its `package` or its `dir`", "neither is given");
+                self.wrong(node, "a build must have `package` or `dir`", "neither is set");
             }
             let mut partial = Partial {
                 profile: text(BuildKey::Profile),

@@ -175,9 +175,7 @@ impl Sources {
         let wait = if self.switch(Key::Wait, false)? { Some(self.timeout()?) } else { None };
         let kustomization = self.text(Key::Kustomize).map(|(folder, _)| folder);
         if kustomization.is_some() && !filenames.is_empty() {
-            return Err(Error::Together(
-                "--filename and --kustomize exclude each other".to_owned(),
-            ));
+            return Err(Error::Together("--filename cannot be used with --kustomize".to_owned()));
         }
         let shown = shown_filenames(&filenames, kustomization.as_deref());
         let mut rules = manifests::Rules::default();
@@ -193,9 +191,6 @@ impl Sources {
                 .images;
         }
         rules.ignore_tags = self.switch(Key::IgnoreReferenceTags, false)?;
-        if self.switch(Key::Verbose, false)? && self.switch(Key::Quiet, false)? {
-            return Err(Error::Together("--verbose and --quiet exclude each other".to_owned()));
-        }
         let (image_refs, images_files) = self.images_files()?;
         let output = self.output()?;
         let written = image_refs.iter().chain(images_files.iter().map(|file| &file.path));
@@ -256,6 +251,9 @@ impl Sources {
         }
         if self.switch(Key::Quiet, false)? {
             environment.insert("CARGO_TERM_QUIET".into(), "true".into());
+        }
+        if let Some(when) = self.flags.0.get(&Key::Color).and_then(|values| values.first()) {
+            environment.insert("CARGO_TERM_COLOR".into(), when.into());
         }
         Ok(cargo::Settings {
             directory: self.directory.clone(),
@@ -352,11 +350,7 @@ impl Sources {
             }
             (Some(base), Some((written, origin))) => {
                 let resolved = short_names::resolve(&self.locations(), base, &written);
-                Some(resolved.map_err(|error| Error::Value {
-                    origin: origin.to_string(),
-                    reason: error.to_string(),
-                    hint: error.hint(),
-                })?)
+                Some(resolved.map_err(|error| origin.error_with(&error, error.hint()))?)
             }
             (base, _) => base,
         })

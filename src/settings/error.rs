@@ -1,90 +1,131 @@
-//! What can be wrong with settings. All of it is the user's to mend, so all of it exits with 2,
-//! and all that is wrong with a file is said at once.
+//! What can be wrong with flags, variables and the settings file. Everything that is wrong with the
+//! file is reported at once.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the settings are not complete.
+use super::codes;
+use crate::report::{Code, Details, Diagnose, Diagnostic};
+use crate::source::Spot;
+
+/// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The settings file cannot be read.
-    #[error("could not read the settings file `{path}`")]
+    #[error("could not read the settings file `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A place in the settings file is wrong.
-    #[error("{message}\n{excerpt}")]
+    #[error("{message}")]
     File {
+        /// The kind of error.
+        code: &'static Code,
         /// What is wrong.
         message: String,
-        /// The place, with its line.
-        excerpt: String,
-        /// The way out.
+        /// The place.
+        spot: Box<Spot>,
+        /// What to do.
         hint: Option<String>,
     },
-    /// A flag's or variable's value is wrong.
+    /// The value of a setting is wrong.
     #[error("{origin}: {reason}")]
     Value {
-        /// The flag or variable.
+        /// The flag, variable or key.
         origin: String,
-        /// What is wrong with its value.
+        /// The place, if the value is in the settings file.
+        spot: Option<Box<Spot>>,
+        /// What is wrong with the value.
         reason: String,
-        /// The way out.
+        /// What to do.
         hint: Option<String>,
     },
-    /// There is nowhere to keep what a run needs for a while.
-    #[error("could not make a folder for this run")]
+    /// No folder for the files of a run can be created.
+    #[error("could not create a folder for temporary files")]
     Cache {
-        /// Why.
+        /// The cause.
         source: crate::cache::Error,
     },
-    /// Settings that exclude each other.
+    /// Settings that cannot be used together.
     #[error("{0}")]
     Together(String),
-    /// Another version of ko-rs is asked for.
-    #[error("`{file}` requires ko-rs {required}, and this is {running}")]
+    /// The settings file requires another version of ko-rs.
+    #[error("`{file}` requires ko-rs {required}, but this is ko-rs {running}")]
     Version {
         /// The settings file.
         file: String,
-        /// What it requires.
+        /// The requirement.
         required: String,
-        /// What runs.
+        /// The version that runs.
         running: &'static str,
     },
-    /// Several of these at once, each with its own way out.
-    #[error("{}", .0.iter().map(Error::with_hint).collect::<Vec<_>>().join("\nerror: "))]
+    /// Several errors.
+    #[error("there are {} errors in the settings", .0.len())]
     Several(Vec<Error>),
 }
 
-impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::File { hint, .. } | Self::Value { hint, .. } => hint.clone(),
-            Self::Version { .. } => {
-                Some("install that version, or change `requiredVersion`".to_owned())
+            Self::Read { .. } => Details::new(&codes::SETTINGS_NOT_READABLE),
+            Self::File { code, spot, hint, .. } => {
+                Details::new(code).spot((**spot).clone()).hints(hint.clone())
             }
-            Self::Read { .. } | Self::Cache { .. } | Self::Together(_) | Self::Several(_) => None,
+            Self::Value { spot, hint, .. } => {
+                let details = Details::new(&codes::INVALID_VALUE).hints(hint.clone());
+                match spot {
+                    Some(spot) => details.spot((**spot).clone()),
+                    None => details,
+                }
+            }
+            Self::Cache { .. } => Details::new(&codes::NO_TEMPORARY_FOLDER),
+            Self::Together(_) => Details::new(&codes::CONFLICTING_SETTINGS),
+            Self::Version { .. } => Details::new(&codes::REQUIRED_VERSION)
+                .hint("install that version, or change `requiredVersion`"),
+            Self::Several(errors) => match errors.first() {
+                Some(first) => first.details(),
+                None => Details::new(&codes::INVALID_SETTING),
+            },
+        }
+    }
+}
+
+impl Error {
+    /// Everything that is wrong, one diagnostic for each error.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        match self {
+            Self::Several(errors) => errors.iter().flat_map(Self::diagnostics).collect(),
+            _ => vec![Diagnostic::of(self)],
         }
     }
 
-    fn with_hint(&self) -> String {
-        match self.hint() {
-            Some(hint) => format!("{self}\nhint: {hint}"),
-            None => self.to_string(),
-        }
-    }
-
-    /// One error of one or more.
+    /// One error for one or more.
     pub(super) fn all(mut errors: Vec<Self>) -> Result<(), Self> {
         match errors.len() {
             0 => Ok(()),
             1 => Err(errors.remove(0)),
             _ => Err(Self::Several(errors)),
         }
+    }
+}
+
+#[cfg(test)]
+impl Error {
+    /// Code, message, place, marked text, label and hints of every error.
+    pub(super) fn summary(&self) -> String {
+        let lines = self.diagnostics().into_iter().map(|found| {
+            let code = found.code.map(|code| code.name).unwrap_or_default();
+            let spots = found.spots.iter().map(|spot| {
+                let marked = &spot.text[spot.highlight.clone()];
+                format!("\n  {}:{} `{marked}`: {}", spot.line, spot.column, spot.label)
+            });
+            let hints = found.hints.iter().map(|hint| format!("\n  hint: {hint}"));
+            format!("{code}: {}{}", found.message, spots.chain(hints).collect::<String>())
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 }

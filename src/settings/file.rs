@@ -5,10 +5,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::builds::Reader;
+use super::codes;
 use super::error::Error;
 use super::table::{Key, Keys, Kind};
 use super::tree::{self, Node, Value};
 use crate::reference::did_you_mean;
+use crate::report::Code;
 use crate::source::{Source, Spot};
 use crate::template::Values;
 
@@ -56,7 +58,7 @@ pub(super) fn read(path: &Path, shown: &str) -> Result<File, Error> {
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > LARGEST {
-        return Err(failed(std::io::Error::other("it is larger than 4 MiB")));
+        return Err(failed(std::io::Error::other("the file is larger than 4 MiB")));
     }
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
     parse(Source::new(shown, text), folder)
@@ -68,12 +70,14 @@ pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
     {
         return Ok(file);
     }
-    let root = tree::parse(&file.source)
-        .map_err(|broken| file.error(broken.span, "this is not YAML", &broken.reason, None))?;
+    let root = tree::parse(&file.source).map_err(|broken| {
+        let code = &codes::SETTINGS_NOT_YAML;
+        file.error(code, broken.span, "the settings are not valid YAML", &broken.reason, None)
+    })?;
     let mut errors = Vec::new();
     let values = file.entry(&root, "settings", &mut errors);
     file.values = values;
-    // All that is wrong with the file is said at once, also what is read again when it counts.
+    // The file is read completely here so that all errors are reported at once.
     let mut reader = Reader { file: &file, locations: Default::default(), errors };
     reader.nested();
     reader.check_templates(&Values::sample());
@@ -86,12 +90,18 @@ impl File {
     /// An error at a place of the file.
     pub(super) fn error(
         &self,
+        code: &'static Code,
         span: std::ops::Range<usize>,
         message: &str,
         label: &str,
         hint: Option<String>,
     ) -> Error {
-        Error::File { message: message.to_owned(), excerpt: self.source.excerpt(span, label), hint }
+        let spot = Box::new(self.source.spot(span, label));
+        Error::File { code, message: message.to_owned(), spot, hint }
+    }
+
+    fn invalid(&self, node: &Node, message: &str, label: &str) -> Error {
+        self.error(&codes::INVALID_SETTING, node.span.clone(), message, label, None)
     }
 
     /// A place of the file with its line.
@@ -99,7 +109,7 @@ impl File {
         self.source.spot(span, label)
     }
 
-    /// Where a part of a value stands; the whole value where it is written in another way.
+    /// The span of a part of a value, or of the whole value if the part is escaped.
     pub(super) fn span_in(&self, node: &Node, part: &str) -> std::ops::Range<usize> {
         let written = self.source.text().get(node.span.clone()).unwrap_or_default();
         match written.find(part.trim()).filter(|_| !part.trim().is_empty()) {
@@ -108,7 +118,7 @@ impl File {
         }
     }
 
-    /// Where a text of a list stands.
+    /// The span of an item of a list.
     pub(super) fn span_of(&self, node: &Node, wanted: &str) -> std::ops::Range<usize> {
         match &node.value {
             Value::List(items) => {
@@ -119,12 +129,7 @@ impl File {
         }
     }
 
-    /// `name:line:column` of a value.
-    pub(super) fn place(&self, node: &Node) -> String {
-        self.source.place(node.span.start)
-    }
-
-    /// Holds a mapping against the keys it may have and the kinds of their values.
+    /// Checks a mapping for unknown keys and values of the wrong kind, and returns the others.
     pub(super) fn entry<K: Keys>(
         &self,
         node: &Node,
@@ -134,15 +139,15 @@ impl File {
         let mut entry = Entry::new();
         let Value::Map(pairs) = &node.value else {
             if node.value != Value::Null {
-                let label = format!("this is {}", node.kind());
-                let message = format!("{what} are a mapping of keys to values");
-                errors.push(self.error(node.span.clone(), &message, &label, None));
+                let label = format!("found {}", node.kind());
+                let message = format!("{what} must be a mapping of keys to values");
+                errors.push(self.invalid(node, &message, &label));
             }
             return entry;
         };
         for (key, value) in pairs {
             let Value::Scalar(name) = &key.value else {
-                errors.push(self.error(key.span.clone(), "a key is a text", key.kind(), None));
+                errors.push(self.invalid(key, "a key must be a string", key.kind()));
                 continue;
             };
             let found = K::all().find(|(_, known, ..)| known == name);
@@ -151,25 +156,26 @@ impl File {
                 let hint =
                     did_you_mean(name, K::all().map(|(_, name, ..)| name)).unwrap_or_else(|| {
                         let names: Vec<&str> = K::all().map(|(_, name, ..)| name).collect();
-                        format!("the keys are: {}", names.join(", "))
+                        format!("the keys are {}", names.join(", "))
                     });
-                errors.push(self.error(key.span.clone(), &message, "no such key", Some(hint)));
+                let (code, span) = (&codes::UNKNOWN_SETTING, key.span.clone());
+                errors.push(self.error(code, span, &message, "unknown key", Some(hint)));
                 continue;
             };
             for Mismatch { node, part, expected } in mismatches(kind, value) {
                 let message = match part {
-                    Some(part) => format!("`{part}` in `{name}` is {expected}"),
-                    None => format!("`{name}` is {expected}"),
+                    Some(part) => format!("`{part}` in `{name}` must be {expected}"),
+                    None => format!("`{name}` must be {expected}"),
                 };
-                let label = format!("this is {}", node_label(node));
-                errors.push(self.error(node.span.clone(), &message, &label, None));
+                let label = format!("found {}", node_label(node));
+                errors.push(self.invalid(node, &message, &label));
             }
             entry.insert(known, value.clone());
         }
         entry
     }
 
-    /// A list of mappings, each with what it was read from.
+    /// A list of mappings, each with its node.
     pub(super) fn entries<'a, K: Keys>(
         &self,
         node: &'a Node,
@@ -182,8 +188,8 @@ impl File {
             }
             Value::Null => Vec::new(),
             Value::Scalar(_) | Value::Map(_) => {
-                let label = format!("this is {}", node.kind());
-                errors.push(self.error(node.span.clone(), "a list belongs here", &label, None));
+                let label = format!("found {}", node.kind());
+                errors.push(self.invalid(node, &format!("{what} must be in a list"), &label));
                 Vec::new()
             }
         }
@@ -197,15 +203,15 @@ fn node_label(node: &Node) -> String {
     }
 }
 
-/// A value of another kind than it should be.
+/// A value of the wrong kind.
 struct Mismatch<'a> {
     node: &'a Node,
-    /// The key that it has, where it is one of a mapping.
+    /// Its key, if it is a value of a mapping.
     part: Option<&'a str>,
     expected: &'static str,
 }
 
-/// What of a value is of another kind: all of it, or what of its parts.
+/// The parts of a value that are of the wrong kind.
 fn mismatches<'a>(kind: Kind, node: &'a Node) -> Vec<Mismatch<'a>> {
     let whole = |expected| vec![Mismatch { node, part: None, expected }];
     let is_scalar = |node: &Node| matches!(node.value, Value::Scalar(_));
@@ -218,12 +224,12 @@ fn mismatches<'a>(kind: Kind, node: &'a Node) -> Vec<Mismatch<'a>> {
         (Kind::Number, Value::Scalar(text)) if text.parse::<i64>().is_ok() => Vec::new(),
         (Kind::List | Kind::Texts, Value::List(items)) => {
             let wrong = items.iter().filter(|item| !is_scalar(item));
-            wrong.map(|node| Mismatch { node, part: None, expected: "a list of texts" }).collect()
+            wrong.map(|node| Mismatch { node, part: None, expected: "a list of strings" }).collect()
         }
         (Kind::Map, Value::Map(pairs)) => {
             let in_pair = |(key, value): &'a (Node, Node)| match (scalar(key), is_scalar(value)) {
-                (None, _) => Some((key, None, "a mapping of texts to texts")),
-                (part, false) => Some((value, part, "a single text")),
+                (None, _) => Some((key, None, "a mapping of strings to strings")),
+                (part, false) => Some((value, part, "a string")),
                 (Some(_), true) => None,
             };
             let wrong = pairs.iter().filter_map(in_pair);
@@ -231,9 +237,9 @@ fn mismatches<'a>(kind: Kind, node: &'a Node) -> Vec<Mismatch<'a>> {
         }
         (Kind::Switch, _) => whole("`true` or `false`"),
         (Kind::Number, _) => whole("a whole number"),
-        (Kind::Text, _) => whole("a single text"),
-        (Kind::List | Kind::Texts, Value::Map(_)) => whole("a list of texts"),
-        (Kind::Map, _) => whole("a mapping of texts to texts"),
+        (Kind::Text, _) => whole("a string"),
+        (Kind::List | Kind::Texts, Value::Map(_)) => whole("a list of strings"),
+        (Kind::Map, _) => whole("a mapping of strings to strings"),
     }
 }
 
@@ -249,7 +255,7 @@ fn scalar(node: &Node) -> Option<&str> {
     }
 }
 
-/// The texts of a list; one text counts as a list of its words, as in ko.
+/// The strings of a list; a single string is split into words, as in ko.
 pub(super) fn texts(node: &Node) -> Vec<String> {
     match &node.value {
         Value::Scalar(text) => words(text),
@@ -258,7 +264,7 @@ pub(super) fn texts(node: &Node) -> Vec<String> {
     }
 }
 
-/// The words of a text; blanks inside `{{ }}` part none.
+/// The words of a string; `{{ }}` is never split.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut depth = 0;
@@ -289,30 +295,23 @@ mod tests {
 
     fn error(text: &str) -> String {
         let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
-        format!("{error}\nhint: {}", error.hint().unwrap_or_default())
+        error.summary()
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
         insta::assert_snapshot!(error("# mine\ndefaultBaseimage: static\n"), @"
-        unknown key `defaultBaseimage` in settings
-         --> .ko-rs.yaml:2:1
-          |
-        2 | defaultBaseimage: static
-          | ^^^^^^^^^^^^^^^^ no such key
-        hint: did you mean `defaultBaseImage`?
+        unknown-setting: unknown key `defaultBaseimage` in settings
+          2:1 `defaultBaseimage`: unknown key
+          hint: did you mean `defaultBaseImage`?
         ");
     }
 
     #[test]
     fn a_value_of_another_kind_is_refused() {
         insta::assert_snapshot!(error("defaultPlatforms: {linux: amd64}\n"), @"
-        `defaultPlatforms` is a list of texts
-         --> .ko-rs.yaml:1:19
-          |
-        1 | defaultPlatforms: {linux: amd64}
-          |                   ^ this is a mapping
-        hint:
+        invalid-setting: `defaultPlatforms` must be a list of strings
+          1:19 `{`: found a mapping
         ");
     }
 
@@ -320,48 +319,29 @@ mod tests {
     fn what_is_wrong_inside_a_value_is_pointed_at() {
         let two = "lints:\n  latest-tag: off\n  unexposed-port: ~\nimageFields:\n- a\n- {b: c}\n";
         insta::assert_snapshot!(error(two), @"
-        `unexposed-port` in `lints` is a single text
-         --> .ko-rs.yaml:3:19
-          |
-        3 |   unexposed-port: ~
-          |                   ^ this is nothing
-        error: `imageFields` is a list of texts
-         --> .ko-rs.yaml:6:3
-          |
-        6 | - {b: c}
-          |   ^ this is a mapping
-        hint:
+        invalid-setting: `unexposed-port` in `lints` must be a string
+          3:19 `~`: found nothing
+        invalid-setting: `imageFields` must be a list of strings
+          6:3 `{`: found a mapping
         ");
         insta::assert_snapshot!(error("images: {a/b: x, c/d: [x]}\n"), @"
-        `c/d` in `images` is a single text
-         --> .ko-rs.yaml:1:23
-          |
-        1 | images: {a/b: x, c/d: [x]}
-          |                       ^ this is a list
-        hint:
+        invalid-setting: `c/d` in `images` must be a string
+          1:23 `[`: found a list
         ");
         insta::assert_snapshot!(error("images:\n  a/b: x\n  [c/d]: x\n"), @"
-        `images` is a mapping of texts to texts
-         --> .ko-rs.yaml:3:3
-          |
-        3 |   [c/d]: x
-          |   ^ this is a list
-        hint:
+        invalid-setting: `images` must be a mapping of strings to strings
+          3:3 `[`: found a list
         ");
     }
 
     #[test]
     fn what_is_no_yaml_is_pointed_at_as_in_manifests() {
         insta::assert_snapshot!(error("keepTag: true\ndefaultPlatforms: [a, , b]\n"), @"
-        this is not YAML
-         --> .ko-rs.yaml:2:23
-          |
-        2 | defaultPlatforms: [a, , b]
-          |                       ^ a value belongs here, not `,`
-        hint:
+        settings-not-yaml: the settings are not valid YAML
+          2:23 `,`: a value belongs here, not `,`
         ");
-        assert!(error("keepTag: *nope\n").contains("^^^^^ found unknown anchor `nope`"));
-        assert!(error("repo: \"a\\q\"\n").contains(" ^^ while parsing a quoted scalar"));
+        assert!(error("keepTag: *nope\n").contains("`*nope`: found unknown anchor `nope`"));
+        assert!(error("repo: \"a\\q\"\n").contains("`\\q`: while parsing a quoted scalar"));
         // What is wrong only as settings is said by who reads those.
         assert!(error("keepTag: true\nkeepTag: true\n").contains("duplicate"));
     }
@@ -369,24 +349,24 @@ mod tests {
     #[test]
     fn of_a_list_the_item_that_is_wrong_is_pointed_at() {
         let place = |text: &str| {
-            let error = error(text);
-            let line = error.lines().find_map(|line| line.strip_prefix(" --> .ko-rs.yaml:"));
-            (error.lines().next().unwrap().to_owned(), line.unwrap().to_owned())
+            let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
+            let found = error.diagnostics().remove(0);
+            (found.message, format!("{}:{}", found.spots[0].line, found.spots[0].column))
         };
         for (text, message, expected) in [
             ("imageFields: [a, b, a..b]\n", "`imageFields` cannot be read", "1:21"),
             ("imageFields: a b..c\n", "`imageFields` cannot be read", "1:16"),
-            (
-                "builds:\n- package: a\n- bin: b\n",
-                "a build names its `package` or its `dir`",
-                "3:3",
-            ),
+            ("builds:\n- package: a\n- bin: b\n", "a build must have `package` or `dir`", "3:3"),
             (
                 "builds:\n- package: a\n  env:\n  - A=a\n  - B\n",
-                "`env` is a list of KEY=VALUE",
+                "`env` must be a list of KEY=VALUE",
                 "5:5",
             ),
-            ("files:\n- {from: a, to: b}\n- {from: c}\n", "a file needs `from` and `to`", "3:3"),
+            (
+                "files:\n- {from: a, to: b}\n- {from: c}\n",
+                "a file must have `from` and `to`",
+                "3:3",
+            ),
         ] {
             assert_eq!(place(text), (message.to_owned(), expected.to_owned()), "{text}");
         }

@@ -5,6 +5,7 @@
 
 mod access;
 mod builds;
+pub(crate) mod codes;
 mod complete;
 mod destination;
 pub mod env;
@@ -13,6 +14,7 @@ mod file;
 mod output;
 mod rules;
 mod short_names;
+mod presentation;
 mod sbom;
 mod sources;
 pub mod table;
@@ -25,6 +27,7 @@ pub use env::Environment;
 pub use error::Error;
 pub use file::NAME as FILE_NAME;
 pub use output::Output;
+pub use presentation::{Color, Format, Loudness, Presentation};
 pub use rules::{BuildOptions, Platforms, Rules, TemplateError, Volatile};
 pub use sources::Flags;
 pub use table::Key;

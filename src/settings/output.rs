@@ -1,13 +1,13 @@
-//! Where `resolve` leaves manifests.
+//! Where `resolve` writes manifests.
 
 use std::path::PathBuf;
 
 use super::error::Error;
-use super::sources::Sources;
+use super::sources::{Origin, Sources};
 use super::table::Key;
 use crate::manifests::ImagesFile;
 
-/// Where manifests go.
+/// Where manifests are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// To standard output, joined.
@@ -21,7 +21,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// The file or folder that is written, where it is one of its own.
+    /// The file or folder, unless manifests are written to standard output or in place.
     pub(super) fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::File(path) | Self::Folder(path) => Some(path),
@@ -34,10 +34,9 @@ impl Sources {
     pub(super) fn output(&self) -> Result<Output, Error> {
         let together = |what: &str| Err(Error::Together(what.to_owned()));
         let in_place = self.switch(Key::InPlace, false)?;
-        // What is not selected would be lost.
         if in_place && self.text(Key::Selector).is_some() {
             return together(
-                "--in-place and --selector exclude each other: what is not selected would be lost",
+                "--in-place cannot be used with --selector: objects that are not selected would be lost",
             );
         }
         let folder = self.text(Key::OutputFolder).map(|(folder, _)| folder);
@@ -47,18 +46,19 @@ impl Sources {
             (Some((name, _)), None, false) => Ok(Output::File(name.into())),
             (None, Some(folder), false) => Ok(Output::Folder(folder.into())),
             (None, None, true) => Ok(Output::InPlace),
-            _ => together("of --output-file, --output-dir and --in-place only one can be given"),
+            _ => together("only one of --output-file, --output-dir and --in-place can be used"),
         }
     }
 
-    /// The files that tell of images besides. What they hold is no result, so that `-` is none.
+    /// The additional files that list images. They are not the result, so `-` is not allowed.
     pub(super) fn images_files(&self) -> Result<(Option<PathBuf>, Vec<ImagesFile>), Error> {
         let refs = self.path(Key::ImageRefs);
         let files: Vec<ImagesFile> = self.parse_all(Key::ImagesFile)?.unwrap_or_default();
         let refuse = |key: Key, instead: &str| {
-            let origin = self.texts(key).map(|(_, origin)| origin.to_string()).unwrap_or_default();
-            let reason = "`-`, standard output, is for the result".to_owned();
-            Err(Error::Value { origin, reason, hint: Some(format!("name a file: `{instead}`")) })
+            let flag = key.setting().flag.unwrap_or_default();
+            let reason = "`-` (standard output) is reserved for the result";
+            let hint = Some(format!("name a file: `{instead}`"));
+            Err(Origin::Flag(flag.to_owned()).error_with(reason, hint))
         };
         if self.text(Key::ImageRefs).is_some_and(|(path, _)| path == "-") {
             return refuse(Key::ImageRefs, "--image-refs=FILE");

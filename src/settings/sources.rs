@@ -9,6 +9,7 @@ use super::env::Environment;
 use super::error::Error;
 use super::file::{self, File};
 use super::table::{Key, Kind};
+use crate::source::Spot;
 
 /// The flags of a command line: values by the key of their setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,12 +25,12 @@ pub(super) struct Sources {
     pub(super) directory: PathBuf,
 }
 
-/// Where a value was given: what an error about it starts with.
+/// Where a value was given; an error about it starts with this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Flag(String),
     Variable(String),
-    File(String),
+    File { name: &'static str, spot: Box<Spot> },
 }
 
 impl Display for Origin {
@@ -37,14 +38,23 @@ impl Display for Origin {
         match self {
             Self::Flag(flag) => write!(f, "--{flag}"),
             Self::Variable(variable) => f.write_str(variable),
-            Self::File(place) => f.write_str(place),
+            Self::File { name, .. } => write!(f, "`{name}`"),
         }
     }
 }
 
 impl Origin {
     pub(super) fn error(&self, reason: impl Display) -> Error {
-        Error::Value { origin: self.to_string(), reason: reason.to_string(), hint: None }
+        self.error_with(reason, None)
+    }
+
+    /// An error about the value, with what to do.
+    pub(super) fn error_with(&self, reason: impl Display, hint: Option<String>) -> Error {
+        let spot = match self {
+            Self::File { spot, .. } => Some(spot.clone()),
+            Self::Flag(_) | Self::Variable(_) => None,
+        };
+        Error::Value { origin: self.to_string(), spot, reason: reason.to_string(), hint }
     }
 }
 
@@ -74,7 +84,10 @@ impl Sources {
             Kind::Switch | Kind::Text | Kind::Number => file::text(node).into_iter().collect(),
             Kind::Map | Kind::Nested => return None,
         };
-        Some((values, Origin::File(file.place(node))))
+        Some((
+            values,
+            Origin::File { name: setting.name, spot: Box::new(file.spot(node.span.clone(), "")) },
+        ))
     }
 
     /// The value of a setting that has one.
@@ -135,7 +148,7 @@ impl Sources {
     /// The folder that relative paths of an origin start from.
     pub(super) fn base_of(&self, origin: &Origin) -> &Path {
         match (origin, &self.file) {
-            (Origin::File(_), Some(file)) => &file.folder,
+            (Origin::File { .. }, Some(file)) => &file.folder,
             _ => &self.directory,
         }
     }

@@ -400,6 +400,12 @@ settings! {
             .flag("config").variable("KO_RS_CONFIG_PATH").default("the nearest `.ko-rs.yaml` up to the Git root").scope(Scope::Everywhere);
         Directory "directory" = text("FOLDER", "Change to this folder first")
             .flag("directory").short('C').scope(Scope::Everywhere);
+        Color "color" = text("WHEN", "Use colors: `auto`, `always` or `never`; NO_COLOR and CLICOLOR_FORCE are read too")
+            .flag("color").variable("CARGO_TERM_COLOR").default("auto").scope(Scope::Everywhere);
+        Output "output" = text("FORMAT", "Print the result as `text` or as one `json` document; see docs/schema")
+            .flag("output").default("text").scope(Scope::Everywhere).common();
+        Progress "progress" = text("FORMAT", "Print progress and errors as `text`, or as `json` with one event a line; see docs/schema")
+            .flag("progress").default("text").scope(Scope::Everywhere);
         Verbose "verbose" = switch("Print more details")
             .flag("verbose").short('v').scope(Scope::Everywhere).common();
         Quiet "quiet" = switch("Print only warnings and errors")

@@ -2,6 +2,7 @@
 //! read, so that a mistake is said with its place before anything is built.
 
 use super::builds::Reader;
+use super::codes;
 use super::file::{self, File};
 use super::rules::Volatile;
 use super::table::{Key, Keys as _, takes_templates};
@@ -24,9 +25,10 @@ impl Reader<'_> {
             if let Err(error) = template::render(&text, values) {
                 let part = text.get(error.range()).unwrap_or_default();
                 let span = self.file.span_in(node, part);
-                let message = format!("the template in `{key}` cannot be filled in");
+                let message = format!("the template in `{key}` cannot be rendered");
                 let hint = error.hint();
-                self.errors.push(self.file.error(span, &message, &error.to_string(), hint));
+                let code = &codes::INVALID_TEMPLATE;
+                self.errors.push(self.file.error(code, span, &message, &error.to_string(), hint));
             }
         }
     }
@@ -104,19 +106,13 @@ mod tests {
     fn a_mistake_in_a_template_is_shown_where_it_stands() {
         let text = "builds:\n  - package: a\n    rustflags: [\"--cfg={{ Git.ShortCommi }}\"]\n    image:\n      labels:\n        x: \"{{ Git }}\"\n";
         let error = parse(text).err().unwrap();
-        insta::assert_snapshot!(error, @r#"
-        the template in `rustflags` cannot be filled in
-         --> .ko-rs.yaml:3:27
-          |
-        3 |     rustflags: ["--cfg={{ Git.ShortCommi }}"]
-          |                           ^^^^^^^^^^^^^^ `Git` has no `ShortCommi`
-        hint: did you mean `ShortCommit`?
-        error: the template in `labels` cannot be filled in
-         --> .ko-rs.yaml:6:16
-          |
-        6 |         x: "{{ Git }}"
-          |                ^^^ a text belongs here, and this is a map
-        "#);
+        insta::assert_snapshot!(error.summary(), @"
+        invalid-template: the template in `rustflags` cannot be rendered
+          3:27 `Git.ShortCommi`: `Git` has no `ShortCommi`
+          hint: did you mean `ShortCommit`?
+        invalid-template: the template in `labels` cannot be rendered
+          6:16 `Git`: a text belongs here, and this is a map
+        ");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! YAML as a tree that remembers where everything stands, so that an error about a value can point
-//! at it.
+//! YAML as a tree with spans, so that an error about a value can point at it.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +9,7 @@ use serde_yaml::{Location, Spanned};
 use crate::manifests;
 use crate::source::Source;
 
-/// A value and where it stands in its file.
+/// A value with its span.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) value: Value,
@@ -35,7 +34,7 @@ impl Node {
         }
     }
 
-    /// What the value is, for an error.
+    /// The kind of the value, for an error.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",
@@ -46,7 +45,7 @@ impl Node {
     }
 }
 
-/// Why a text is no YAML, and where.
+/// Why a text is not YAML, and where.
 pub(super) struct Broken {
     pub(super) span: Range<usize>,
     pub(super) reason: String,
@@ -62,7 +61,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, Broken> {
             }
             let start = error.location().map_or(0, |place| start_of(source, &place));
             let message = error.without_snippet().to_string();
-            // The place is drawn from the span; said twice, it would be said in two ways.
+            // The place is drawn from the span.
             let reason = message.split(" at line ").next().unwrap_or(&message).to_owned();
             let end = source.text()[start..].chars().next().map_or(start, |c| start + c.len_utf8());
             Broken { span: start..end, reason }

@@ -237,13 +237,13 @@ fn a_lint_or_a_level_that_is_not_there_is_answered_with_those_that_are() {
     let sandbox = Sandbox::new().file(".ko-rs.yaml", "lints: {latest-tags: off, latest-tag: no}\n");
     let ran = sandbox.run(["check", "-f", "-"]).exits(2);
     insta::assert_snapshot!(ran.stderr(), @"
-    error: there is no lint `latest-tags`
+    error[unknown-lint]: unknown lint `latest-tags`
      --> .ko-rs.yaml:1:9
       |
     1 | lints: {latest-tags: off, latest-tag: no}
-      |         ^^^^^^^^^^^ no such lint
+      |         ^^^^^^^^^^^ unknown lint
     hint: did you mean `latest-tag`?
-    error: `latest-tag` is `off`, `warn` or `deny`
+    error[invalid-setting]: `latest-tag` must be `off`, `warn` or `deny`
      --> .ko-rs.yaml:1:39
       |
     1 | lints: {latest-tags: off, latest-tag: no}

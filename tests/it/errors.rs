@@ -165,7 +165,12 @@ fn a_prefix_that_manifests_may_spell_otherwise_is_refused() {
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         2,
-        "error: .ko-rs.yaml:1:20: a prefix cannot have a blank, a quote, a backslash or a control character in it\n",
+        "error[invalid-value]: `referencePrefixes`: a prefix cannot have a blank, a quote, a backslash or a control character in it
+ --> .ko-rs.yaml:1:20
+  |
+1 | referencePrefixes: [ko-rs://, 'a\\b://']
+  |                    ^
+",
     );
 }
 
@@ -196,22 +201,22 @@ hint: did you mean `link-service`?
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         2,
-        "error: `images` maps repositories, without tag, to crates
+        "error[invalid-setting]: the keys of `images` must be repositories without a tag
  --> .ko-rs.yaml:2:3
   |
 2 |   a/b:1: x
   |   ^^^^^ `a/b:1` is not an image name: a repository is made of a-z, 0-9, `.`, `_`, `-` and `/`, and separators stand between letters
-error: `images` maps a repository twice
+error[invalid-setting]: `images` maps the same repository twice
  --> .ko-rs.yaml:4:3
   |
 4 |   docker.io/library/c: z
   |   ^^^^^^^^^^^^^^^^^^^ this is `docker.io/library/c`
-error: `images` maps repositories to crates
+error[invalid-setting]: the values of `images` must be crates
  --> .ko-rs.yaml:5:6
   |
 5 |   d: y:1
   |      ^^^ `y:1` ends in `:1`; a reference has no tag or digest
-error: `imageFields` cannot be read
+error[invalid-setting]: `imageFields` cannot be read
  --> .ko-rs.yaml:6:14
   |
 6 | imageFields: a..b
@@ -352,7 +357,7 @@ fn manifests_that_cannot_be_read_are_named() {
         &sandbox,
         ["resolve"],
         2,
-        "error: no manifests are named\nhint: name a file, a folder, a URL or `-` with -f\n",
+        "error[no-manifests]: no manifests are given\nhint: name a file, a folder, a URL or `-` (standard input) with `-f`\n",
     );
     // Readable by nobody, not even by root.
     #[cfg(target_os = "linux")]
@@ -373,11 +378,11 @@ fn an_unknown_key_of_the_settings_is_shown_with_its_place_and_the_nearest() {
         &sandbox,
         ["build", "link-service"],
         2,
-        "error: unknown key `defaultPlatform` in settings
+        "error[unknown-setting]: unknown key `defaultPlatform` in settings
  --> .ko-rs.yaml:3:1
   |
 3 | defaultPlatform: linux/amd64
-  | ^^^^^^^^^^^^^^^ no such key
+  | ^^^^^^^^^^^^^^^ unknown key
 hint: did you mean `defaultPlatforms`?
 ",
     );
@@ -386,11 +391,11 @@ hint: did you mean `defaultPlatforms`?
         &sandbox,
         ["build", "link-service"],
         2,
-        "error: unknown key `rustflag` in a build's settings
+        "error[unknown-setting]: unknown key `rustflag` in a build's settings
  --> .ko-rs.yaml:3:5
   |
 3 |     rustflag: []
-  |     ^^^^^^^^ no such key
+  |     ^^^^^^^^ unknown key
 hint: did you mean `rustflags`?
 ",
     );
@@ -399,7 +404,7 @@ hint: did you mean `rustflags`?
         &sandbox,
         ["build", "link-service"],
         2,
-        "error: this is not YAML
+        "error[settings-not-yaml]: the settings are not valid YAML
  --> .ko-rs.yaml:1:9
   |
 1 | builds: [
@@ -412,7 +417,7 @@ hint: did you mean `rustflags`?
         ["build", "link-service"],
         2,
         concat!(
-            "error: `.ko-rs.yaml` requires ko-rs >=99, and this is ",
+            "error[required-version]: `.ko-rs.yaml` requires ko-rs >=99, but this is ko-rs ",
             env!("CARGO_PKG_VERSION"),
             "\nhint: install that version, or change `requiredVersion`\n"
         ),
@@ -423,17 +428,20 @@ hint: did you mean `rustflags`?
 fn all_that_is_wrong_with_the_settings_is_said_at_once() {
     let settings = "linkcheck: 3\nbuilds:\n  - package: x\n    flgs: []\n    platforms: [amd64]\n";
     let ran = workspace().file(".ko-rs.yaml", settings).run(["build", "link-service"]).exits(2);
-    let (first, rest) = ran.stderr().split_once("\nerror: ").unwrap();
-    assert!(first.starts_with("error: unknown key `linkcheck` in settings\n"), "{first}");
+    let (first, rest) = ran.stderr().split_once("\nerror[unknown-setting]: ").unwrap();
+    assert!(
+        first.starts_with("error[unknown-setting]: unknown key `linkcheck` in settings\n"),
+        "{first}"
+    );
     assert_eq!(
         rest,
         "unknown key `flgs` in a build's settings
  --> .ko-rs.yaml:4:5
   |
 4 |     flgs: []
-  |     ^^^^ no such key
+  |     ^^^^ unknown key
 hint: did you mean `flags`?
-error: `platforms` cannot be read
+error[invalid-setting]: `platforms` cannot be read
  --> .ko-rs.yaml:5:16
   |
 5 |     platforms: [amd64]
@@ -482,45 +490,51 @@ fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
     for (args, expected) in [
         (
             &["--ldflags=-s"][..],
-            "--ldflags has no meaning for Rust\nhint: set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS",
+            "[unsupported-flag]: --ldflags is not supported: it only has a meaning for Go\nhint: set `rustflags` of a build in .ko-rs.yaml, or RUSTFLAGS",
         ),
         (
             &["--disable-optimizations"],
-            "--disable-optimizations has no meaning for Rust\nhint: use --profile=dev",
+            "[unsupported-flag]: --disable-optimizations is not supported: it only has a meaning for Go\nhint: use `--profile=dev`",
         ),
         (
             &["--platform=amd64"],
-            "--platform: `amd64` is not a platform (`os/architecture` or `os/architecture/variant`, as in `linux/arm64`)",
+            "[invalid-value]: --platform: `amd64` is not a platform (`os/architecture` or `os/architecture/variant`, as in `linux/arm64`)",
         ),
         (
             &["--tags=a b"],
-            "--tags: `a b` is not an image name: a tag is up to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`, and starts with none of the last two",
+            "[invalid-value]: --tags: `a b` is not an image name: a tag is up to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`, and starts with none of the last two",
         ),
-        (&["--tag-only"], "--tag-only requires --tags with one tag other than `latest`"),
-        (&["--image-label=x"], "--image-label: `x` is not KEY=VALUE"),
-        (&["-j", "x"], "--jobs: `x` is not a whole number"),
-        (&["--sbom=frob"], "--sbom: `frob` is none of `spdx`, `cyclonedx`, `none` and `required`"),
+        (
+            &["--tag-only"],
+            "[conflicting-settings]: --tag-only requires --tags with one tag other than `latest`",
+        ),
+        (&["--image-label=x"], "[invalid-value]: --image-label: `x` is not KEY=VALUE"),
+        (&["-j", "x"], "[invalid-value]: --jobs: `x` is not a whole number"),
+        (
+            &["--sbom=frob"],
+            "[invalid-value]: --sbom: `frob` is none of `spdx`, `cyclonedx`, `none` and `required`",
+        ),
         (
             &["--layer-compression=lz4"],
-            "--layer-compression: expected `auto`, `gzip`, `zstd` or `none`, found `lz4`",
+            "[invalid-value]: --layer-compression: expected `auto`, `gzip`, `zstd` or `none`, found `lz4`",
         ),
         (
             &["--layer-compression=gzip", "--layer-compression-level=99"],
-            "the level of `gzip` must be between 1 and 9, found 99",
+            "[conflicting-settings]: the level of `gzip` must be between 1 and 9, found 99",
         ),
         (
             &["--repo=https://registry.example/x"],
-            "--repo: expected a repository such as `registry.example/team`, without `https://` and without a trailing slash, found `https://registry.example/x`",
+            "[invalid-value]: --repo: expected a repository such as `registry.example/team`, without `https://` and without a trailing slash, found `https://registry.example/x`",
         ),
-        (&["-v", "-q"], "--verbose and --quiet exclude each other"),
+        (&["-v", "-q"], "[conflicting-settings]: --verbose cannot be used with --quiet"),
         (
             &["-C", "gone"],
-            "could not change to `gone`\ncaused by: No such file or directory (os error 2)",
+            "[working-directory]: could not change to the folder `gone`\ncaused by: No such file or directory (os error 2)",
         ),
     ] {
         let mut all = vec!["build", "--push=false"];
         all.extend(args);
-        fails(&sandbox, all, 2, &format!("error: {expected}\n"));
+        fails(&sandbox, all, 2, &format!("error{expected}\n"));
     }
 }
 

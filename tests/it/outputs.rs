@@ -99,7 +99,7 @@ fn a_selector_leaves_files_out_of_the_folder() {
     let ran = sandbox.run(["resolve", "-f", "k8s", "-l", "app=a", "--in-place"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error: --in-place and --selector exclude each other: what is not selected would be lost\n"
+        "error[conflicting-settings]: --in-place cannot be used with --selector: objects that are not selected would be lost\n"
     );
 }
 
@@ -159,19 +159,19 @@ fn what_has_no_place_of_its_own_is_refused_before_anything_is_built() {
     for (args, expected) in [
         (
             &["-f", "-", "--in-place"][..],
-            "error: `<stdin>` is no file, which --in-place needs\nhint: write to one file with -o FILE\n",
+            "error[output-needs-file]: --in-place requires files, but `<stdin>` is not one\nhint: write to one file with `-o FILE`\n",
         ),
         (
             &["-f", "-", "--output-dir", "out"],
-            "error: `<stdin>` is no file, which --output-dir needs\nhint: write to one file with -o FILE\n",
+            "error[output-needs-file]: --output-dir requires files, but `<stdin>` is not one\nhint: write to one file with `-o FILE`\n",
         ),
         (
             &["-f", "k8s", "-f", "other", "--output-dir", "out"],
-            "error: `k8s/a.yaml` and `other/a.yaml` would both become `out/a.yaml`\n",
+            "error[output-conflict]: `k8s/a.yaml` and `other/a.yaml` would both be written to `out/a.yaml`\n",
         ),
         (
             &["-f", "k8s", "-o", "x", "--in-place"],
-            "error: of --output-file, --output-dir and --in-place only one can be given\n",
+            "error[conflicting-settings]: only one of --output-file, --output-dir and --in-place can be used\n",
         ),
     ] {
         let ran = sandbox.run_with_input(["resolve"].iter().chain(args), "image: ko://hello\n");
@@ -257,30 +257,30 @@ fn what_somebody_else_wrote_is_not_written_over() {
     for (file, expected) in [
         (
             "kustomize=k8s/kustomization.yaml",
-            "error: `k8s/kustomization.yaml` is there, and has more in it than ko-rs writes for kustomize\n\
+            "error[output-exists]: `k8s/kustomization.yaml` exists, and contains more than ko-rs writes for kustomize\n\
              hint: write `--images-file kustomize=k8s/images/kustomization.yaml`,\n      \
-             and write `components: [images]` into `kustomization.yaml`\n",
+             and add `components: [images]` to `kustomization.yaml`\n",
         ),
         (
             "helm=values.yaml",
-            "error: `values.yaml` is there, and has more in it than ko-rs writes for helm\n\
+            "error[output-exists]: `values.yaml` exists, and contains more than ko-rs writes for helm\n\
              hint: write `--images-file helm=images.yaml`,\n      \
-             and give Helm both: `-f values.yaml -f images.yaml`\n",
+             and pass both to Helm: `-f values.yaml -f images.yaml`\n",
         ),
         (
             "imgpkg=locks.yaml",
-            "error: `locks.yaml` is there, and has more in it than ko-rs writes for imgpkg\n\
+            "error[output-exists]: `locks.yaml` exists, and contains more than ko-rs writes for imgpkg\n\
              hint: write to another file, or remove this one first\n",
         ),
         (
             "kbld=k8s/a.yaml",
-            "error: `k8s/a.yaml` is read in this run, and --images-file would write over it\n\
+            "error[output-exists]: `k8s/a.yaml` is read in this run, and --images-file would overwrite it\n\
              hint: write to another file\n",
         ),
-        ("kbld=k8s", "error: `k8s` is a folder, not a file\n"),
+        ("kbld=k8s", "error[output-is-folder]: `k8s` is a folder, not a file\n"),
         (
             "kustomize=-",
-            "error: --images-file: `-`, standard output, is for the result\n\
+            "error[invalid-value]: --images-file: `-` (standard output) is reserved for the result\n\
              hint: name a file: `--images-file=kustomize=FILE`\n",
         ),
     ] {
@@ -296,19 +296,19 @@ fn what_somebody_else_wrote_is_not_written_over() {
     for (more, expected) in [
         (
             &["-o", "x", "--images-file", "kbld=./x"][..],
-            "error: --images-file and --output-file would both write `./x`\n",
+            "error[output-conflict]: --images-file and --output-file would both write `./x`\n",
         ),
         (
             &["--output-dir=out", "--image-refs=out/a.yaml"],
-            "error: --image-refs and --output-dir would both write `ROOT/out/a.yaml`\n",
+            "error[output-conflict]: --image-refs and --output-dir would both write `ROOT/out/a.yaml`\n",
         ),
         (
             &["--images-file=kbld=x", "--images-file=helm=x"],
-            "error: --images-file and --images-file would both write `x`\n",
+            "error[output-conflict]: --images-file and --images-file would both write `x`\n",
         ),
         (
             &["--image-refs=-"],
-            "error: --image-refs: `-`, standard output, is for the result\n\
+            "error[invalid-value]: --image-refs: `-` (standard output) is reserved for the result\n\
              hint: name a file: `--image-refs=FILE`\n",
         ),
     ] {

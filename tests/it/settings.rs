@@ -275,6 +275,7 @@ fn nonsense_in_the_environment_changes_nothing_where_flags_say_everything() {
             "--sbom=none",
             "--jobs=2",
             "--registry-timeout=1m",
+            "--color=never",
             "--manifest-path=Cargo.toml",
             &layout,
         ];

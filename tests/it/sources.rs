@@ -179,7 +179,10 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
     );
     assert_eq!(ran.stdout(), "");
     let ran = sandbox.run(["resolve", "-k", "prod", "-f", "x"]).exits(2);
-    assert_eq!(ran.stderr(), "error: --filename and --kustomize exclude each other\n");
+    assert_eq!(
+        ran.stderr(),
+        "error[conflicting-settings]: --filename cannot be used with --kustomize\n"
+    );
 }
 
 #[test]

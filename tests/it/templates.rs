@@ -80,7 +80,7 @@ fn a_mistake_in_a_template_is_an_error_before_anything_is_compiled() {
     let ran = sandbox.run(["build", "--push=false"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error: the template in `defaultFlags` cannot be filled in\n \
+        "error[invalid-template]: the template in `defaultFlags` cannot be rendered\n \
          --> .ko-rs.yaml:1:25\n  |\n\
          1 | defaultFlags: \"--cfg={{ Git.Brunch }}\"\n  \
          |                         ^^^^^^^^^^ `Git` has no `Brunch`\n\

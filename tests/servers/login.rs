@@ -55,7 +55,7 @@ fn what_login_keeps_is_read_by_docker_skopeo_and_crane() {
     assert_eq!(
         ran.stderr(),
         format!(
-            "note: the password lies unencrypted in `{}`; with `credsStore` there, a credential helper keeps it\n",
+            "note: the password is stored unencrypted in `{}`; set `credsStore` there to use a credential helper\n",
             config.display()
         )
     );
