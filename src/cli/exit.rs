@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::{codes, files, overwrite};
 use crate::cache;
 use crate::manifests;
-use crate::pipeline::{self, Fault};
+use crate::pipeline;
 use crate::publish;
 use crate::registry;
 use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity};
@@ -103,30 +103,8 @@ impl Failure {
         let failed = |found| (found, Exit::Failure);
         match self {
             Self::Settings(error) => failed(error.diagnostics()),
-            Self::Manifests(errors) | Self::Pipeline(pipeline::Error::Manifests(errors)) => {
-                failed(wrong(errors))
-            }
-            Self::Pipeline(pipeline::Error::Faulty(faults)) => {
-                let found = faults.iter().flat_map(|fault| match fault {
-                    Fault::Manifests(errors) => wrong(errors),
-                    fault => vec![uncoded(fault, fault.hint())],
-                });
-                failed(found.collect())
-            }
-            Self::Pipeline(pipeline::Error::UnknownBuilds(unknown)) => {
-                let found = unknown.iter().map(|build| uncoded(build, build.suggestion.clone()));
-                (found.collect(), Exit::Usage)
-            }
-            Self::Pipeline(error) => {
-                let exit = match error {
-                    pipeline::Error::Destinations {
-                        source: publish::Error::Choose(publish::ChooseError::Unsupported { .. }),
-                    } => Exit::Usage,
-                    _ if error.is_compilation() => Exit::Compilation,
-                    _ => Exit::Failure,
-                };
-                (vec![uncoded(error, error.hint())], exit)
-            }
+            Self::Manifests(errors) => failed(pipeline::of_manifests(errors)),
+            Self::Pipeline(error) => (error.diagnostics(), error.exit()),
             Self::Login(error) => {
                 let is_usage =
                     matches!(error, registry::LoginError::User | registry::LoginError::Empty);
@@ -134,8 +112,6 @@ impl Failure {
                 (vec![uncoded(error, error.hint())], exit)
             }
             Self::ImagesFile(error) => failed(vec![uncoded(error, None)]),
-            Self::FindSbom(error) => failed(vec![uncoded(error, error.hint())]),
-            Self::PushBase(error) => failed(vec![uncoded(error, error.hint())]),
             _ => failed(vec![Diagnostic::of(self)]),
         }
     }
@@ -172,10 +148,10 @@ impl Diagnose for Failure {
             | Self::Password(_)
             | Self::ImagesFile(_)
             | Self::Login(_)
-            | Self::FindSbom(_)
-            | Self::PushBase(_)
-            | Self::Manifests(_)
-            | Self::Pipeline(_) => Details::new(&codes::SYSTEM),
+            | Self::Manifests(_) => Details::new(&codes::SYSTEM),
+            Self::FindSbom(error) => error.details(),
+            Self::PushBase(error) => error.details(),
+            Self::Pipeline(error) => error.details(),
         }
     }
 }
@@ -191,22 +167,6 @@ fn uncoded(error: &dyn StdError, hint: Option<String>) -> Diagnostic {
     let hints = hint.into_iter().collect();
     let note = Diagnostic::note(error.to_string());
     Diagnostic { severity: Severity::Error, causes, hints, ..note }
-}
-
-/// What is wrong with manifests.
-fn wrong(errors: &manifests::Errors) -> Vec<Diagnostic> {
-    let found = errors.iter().map(|error| {
-        let found = uncoded(error, error.hint());
-        match error.excerpt() {
-            Some(excerpt) => Diagnostic { message: format!("{error}\n{excerpt}"), ..found },
-            None => found,
-        }
-    });
-    let more = (errors.more() > 0).then(|| Diagnostic {
-        severity: Severity::Error,
-        ..Diagnostic::note(format!("{} more like these", errors.more()))
-    });
-    found.chain(more).collect()
 }
 
 /// Waits for a signal that ends the run. What is under way is dropped then, which ends Cargo's

@@ -1,7 +1,9 @@
 //! A failure of a run: one variant for each stage.
 
+use std::error::Error as _;
 use std::process::ExitStatus;
 
+use super::codes;
 use super::mismatch::Mismatch;
 use crate::cargo;
 use crate::cluster;
@@ -10,6 +12,7 @@ use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
 use crate::registry::FetchError;
+use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity, UNNAMED, UNNAMED_COMPILATION};
 use crate::settings::{TemplateError, UnknownBuild, Volatile};
 use crate::source::Spot;
 
@@ -23,13 +26,13 @@ pub enum Error {
     #[error(transparent)]
     Source(SourceError),
     /// Manifests cannot be read, references cannot be resolved, or lints are denied.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+    #[error("there are {} errors in the manifests", .0.len())]
     Faulty(Vec<Fault>),
     /// The workspace, or Cargo.
     #[error(transparent)]
     Workspace(cargo::Error),
     /// Entries of `builds[]` match no crate.
-    #[error("{}", .0.iter().map(with_hint).collect::<Vec<_>>().join("\nerror: "))]
+    #[error("{} entries of `builds` match no crate", .0.len())]
     UnknownBuilds(Vec<UnknownBuild>),
     /// The base has no platform that can be compiled for.
     #[error("cannot compile for any platform of the base image `{base}` ({offered})")]
@@ -83,7 +86,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Two builds differ.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+    #[error("{} images differ when they are built in another folder", .0.len())]
     Mismatch(Vec<Mismatch>),
     /// There is nothing to apply, for example because a selector matches nothing.
     #[error("there are no objects to apply")]
@@ -122,16 +125,13 @@ pub enum SourceError {
     },
 }
 
-impl SourceError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for SourceError {
+    fn details(&self) -> Details {
         match self {
-            Self::Fetch(error) => error.hint(),
-            Self::NoKustomize(_) => {
-                Some("install one of them; `-k` runs it to build kustomizations".to_owned())
-            }
-            Self::Run { .. } | Self::Failed { .. } => None,
+            Self::Fetch(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::NoKustomize(_) => Details::new(&codes::KUSTOMIZE_NOT_FOUND)
+                .hint("install one of them; `-k` runs it to build kustomizations"),
+            Self::Run { .. } | Self::Failed { .. } => Details::new(&codes::KUSTOMIZE_FAILED),
         }
     }
 }
@@ -163,48 +163,33 @@ pub enum Fault {
         more: usize,
     },
     /// A template makes another image of every commit.
-    #[error("`{}` in `{}` makes another image of every commit [{}]\n{}", .0.name, .0.key, Lint::VolatileTemplate.name(), .0.spot.excerpt())]
+    #[error("`{}` in `{}` makes another image of every commit", .0.name, .0.key)]
     Volatile(Volatile),
 }
 
-impl Fault {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Fault {
+    fn details(&self) -> Details {
         match self {
-            Self::Manifests(_) | Self::Unseen(_) | Self::More { .. } => None,
-            Self::Unresolved(unresolved) => unresolved.hint.clone(),
-            Self::Workspace(error) => error.hint(),
-            Self::Denied(finding) => Some(finding.hint()),
-            Self::Volatile(volatile) => Some(volatile.hint()),
+            Self::Manifests(_) => Details::new(&UNNAMED),
+            Self::Unresolved(unresolved) => unresolved.details(),
+            Self::Unseen(_) | Self::More { .. } => Details::new(&codes::TOO_MANY_FINDINGS),
+            Self::Workspace(error) => of_cargo(error),
+            Self::Denied(finding) => Details::new(&UNNAMED).hint(finding.hint()),
+            Self::Volatile(volatile) => Details::new(&codes::VOLATILE_TEMPLATE)
+                .spot(volatile.spot.clone())
+                .hint(volatile.hint()),
         }
     }
 }
 
 /// A reference that cannot be resolved, and where it is used.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}{}", drawn(.spots))]
+#[error("{error}")]
 pub struct Unresolved {
     error: cargo::Error,
     /// Where it is used. The first has a label.
     spots: Vec<Spot>,
     hint: Option<String>,
-}
-
-/// The first place as rustc draws it, and the others below it.
-fn drawn(spots: &[Spot]) -> String {
-    const PLACES: usize = 10;
-    let Some((first, others)) = spots.split_first() else { return String::new() };
-    let mut drawn = format!("\n{}", first.excerpt());
-    let indent = drawn.find("-->").unwrap_or(1) - 1;
-    for Spot { file, line, column, .. } in others.iter().take(PLACES) {
-        drawn.push_str(&format!("\n{:indent$}::: {file}:{line}:{column}", ""));
-    }
-    if others.len() > PLACES {
-        let left = others.len() - PLACES;
-        drawn.push_str(&format!("\n{:indent$}::: {left} more places", ""));
-    }
-    drawn
 }
 
 impl Unresolved {
@@ -232,41 +217,103 @@ impl Unresolved {
     }
 }
 
-fn with_hint(unknown: &UnknownBuild) -> String {
-    let hint = unknown.suggestion.as_ref().map(|hint| format!("\nhint: {hint}"));
-    format!("{unknown}{}", hint.unwrap_or_default())
+impl Diagnose for Unresolved {
+    fn details(&self) -> Details {
+        let details = Details::new(&UNNAMED).hints(self.hint.clone());
+        self.spots.iter().cloned().fold(details, Details::spot)
+    }
+}
+
+/// The details of a failure of Cargo.
+fn of_cargo(error: &cargo::Error) -> Details {
+    let code = match error.is_compilation() {
+        true => &UNNAMED_COMPILATION,
+        false => &UNNAMED,
+    };
+    Details::new(code).hints(error.hint())
 }
 
 impl Error {
-    /// What to do about it.
+    /// The exit status that the error leads to.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Manifests(_)
-            | Self::NoObjects
-            | Self::Faulty(_)
-            | Self::UnknownBuilds(_)
-            | Self::NoPlatform { .. } => None,
-            Self::Source(error) => error.hint(),
-            Self::Workspace(error) => error.hint(),
-            Self::Base(error) => error.hint(),
-            Self::Template(error) => error.hint(),
-            Self::Image { source, .. } => source.hint(),
-            Self::Publish { source, .. } | Self::Destinations { source } => source.hint(),
-            Self::Cluster(error) => error.hint(),
-            Self::Copy(error) => error.hint(),
-            Self::Second { .. } => Some(
-                "files that Git ignores are not copied: commit a file that the build needs"
-                    .to_owned(),
-            ),
-            Self::Compare { .. } => None,
-            Self::Mismatch(mismatches) => mismatches.first().map(Mismatch::hint),
-        }
+    pub fn exit(&self) -> Exit {
+        self.details().code().exit
     }
 
-    /// Whether `cargo build` itself ran and failed, so that rustc has reported the reason.
+    /// The error as values: one, or several if several things are wrong.
     #[must_use]
-    pub fn is_compilation(&self) -> bool {
-        matches!(self, Self::Workspace(error) if error.is_compilation())
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        match self {
+            Self::Faulty(faults) => faults.iter().flat_map(Fault::diagnostics).collect(),
+            Self::Manifests(errors) => of_manifests(errors),
+            Self::UnknownBuilds(unknown) => unknown.iter().map(Diagnostic::of).collect(),
+            Self::Mismatch(mismatches) => mismatches.iter().map(Diagnostic::of).collect(),
+            error => vec![Diagnostic::of(error)],
+        }
     }
+}
+
+impl Fault {
+    /// The same as a warning.
+    pub(super) fn warning(&self) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::of(self) }
+    }
+
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        match self {
+            Self::Manifests(errors) => of_manifests(errors),
+            fault => vec![Diagnostic::of(fault)],
+        }
+    }
+}
+
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Manifests(_) => Details::new(&UNNAMED),
+            Self::Source(error) => error.details(),
+            Self::Faulty(faults) => match faults.first() {
+                Some(first) => first.details(),
+                None => Details::new(&UNNAMED),
+            },
+            Self::Workspace(error) => of_cargo(error),
+            Self::UnknownBuilds(unknown) => match unknown.first() {
+                Some(first) => first.details(),
+                None => Details::new(&UNNAMED),
+            },
+            Self::NoPlatform { .. } => Details::new(&codes::NO_PLATFORM),
+            Self::Template(error) => error.details(),
+            Self::Base(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Image { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Publish { source, .. } | Self::Destinations { source } => source.details(),
+            Self::Copy(error) => Details::new(&codes::VERIFICATION_FAILED).hints(error.hint()),
+            Self::Second { .. } => Details::new(&codes::VERIFICATION_FAILED)
+                .hint("files that Git ignores are not copied: commit a file that the build needs"),
+            Self::Compare { .. } => Details::new(&codes::VERIFICATION_FAILED),
+            Self::Mismatch(_) => Details::new(&codes::NOT_REPRODUCIBLE),
+            Self::NoObjects => Details::new(&codes::NO_OBJECTS),
+            Self::Cluster(error) => error.details(),
+        }
+    }
+}
+
+/// What is wrong with manifests, each with its place.
+pub(crate) fn of_manifests(errors: &manifests::Errors) -> Vec<Diagnostic> {
+    let one = |error: &manifests::Error| {
+        let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}")).unwrap_or_default();
+        let message = format!("{error}{excerpt}");
+        let diagnostic = Diagnostic::note(message);
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        Diagnostic {
+            severity: Severity::Error,
+            causes: causes.map(ToString::to_string).collect(),
+            hints: error.hint().into_iter().collect(),
+            ..diagnostic
+        }
+    };
+    let more = (errors.more() > 0).then(|| {
+        let message = format!("{} more like these", errors.more());
+        Diagnostic { severity: Severity::Error, ..Diagnostic::note(message) }
+    });
+    errors.iter().map(one).chain(more).collect()
 }

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
+use super::codes;
 use crate::cargo::Binary;
 use crate::image::{Difference, What};
 use crate::oci::Platform;
+use crate::report::{Details, Diagnose};
 
 /// How many differences of one image are listed.
 const MOST: usize = 8;
@@ -55,6 +57,14 @@ impl fmt::Display for Mismatch {
     }
 }
 
+impl std::error::Error for Mismatch {}
+
+impl Diagnose for Mismatch {
+    fn details(&self) -> Details {
+        Details::new(&codes::NOT_REPRODUCIBLE).hint(self.hint())
+    }
+}
+
 impl Mismatch {
     /// An image with differences, built from a binary here and from a copy of its sources.
     pub(super) fn new(
@@ -68,8 +78,7 @@ impl Mismatch {
     }
 
     /// The likely cause, and what to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
+    fn hint(&self) -> String {
         let cause = match &self.cause {
             Cause::OutDir(package) => format!(
                 "the build script of `{package}` writes the path of its folder (OUT_DIR) into the program"

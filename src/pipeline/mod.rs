@@ -12,6 +12,7 @@
 //! reaches a cluster before every image has been published.
 
 mod artifacts;
+pub(crate) mod codes;
 mod error;
 mod go;
 mod images;
@@ -30,6 +31,7 @@ use crate::manifests::{ImageMap, Manifests, Object, Rendered};
 use crate::oci::Platform;
 use crate::report::Stage;
 
+pub(crate) use error::of_manifests;
 pub use error::{Error, Fault, SourceError, Unresolved};
 pub use images::Images;
 pub use mismatch::Mismatch;

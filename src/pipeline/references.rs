@@ -164,7 +164,7 @@ impl Session {
         if level == Level::Deny {
             return faults.collect();
         }
-        faults.for_each(|fault| self.report.warn(fault.to_string(), fault.hint()));
+        faults.for_each(|fault| self.report.diagnostic(fault.warning()));
         Vec::new()
     }
 
@@ -188,7 +188,7 @@ impl Session {
             let more = Fault::More { lint, more: times - REPORTED };
             match self.settings.lints.of(lint) {
                 Level::Deny => denied.push(more),
-                Level::Off | Level::Warn => self.report.warn(more.to_string(), None),
+                Level::Off | Level::Warn => self.report.diagnostic(more.warning()),
             }
         }
         denied

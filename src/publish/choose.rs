@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::codes;
 use crate::oci::{Compression, Platform, Registry};
+use crate::report::{Details, Diagnose};
 
 /// The name that stands for the Docker Engine in place of a registry's repository.
 const ENGINE: &str = "ko.local";
@@ -97,12 +99,10 @@ pub enum ChooseError {
     },
 }
 
-impl ChooseError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> String {
+impl Diagnose for ChooseError {
+    fn details(&self) -> Details {
         match self {
-            Self::NoDestination => {
+            Self::NoDestination => Details::new(&codes::NO_DESTINATION).hint(
                 "set KO_DOCKER_REPO or --repo to one of\n\
                  \x20 registry.example/team   a registry's repository\n\
                  \x20 localhost:5000          a registry on this machine\n\
@@ -110,11 +110,12 @@ impl ChooseError {
                  or keep the images here with\n\
                  \x20 --oci-layout-path=FOLDER --push=false\n\
                  \x20 --tarball=FILE --push=false\n\
-                 or compute their names alone with --push=false"
+                 or compute their names alone with --push=false",
+            ),
+            Self::Unsupported { instead, .. } => {
+                Details::new(&codes::UNSUPPORTED_DESTINATION).hint(*instead)
             }
-            Self::Unsupported { instead, .. } => instead,
         }
-        .to_owned()
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use tokio::io::AsyncReadExt as _;
 
+use super::codes;
 use super::store::{self, Store};
 use crate::daemon::archive::{self, ArchiveWriter, ArchivedImage};
 use crate::image::{Blob, ImageDraft};
@@ -16,6 +17,7 @@ use crate::oci::{
     BlobSource, Digest, Image, ImageReference, Layer, LayerSource, PackError, Packed,
 };
 use crate::registry::{self, Client};
+use crate::report::{Details, Diagnose};
 
 /// How many bytes of a base layer are read at once.
 const PIECE: usize = 256 << 10;
@@ -65,6 +67,20 @@ pub enum Error {
         /// What the layer holds.
         purpose: &'static str,
     },
+}
+
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Write { .. }
+            | Self::Pack { .. }
+            | Self::Format(_)
+            | Self::Unfinished(_)
+            | Self::Changed { .. } => Details::new(&codes::IMAGE_NOT_WRITTEN),
+            Self::Base(error) => codes::of_registry(error),
+            Self::Layer(error) => error.details(),
+        }
+    }
 }
 
 /// Writes images into an archive, without the base layers that its reader has. Returns the digests of

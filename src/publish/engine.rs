@@ -11,7 +11,7 @@ use crate::daemon::{self, Daemon};
 use crate::image::ImageDraft;
 use crate::oci::{Digest, Image, ImageReference, Packed, Repository, Tag};
 use crate::registry::Client;
-use crate::report::Reporter;
+use crate::report::{Details, Diagnose, Reporter, UNNAMED};
 
 /// A Docker Engine as a destination.
 #[derive(Debug)]
@@ -58,14 +58,12 @@ pub enum Error {
     Layer(#[from] store::Error),
 }
 
-impl Error {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Engine(error) => error.hint(),
-            Self::Layer(error) => error.hint(),
-            Self::Archive(_) => None,
+            Self::Engine(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Archive(error) => error.details(),
+            Self::Layer(error) => error.details(),
         }
     }
 }

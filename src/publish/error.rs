@@ -2,8 +2,9 @@
 
 use super::choose::ChooseError;
 use super::keep::KeepTagError;
-use super::{archive, engine, layout, sbom, store};
+use super::{archive, codes, engine, layout, sbom, store};
 use crate::oci::Digest;
+use crate::report::{Details, Diagnose};
 
 /// Why an image could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -64,30 +65,24 @@ pub enum Error {
     Sbom(#[source] sbom::Error),
 }
 
-impl Error {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Choose(error) => Some(error.hint()),
-            Self::Registry(error) => error.hint(),
-            Self::KeepTag(error) => error.hint(),
-            Self::Taken { .. } => Some(
-                "if tags cannot be moved there, push under another tag, or without one: --tags="
-                    .to_owned(),
+            Self::Choose(error) => error.details(),
+            Self::Name { .. } => Details::new(&codes::INVALID_IMAGE_NAME)
+                .hint("set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`"),
+            Self::SameName { .. } => Details::new(&codes::SAME_IMAGE_NAME)
+                .hint("omit -B or --bare: the default names are unique to each import path"),
+            Self::Registry(error) => codes::of_registry(error),
+            Self::Taken { .. } => Details::new(&codes::IMMUTABLE_TAG).hint(
+                "if tags cannot be moved there, push under another tag, or without one: --tags=",
             ),
-            Self::Engine(error) => error.hint(),
-            Self::Sbom(error) => error.hint(),
-            Self::SameName { .. } => Some(
-                "omit -B or --bare: the default names are unique to each import path".to_owned(),
-            ),
-            Self::Name { .. } => Some(
-                "set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`".to_owned(),
-            ),
-            Self::Layer(error)
-            | Self::Layout(layout::Error::Layer(error))
-            | Self::Archive(archive::Error::Layer(error)) => error.hint(),
-            Self::Layout(_) | Self::Archive(_) => None,
+            Self::KeepTag(error) => error.details(),
+            Self::Layer(error) => error.details(),
+            Self::Layout(error) => error.details(),
+            Self::Engine(error) => error.details(),
+            Self::Archive(error) => error.details(),
+            Self::Sbom(error) => error.details(),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
+use super::codes;
 use crate::image::{self, InvalidBase, SbomFormat};
 use crate::oci::{
     Descriptor, Digest, Format, ImageManifest, ImageReference, MediaType, Platform, Repository, Tag,
 };
 use crate::registry::{self, Client};
+use crate::report::{Details, Diagnose};
 
 /// The size limit of a fetched document.
 const LARGEST: u64 = 256 << 20;
@@ -70,19 +72,18 @@ pub enum FindSbomError {
     },
 }
 
-impl FindSbomError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for FindSbomError {
+    fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => source.hint(),
-            Self::Index { .. } => Some("choose one of them with --platform".to_owned()),
-            Self::None { .. } => Some(
+            Self::Registry { source, .. } => codes::of_registry(source),
+            Self::Index { .. } => {
+                Details::new(&codes::NO_SBOM).hint("choose one of its platforms with --platform")
+            }
+            Self::None { .. } => Details::new(&codes::NO_SBOM).hint(
                 "ko-rs attaches an SBOM only when it pushes a new image: build with --no-cache to \
-                 push the same image again"
-                    .to_owned(),
+                 push the same image again",
             ),
-            Self::TooLarge { .. } | Self::Read { .. } => None,
+            Self::TooLarge { .. } | Self::Read { .. } => Details::new(&codes::SBOM_NOT_READABLE),
         }
     }
 }

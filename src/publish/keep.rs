@@ -3,7 +3,9 @@
 
 use std::str::FromStr;
 
+use super::codes;
 use crate::oci::{Digest, Tag};
+use crate::report::{Details, Diagnose};
 use crate::template::{self, Values};
 
 /// How the tag of each image is made.
@@ -34,14 +36,13 @@ pub enum KeepTagError {
     },
 }
 
-impl KeepTagError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for KeepTagError {
+    fn details(&self) -> Details {
+        let details = Details::new(&codes::INVALID_KEEP_TAG);
         match self {
-            Self::Template { source, .. } => source.hint(),
+            Self::Template { source, .. } => details.hints(source.hint()),
             Self::Tag { .. } => {
-                Some("use a different tag for each image: `d-{{ Digest }}`".to_owned())
+                details.hint("use a different tag for each image: `d-{{ Digest }}`")
             }
         }
     }
@@ -85,6 +86,5 @@ mod tests {
         assert!(matches!(tag("d-{{ Digets }}"), Err(KeepTagError::Template { .. })));
         let error = tag("d/{{ Digest }}").unwrap_err();
         assert!(matches!(error, KeepTagError::Tag { .. }));
-        assert_eq!(error.hint().unwrap(), "use a different tag for each image: `d-{{ Digest }}`");
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::codes;
 use super::outgoing::{Outgoing, Tools};
 use super::sealed::Sealed;
 use super::store;
@@ -20,6 +21,7 @@ use crate::oci::{
     Packed, Packing,
 };
 use crate::registry;
+use crate::report::{Details, Diagnose};
 
 /// The annotation that names an image in `index.json`.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -58,6 +60,19 @@ pub enum Error {
     /// A layer of the base cannot be read.
     #[error("could not read a layer of the base image")]
     Base(#[source] registry::Error),
+}
+
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Write { .. } | Self::Pack(_) => Details::new(&codes::IMAGE_NOT_WRITTEN),
+            Self::NotALayout(_) | Self::Index { .. } => {
+                Details::new(&codes::NOT_A_LAYOUT).hint("use another folder, or an empty one")
+            }
+            Self::Layer(error) => error.details(),
+            Self::Base(error) => codes::of_registry(error),
+        }
+    }
 }
 
 /// An OCI image layout as a destination.

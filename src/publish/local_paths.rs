@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::codes;
 use super::sbom::Compiled;
 use crate::cache::Cache;
 use crate::image::ImageDraft;
 use crate::oci::Digest;
 use crate::oci::layer::Content;
-use crate::report::Reporter;
+use crate::report::{Diagnostic, Reporter};
 
 /// The kind of the records of what was found in executables.
 const KIND: &str = "stray-paths";
@@ -46,17 +47,14 @@ pub(super) fn warn(
             Some(package) => format!("by its crate `{package}`"),
             None => "by one of its crates".to_owned(),
         };
-        report.warn(
-            format!(
-                "`{binary}` contains the path `{}` of this machine, put there {package}: built \
-                 elsewhere, its digest differs",
-                stray.path.display()
-            ),
-            Some(
-                "`env!(\"CARGO_MANIFEST_DIR\")` and the OUT_DIR of a build script cannot be \
-                 remapped: see docs/reproducible.md"
-                    .to_owned(),
-            ),
+        let message = format!(
+            "`{binary}` contains the path `{}` of this machine, put there {package}: built \
+             elsewhere, its digest differs",
+            stray.path.display()
         );
+        report.diagnostic(Diagnostic::warning(&codes::LOCAL_PATH, message).hint(
+            "`env!(\"CARGO_MANIFEST_DIR\")` and the OUT_DIR of a build script cannot be remapped: see \
+             docs/reproducible.md",
+        ));
     }
 }

@@ -6,6 +6,7 @@
 
 mod archive;
 mod choose;
+pub(crate) mod codes;
 mod destination;
 mod docker_archive;
 mod engine;

@@ -1,9 +1,11 @@
 //! Pushes the embedded base `static`, for use by other tools and for pinning it by digest.
 
+use super::codes;
 use crate::cargo::TargetTriple;
 use crate::image;
 use crate::oci::{Descriptor, Digest, Format, ImageReference, IndexedImages, Tag};
 use crate::registry::{self, BlobBody, Client};
+use crate::report::{Details, Diagnose};
 
 /// A failure to push the base.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +28,13 @@ pub enum PushBaseError {
     },
 }
 
-impl PushBaseError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for PushBaseError {
+    fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => source.hint(),
-            Self::Digest { .. } => Some("use a tag, or the repository alone".to_owned()),
+            Self::Registry { source, .. } => codes::of_registry(source),
+            Self::Digest { .. } => {
+                Details::new(&codes::WRONG_BASE_DIGEST).hint("use a tag, or the repository alone")
+            }
         }
     }
 }

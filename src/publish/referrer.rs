@@ -3,12 +3,14 @@
 //!
 //! If the registry does not accept an SBOM, that is a warning, or an error if SBOMs are required.
 
+use super::codes;
 use super::error::Error;
 use super::registry::{Hints, Push};
 use super::sbom::{self, Attachment, NO_CONFIG, no_config};
 use super::sealed::Sealed;
 use crate::oci::Image;
 use crate::registry::{self, BlobBody};
+use crate::report::{Diagnostic, Severity};
 
 impl Push<'_> {
     /// Queries what SBOMs are made of while layers are pushed. Returns whether there will be SBOMs.
@@ -91,15 +93,18 @@ impl Push<'_> {
         if self.sboms.are_required() {
             return Err(Error::Sbom(error));
         }
-        let mut message = format!("the image in `{}` has no SBOM", self.repository);
-        let mut cause: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(error) = cause {
-            message.push_str(&format!(": {error}"));
-            cause = error.source();
+        let mut warning = Diagnostic::of(&error);
+        warning.severity = Severity::Warning;
+        warning.code = Some(&codes::SBOM_NOT_PUSHED);
+        warning.causes.insert(0, warning.message);
+        warning.message = format!("the image in `{}` has no SBOM", self.repository);
+        if warning.hints.is_empty() {
+            warning.hints.push(
+                "use `--sbom=none` to make none, or `--sbom=required` to make this an error"
+                    .to_owned(),
+            );
         }
-        let out =
-            "use `--sbom=none` to make none, or `--sbom=required` to make this an error".to_owned();
-        self.report.warn(message, Some(error.hint().unwrap_or(out)));
+        self.report.diagnostic(warning);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
+use super::codes;
 use super::error::Error;
 use super::keep::KeepTag;
 use super::outgoing::{Outgoing, Tools};
@@ -21,7 +22,7 @@ use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Layer, LayerSource, Packed, Repository, Tag,
 };
 use crate::registry::{BlobBody, Client, Mounted, Streamed};
-use crate::report::Reporter;
+use crate::report::{Diagnostic, Reporter};
 
 /// How many blobs of one image are pushed at once.
 const AT_ONCE: usize = 4;
@@ -296,13 +297,14 @@ impl Push<'_> {
             None => self.push_manifest(Some(&tag), sealed.descriptor(), sealed.bytes()).await,
             Some(there) => {
                 if there.digest != digest {
-                    let instead = "use a different tag for each image: keepTag: \"d-{{ Digest }}\"";
-                    self.report.warn(
-                        format!(
-                            "`{image}` names {} already, so no tag keeps {digest}",
-                            there.digest
+                    let message = format!(
+                        "`{image}` names {} already, so no tag keeps {digest}",
+                        there.digest
+                    );
+                    self.report.diagnostic(
+                        Diagnostic::warning(&codes::KEEP_TAG_TAKEN, message).hint(
+                            "use a different tag for each image: keepTag: \"d-{{ Digest }}\"",
                         ),
-                        Some(instead.to_owned()),
                     );
                 }
                 Ok(())

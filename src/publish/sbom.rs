@@ -9,12 +9,13 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::sync::{OnceCell, mpsc};
 
+use super::codes;
 use crate::cache::Cache;
 use crate::cargo::{self, Build, Dependencies, Workspace};
 use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat, look_into};
 use crate::oci::{Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
 use crate::registry::{self, Client};
-use crate::report::Reporter;
+use crate::report::{Details, Diagnose, Reporter, UNNAMED};
 
 /// Which SBOMs are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,18 +62,15 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Dependencies(error) => error.hint(),
-            Self::Base(error) => error.hint(),
-            Self::Push(error) => error.hint(),
-            Self::SameName { .. } => {
-                Some("build them in two runs with a different --sbom-dir each".to_owned())
-            }
-            Self::Write { .. } => None,
+            Self::Dependencies(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Base(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Push(error) => codes::of_registry(error),
+            Self::Write { .. } => Details::new(&codes::SBOM_NOT_WRITTEN),
+            Self::SameName { .. } => Details::new(&codes::SAME_SBOM_NAME)
+                .hint("build them in two runs with a different --sbom-dir each"),
         }
     }
 }

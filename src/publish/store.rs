@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::codes;
 use crate::cache::{self, Cache};
 use crate::oci::{self, Compression, Digest, LayerSource, PackError, Packed, Packing};
+use crate::report::{Details, Diagnose};
 
 /// Packs layers and remembers the results.
 #[derive(Clone, Debug)]
@@ -60,14 +62,13 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        let details = Details::new(&codes::IMAGE_NOT_WRITTEN);
         match self {
-            Self::Pack { .. } => None,
+            Self::Pack { .. } => details,
             Self::Keep { .. } | Self::Write { .. } | Self::NoFolder { .. } => {
-                Some(cache::ANOTHER_FOLDER.to_owned())
+                details.hint(cache::ANOTHER_FOLDER)
             }
         }
     }

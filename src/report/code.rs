@@ -61,6 +61,14 @@ impl Serialize for Code {
     }
 }
 
+/// Stands for the code of an error whose module does not have codes yet.
+pub(crate) static UNNAMED: Code =
+    Code { name: "", exit: Exit::Failure, meaning: "", explanation: "" };
+
+/// The same for a failure of `cargo build`.
+pub(crate) static UNNAMED_COMPILATION: Code =
+    Code { name: "", exit: Exit::Compilation, meaning: "", explanation: "" };
+
 /// Defines the codes of a module as constants, and `ALL` with every one of them:
 ///
 /// ```ignore

@@ -57,7 +57,8 @@ impl Diagnostic {
             cause = source.source();
         }
         let message = error.to_string();
-        Self { severity: Severity::Error, code: Some(code), message, causes, spots, hints }
+        let code = (!code.name.is_empty()).then_some(code);
+        Self { severity: Severity::Error, code, message, causes, spots, hints }
     }
 
     /// A warning.

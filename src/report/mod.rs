@@ -9,8 +9,8 @@ mod event;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-pub(crate) use code::codes;
 pub use code::{Code, Exit};
+pub(crate) use code::{UNNAMED, UNNAMED_COMPILATION, codes};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
 pub use event::{Event, Stage};
 

@@ -280,6 +280,9 @@ impl Reader<'_> {
         let mut rules = Vec::new();
         for (number, (node, entry)) in entries.iter().enumerate() {
             let text = |key: BuildKey| entry.get(&key).and_then(file::text);
+            let spot = |key| Some(self.file.spot(entry.get(&key)?.span.clone(), "no such crate"));
+            let (spot, bin_spot) =
+                (spot(BuildKey::Package).or_else(|| spot(BuildKey::Dir)), spot(BuildKey::Bin));
             let folder = text(BuildKey::Dir).map(|dir| self.file.folder.join(dir));
             if text(BuildKey::Package).is_none() && folder.is_none() && !entry.is_empty() {
                 self.wrong(node, "a build must have `package` or `dir`", "neither is set");
@@ -303,7 +306,8 @@ impl Reader<'_> {
             }
             rules.push(BuildRule {
                 id: text(BuildKey::Id).unwrap_or_else(|| format!("#{number}")),
-                spot: Some(self.file.spot(node.span.clone(), "")),
+                spot,
+                bin_spot,
                 package: text(BuildKey::Package),
                 bin: text(BuildKey::Bin),
                 // What Cargo reports has no `.` and no link in it.

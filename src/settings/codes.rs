@@ -36,4 +36,12 @@ codes! {
     NO_TEMPORARY_FOLDER = "no-temporary-folder", Usage,
         "No folder can be created for the temporary files of a run.",
         "With `--no-cache`, or without a home folder, temporary files are kept below `TMPDIR`. Set it to a folder that can be written.";
+    TEMPLATE_FAILED = "template-failed", Failure,
+        "A template in the settings file cannot be filled in for a crate.",
+        "Its syntax is correct, but a value is missing for this crate: a variable that is not set, or `Git` values \
+         where there is no commit. The cause names the value.";
+    UNKNOWN_BUILD = "unknown-build", Usage,
+        "An entry of `builds` in the settings file matches no crate.",
+        "`package`, `bin` or `dir` is misspelt, or the crate was removed. Crates in other workspaces of the \
+         repository are not reported.";
 }

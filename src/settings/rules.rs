@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::codes;
 use crate::cargo::{self, Binary, Build, Features, TargetTriple, Unification};
 use crate::image::{BaseName, FileRule, Recipe};
 use crate::oci::platform::InvalidPlatform;
 use crate::oci::{CapabilityClause, Platform};
 use crate::publish::KeepTag;
+use crate::report::{Details, Diagnose};
 use crate::source::Spot;
 use crate::template::{self, Values};
 
@@ -83,8 +85,10 @@ impl Platforms {
 pub(super) struct BuildRule {
     /// Its `id`, or its position as `#1`.
     pub(super) id: String,
-    /// Where it is in the settings file.
+    /// Where the settings file has `package` or `dir`.
     pub(super) spot: Option<Spot>,
+    /// Where it has `bin`.
+    pub(super) bin_spot: Option<Spot>,
     /// The package that it applies to.
     pub(super) package: Option<String>,
     /// The binary that it applies to; all of the package if not set.
@@ -218,11 +222,9 @@ pub struct TemplateError {
     source: template::Error,
 }
 
-impl TemplateError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.source.hint()
+impl Diagnose for TemplateError {
+    fn details(&self) -> Details {
+        Details::new(&codes::TEMPLATE_FAILED).hints(self.source.hint())
     }
 }
 

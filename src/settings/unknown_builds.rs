@@ -1,21 +1,28 @@
 //! Finds entries of `builds[]` that match no crate: a misspelt name would otherwise have no effect
 //! without a word.
 
+use super::codes;
 use super::rules::{BuildRule, Rules};
 use crate::cargo::{Binary, Workspace};
 use crate::reference::did_you_mean;
+use crate::report::{Details, Diagnose};
 use crate::source::Spot;
 
 /// An entry of `builds[]` that matches no crate.
 #[derive(Debug, thiserror::Error)]
-#[error("build {id} of the settings: {missing}")]
+#[error("`builds` in the settings refers to {missing}")]
 pub struct UnknownBuild {
-    id: String,
     missing: String,
-    /// Where the entry is in the settings file.
-    pub spot: Option<Spot>,
-    /// The name that may be meant.
-    pub suggestion: Option<String>,
+    /// Where the settings file has it.
+    spot: Option<Spot>,
+    suggestion: Option<String>,
+}
+
+impl Diagnose for UnknownBuild {
+    fn details(&self) -> Details {
+        let details = Details::new(&codes::UNKNOWN_BUILD).hints(self.suggestion.clone());
+        self.spot.iter().cloned().fold(details, Details::spot)
+    }
 }
 
 impl Rules {
@@ -40,24 +47,28 @@ impl BuildRule {
             (None, Some(package)) => workspace.is_elsewhere(package),
             (None, None) => true,
         };
-        let (missing, suggestion) = match (&self.bin, of_package.first()) {
+        let (missing, spot, suggestion) = match (&self.bin, of_package.first()) {
             (Some(bin), Some(first)) => (
-                format!("`{}` has no binary `{bin}`", first.package),
+                format!("the binary `{bin}`, which `{}` does not have", first.package),
+                &self.bin_spot,
                 did_you_mean(bin, of_package.iter().map(|binary| binary.bin.as_str())),
             ),
             (None, Some(_)) => return None,
             (_, None) if is_elsewhere() => return None,
             (_, None) => match (&self.package, &self.folder) {
                 (Some(package), _) => (
-                    format!("there is no package `{package}` with a binary"),
+                    format!("the package `{package}`, which does not exist or has no binary"),
+                    &self.spot,
                     did_you_mean(package, binaries.iter().map(|b| b.package.as_str())),
                 ),
                 (None, Some(folder)) => {
-                    (format!("there is no package in `{}`", folder.display()), None)
+                    let missing =
+                        format!("the folder `{}`, which has no package", folder.display());
+                    (missing, &self.spot, None)
                 }
                 (None, None) => return None,
             },
         };
-        Some(UnknownBuild { id: self.id.clone(), missing, spot: self.spot.clone(), suggestion })
+        Some(UnknownBuild { missing, spot: spot.clone(), suggestion })
     }
 }

@@ -142,7 +142,7 @@ fn what_was_used_least_lately_goes_when_there_is_too_much() {
     let ran = sandbox.env("KO_RS_CACHE_SIZE", "much").run(["build", "--push=false"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error: KO_RS_CACHE_SIZE: `much` is no size: write `10GiB`, `500MB` or a number of bytes\n"
+        "error[invalid-value]: KO_RS_CACHE_SIZE: `much` is no size: write `10GiB`, `500MB` or a number of bytes\n"
     );
 }
 
@@ -268,7 +268,10 @@ fn a_full_disk_is_said_and_nothing_half_is_used() {
         let ran = mounted(&sandbox, &mount, &arguments(&layout, &[])).exits(1);
         assert_eq!(ran.stdout(), "");
         let error = ran.stderr();
-        assert!(error.starts_with("error: could not publish the image of `kept`\n"), "{error}");
+        assert!(
+            error.starts_with("error[image-not-written]: could not publish the image of `kept`\n"),
+            "{error}"
+        );
         assert!(error.contains("No space left on device"), "{error}");
         assert!(error.contains("hint: KOCACHE names another folder for the cache"), "{error}");
         let index = fs::read_to_string(layout.join("index.json")).unwrap_or_default();

@@ -456,7 +456,7 @@ fn a_name_that_no_registry_takes_is_refused_also_where_nothing_is_pushed() {
         &workspace(),
         ["build", "--push=false", "--repo=registry.example/Team", "-B", "link-service"],
         1,
-        "error: could not name the image of `github.com/a/b/svc/link`\n\
+        "error[invalid-image-name]: could not name the image of `github.com/a/b/svc/link`\n\
          caused by: `registry.example/Team/link` is not an image name: a repository is written in lower case\n\
          hint: set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`\n",
     );
@@ -464,7 +464,7 @@ fn a_name_that_no_registry_takes_is_refused_also_where_nothing_is_pushed() {
 
 #[test]
 fn where_no_destination_is_set_the_choices_are_listed() {
-    let expected = "error: no destination for the images is set
+    let expected = "error[no-destination]: no destination for the images is set
 hint: set KO_DOCKER_REPO or --repo to one of
         registry.example/team   a registry's repository
         localhost:5000          a registry on this machine
@@ -579,10 +579,19 @@ fn settings_for_what_is_nowhere_are_refused() {
         &sandbox,
         ["build", "--push=false", "link-service"],
         2,
-        "error: build #0 of the settings: there is no package `link-servise` with a binary\n\
-         hint: did you mean `link-service`?\n\
-         error: build news of the settings: `link-service` has no binary `link`\n\
-         hint: did you mean `link-service`?\n",
+        "error[unknown-build]: `builds` in the settings refers to the package `link-servise`, which does not exist or has no binary
+ --> .ko-rs.yaml:2:14
+  |
+2 |   - package: link-servise
+  |              ^^^^^^^^^^^^ no such crate
+hint: did you mean `link-service`?
+error[unknown-build]: `builds` in the settings refers to the binary `link`, which `link-service` does not have
+ --> .ko-rs.yaml:5:10
+  |
+5 |     bin: link
+  |          ^^^^ no such crate
+hint: did you mean `link-service`?
+",
     );
 }
 
@@ -603,7 +612,7 @@ fn two_images_of_one_name_are_refused_before_compiling() {
         &workspace(),
         ["build", "--push=false", "--bare", "link-service", "user-service"],
         1,
-        "error: `github.com/a/b/svc/link` and `github.com/a/b/svc/user` would both be pushed to `registry.example/team`\n\
+        "error[same-image-name]: `github.com/a/b/svc/link` and `github.com/a/b/svc/user` would both be pushed to `registry.example/team`\n\
          hint: omit -B or --bare: the default names are unique to each import path\n",
     );
 }
@@ -633,7 +642,7 @@ fn a_cache_that_cannot_be_written_is_named_with_the_way_around_it() {
         &sandbox,
         ["build", "--push=false", "-q", "link-service"],
         1,
-        "error: could not publish the image of `github.com/a/b/svc/link`\n\
+        "error[image-not-written]: could not publish the image of `github.com/a/b/svc/link`\n\
          caused by: could not prepare the image\n\
          caused by: could not keep the layer of the executable\n\
          caused by: could not write `ROOT/Cargo.toml/ko-rs/tmp` in the cache\n\
@@ -733,7 +742,11 @@ fn what_is_not_written_is_not_said_to_be_published() {
     std::fs::create_dir_all(folder.join("in the way")).unwrap();
     let tarball = format!("--tarball={}", folder.display());
     let ran = sandbox.run(["build", "--push=false", &tarball]).exits(1);
-    assert!(ran.stderr().contains("error: could not write the archive"), "{}", ran.stderr());
+    assert!(
+        ran.stderr().contains("error[image-not-written]: could not write the archive"),
+        "{}",
+        ran.stderr()
+    );
     assert!(!ran.stderr().contains("Published"), "{}", ran.stderr());
     std::fs::remove_dir_all(&folder).unwrap();
     let ran = sandbox.run(["build", "--push=false", &tarball]).exits(0);

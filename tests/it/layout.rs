@@ -345,8 +345,9 @@ fn a_folder_of_something_else_is_not_written_into() {
     let ran = sandbox.run(["build", "--push=false", "-q", &path]).exits(1);
     assert_eq!(ran.stdout(), "");
     let expected = format!(
-        "error: could not write the image into an OCI layout\n\
-         caused by: `{}` is neither an OCI layout nor empty\n",
+        "error[not-a-layout]: could not write the image into an OCI layout\n\
+         caused by: `{}` is neither an OCI layout nor empty\n\
+         hint: use another folder, or an empty one\n",
         folder.display()
     );
     assert_eq!(ran.stderr(), expected);

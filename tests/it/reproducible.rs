@@ -370,7 +370,7 @@ fn a_path_of_this_machine_in_an_executable_is_warned_of_each_time() {
         "fn main() { println!(\"{} {}\", env!(\"CARGO_MANIFEST_DIR\"), env!(\"OUT_DIR\")); }\n";
     let sandbox = telling(main, QUIET);
     let folder = sandbox.directory().join("svc/tells");
-    let expected = format!("warning: `tells` contains the path `{}", folder.display());
+    let expected = format!("warning[local-path]: `tells` contains the path `{}", folder.display());
     for _ in 0..2 {
         let ran = sandbox.run(["build", "--push=false", "-q", "-C", "svc/tells"]).exits(0);
         assert!(ran.stderr().contains(&expected), "{}", ran.stderr());

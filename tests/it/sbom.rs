@@ -52,7 +52,7 @@ fn two_programs_of_one_name_are_refused_before_anything_is_compiled() {
     let ran = sandbox.run(arguments).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: could not make the SBOM of the image\n\
+        "error[same-sbom-name]: could not make the SBOM of the image\n\
          caused by: `a` and `b` would both write `app-….spdx.json`\n\
          hint: build them in two runs with a different --sbom-dir each\n"
     );

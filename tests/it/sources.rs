@@ -158,7 +158,7 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
     let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: could not build `prod`: neither `kustomize` nor `kubectl` is on the PATH\n\
+        "error[kustomize-not-found]: could not build `prod`: neither `kustomize` nor `kubectl` is on the PATH\n\
          hint: install one of them; `-k` runs it to build kustomizations\n"
     );
     program(&sandbox, "bin/kubectl", "echo \"kubectl: $*\"");
@@ -175,7 +175,7 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
     let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: `kustomize build prod` failed (exit status: 3)\nno kustomization.yaml\n"
+        "error[kustomize-failed]: `kustomize build prod` failed (exit status: 3)\nno kustomization.yaml\n"
     );
     assert_eq!(ran.stdout(), "");
     let ran = sandbox.run(["resolve", "-k", "prod", "-f", "x"]).exits(2);

@@ -70,7 +70,11 @@ fn templates_are_filled_in_and_no_token_reaches_the_image() {
     assert!(!quiet.stderr().contains("volatile-template"), "{}", quiet.stderr());
     sandbox.write(".ko-rs.yaml", &format!("{SETTINGS}lints: {{volatile-template: deny}}\n"));
     let denied = sandbox.run(["build", "--push=false", "--repo=registry.example/a"]).exits(1);
-    assert!(denied.stderr().starts_with(&format!("error: {warned}")), "{}", denied.stderr());
+    assert!(
+        denied.stderr().starts_with(&format!("error[volatile-template]: {warned}")),
+        "{}",
+        denied.stderr()
+    );
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn judge(
                     ran.stderr().contains(&format!("could not {words} `{host}/faults/"))
                 })
             });
-            let clear = named && ran.stdout_lossy().is_empty() && ran.stderr().contains("error: ");
+            let clear = named && ran.stdout_lossy().is_empty() && ran.stderr().contains("error");
             if clear { Outcome::Error(retries) } else { wrong("an unclear error".to_owned()) }
         }
         (code, _) => wrong(format!("exit {code:?}")),

@@ -28,8 +28,8 @@ use crate::support::{Ran, Sandbox};
 fn error(ran: &Ran) -> &str {
     assert_eq!(ran.stdout(), "");
     let stderr = ran.stderr();
-    let start = if stderr.starts_with("error: ") { Some(0) } else { None };
-    let start = start.or_else(|| Some(stderr.find("\nerror: ")? + 1));
+    let start = if stderr.starts_with("error") { Some(0) } else { None };
+    let start = start.or_else(|| Some(stderr.find("\nerror")? + 1));
     &stderr[start.unwrap_or_else(|| panic!("no error in: {stderr}"))..]
 }
 

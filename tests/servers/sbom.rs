@@ -132,7 +132,8 @@ fn deps_prints_what_was_published_by_tag_and_by_digest() {
         assert_eq!(bill_of(&sandbox, &[ran.line(), &format]), written);
         let other = if format.ends_with("spdx") { "cyclonedx" } else { "spdx" };
         let none = sandbox.run(["deps", "--sbom", other, ran.line()]).exits(1);
-        let expected = format!("error: `{}` has no SBOM in the registry in {other}\n", ran.line());
+        let expected =
+            format!("error[no-sbom]: `{}` has no SBOM in the registry in {other}\n", ran.line());
         assert!(none.stderr().starts_with(&expected), "{}", none.stderr());
     }
 }
@@ -234,7 +235,9 @@ fn a_registry_that_refuses_it_is_a_warning_or_keeps_the_tag_where_it_is_required
     assert!(!exists(&direct), "an image without a bill got its tag");
 
     let ran = sandbox.run(["build"]).exits(0);
-    let warning = format!("warning: the image in `{repo}/{NAME}` has no SBOM: ");
+    let warning = format!(
+        "warning[sbom-not-pushed]: the image in `{repo}/{NAME}` has no SBOM\ncaused by: could not push the SBOM\n"
+    );
     assert!(ran.stderr().contains(&warning), "{}", ran.stderr());
     assert!(exists(&direct));
 }

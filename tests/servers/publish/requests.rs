@@ -190,7 +190,9 @@ fn a_tag_that_keeps_an_image_is_set_once_and_never_moved() {
     edit(&sandbox, "Hello for good");
     let third = sandbox.run(["build"]).exits(0);
     assert_eq!(digest_of("fixed"), other);
-    let warning = format!("warning: `{name}:fixed` names {other} already, so no tag keeps sha256:");
+    let warning = format!(
+        "warning[keep-tag-taken]: `{name}:fixed` names {other} already, so no tag keeps sha256:"
+    );
     assert_eq!(third.stderr().matches(&warning).count(), 1, "{}", third.stderr());
 
     sandbox.write(".ko-rs.yaml", "keepTag: \"no tag\"\n");
