@@ -45,7 +45,7 @@ pub enum AskedCompression {
 
 /// What is known about the cluster that the images are for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The platforms of its nodes; empty if there is no cluster or they are unknown.
     pub node_platforms: BTreeSet<Platform>,
 }
@@ -131,7 +131,7 @@ fn compression<S: serde::Serializer>(
 }
 
 /// Chooses the destinations, the names' host and the compression.
-pub fn choose(asked: &Asked, facts: &Facts) -> Result<Choice, ChooseError> {
+pub(crate) fn choose(asked: &Asked, facts: &Facts) -> Result<Choice, ChooseError> {
     let repo = asked.repo.as_deref();
     if let Some((repo, instead)) = repo.and_then(|repo| Some((repo, instead_of(repo)?))) {
         return Err(ChooseError::Unsupported { repo: repo.to_owned(), instead });

@@ -18,7 +18,7 @@ const KO_SPDX: &str = "text/spdx+json";
 
 /// Which SBOM is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SbomQuery {
+pub(crate) struct SbomQuery {
     /// The image, by tag or digest.
     pub image: ImageReference,
     /// Which image of an index; the one for this machine's architecture if not set.
@@ -29,7 +29,7 @@ pub struct SbomQuery {
 
 /// A failure to find the SBOM of an image.
 #[derive(Debug, thiserror::Error)]
-pub enum FindSbomError {
+pub(crate) enum FindSbomError {
     /// The registry did not return the image, its referrers or the SBOM.
     #[error("could not fetch the SBOM of `{image}`")]
     Registry {
@@ -89,7 +89,7 @@ impl Diagnose for FindSbomError {
 }
 
 /// Fetches an SBOM. Everything but the image's tag and its list of referrers is fetched by digest.
-pub async fn find_sbom(client: &Client, wanted: &SbomQuery) -> Result<Bytes, FindSbomError> {
+pub(crate) async fn find_sbom(client: &Client, wanted: &SbomQuery) -> Result<Bytes, FindSbomError> {
     let repository = &wanted.image.repository;
     let failed = |source| FindSbomError::Registry { image: wanted.image.clone(), source };
     let found = client.manifest(&wanted.image).await.map_err(failed)?;

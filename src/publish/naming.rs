@@ -5,7 +5,7 @@ use crate::reference::{ImportPath, NameStyle};
 
 /// How images of one run are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Naming {
+pub(crate) struct Naming {
     /// `REPO`; may be empty if nothing is pushed.
     pub repo: String,
     /// How the import path follows it.
@@ -19,12 +19,12 @@ pub struct Naming {
 impl Naming {
     /// The image's repository, as text.
     #[must_use]
-    pub fn name(&self, import_path: &ImportPath) -> String {
+    pub(crate) fn name(&self, import_path: &ImportPath) -> String {
         import_path.repository(&self.repo, self.style)
     }
 
     /// The image's repository at a registry.
-    pub fn repository(
+    pub(crate) fn repository(
         &self,
         import_path: &ImportPath,
     ) -> Result<Repository, <Repository as std::str::FromStr>::Err> {
@@ -34,7 +34,7 @@ impl Naming {
     /// The reference to an image that was pushed, or written to a layout or an archive: by digest, with
     /// the tag if there is a single one other than `latest`.
     #[must_use]
-    pub fn pushed(&self, import_path: &ImportPath, digest: Digest) -> String {
+    pub(crate) fn pushed(&self, import_path: &ImportPath, digest: Digest) -> String {
         let name = self.name(import_path);
         match self.tags.as_slice() {
             [tag] if self.tag_only => format!("{name}:{tag}"),
@@ -45,7 +45,7 @@ impl Naming {
 
     /// The reference to an image that was not published: with its first tag, if it has any.
     #[must_use]
-    pub fn unpushed(&self, import_path: &ImportPath, digest: Digest) -> String {
+    pub(crate) fn unpushed(&self, import_path: &ImportPath, digest: Digest) -> String {
         let name = self.name(import_path);
         match self.tags.first() {
             Some(tag) if self.tag_only => format!("{name}:{tag}"),
@@ -57,7 +57,7 @@ impl Naming {
     /// The reference to an image in a Docker Engine: with the digest of its configuration as a tag,
     /// since images there have no digest until they are pushed.
     #[must_use]
-    pub fn loaded(&self, import_path: &ImportPath, config: Digest) -> String {
+    pub(crate) fn loaded(&self, import_path: &ImportPath, config: Digest) -> String {
         format!("{}:{}", self.name(import_path), config.hex())
     }
 }

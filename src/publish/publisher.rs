@@ -59,7 +59,7 @@ pub struct Published {
 
 /// Publishes the images of one run.
 #[derive(Debug)]
-pub struct Publisher {
+pub(crate) struct Publisher {
     choice: Choice,
     naming: Naming,
     sbom: Option<Sbom>,
@@ -71,7 +71,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// Opens the chosen destinations. Nothing is sent or written yet.
-    pub fn open(
+    pub(crate) fn open(
         settings: &Settings,
         choice: Choice,
         client: Client,
@@ -95,18 +95,18 @@ impl Publisher {
 
     /// Where images go, and why.
     #[must_use]
-    pub fn choice(&self) -> &Choice {
+    pub(crate) fn choice(&self) -> &Choice {
         &self.choice
     }
 
     /// How images are named.
     #[must_use]
-    pub fn naming(&self) -> &Naming {
+    pub(crate) fn naming(&self) -> &Naming {
         &self.naming
     }
 
     /// Fails if two binaries would have the same name, or if one has an invalid name.
-    pub fn check_names<'a>(
+    pub(crate) fn check_names<'a>(
         &self,
         import_paths: impl IntoIterator<Item = &'a ImportPath>,
     ) -> Result<(), Error> {
@@ -129,7 +129,7 @@ impl Publisher {
 
     /// Fails if a destination cannot be written to, or if the SBOMs of these executables cannot all
     /// be written, before anything is built.
-    pub fn check<'a>(
+    pub(crate) fn check<'a>(
         &self,
         executables: impl IntoIterator<Item = (&'a ImportPath, &'a str)>,
     ) -> Result<(), Error> {
@@ -141,7 +141,7 @@ impl Publisher {
 
     /// Fails if a destination cannot be reached or denies access. It is called while Cargo compiles,
     /// so that nobody waits for a build that cannot be published.
-    pub async fn check_access(&self, import_path: &ImportPath) -> Result<(), Error> {
+    pub(crate) async fn check_access(&self, import_path: &ImportPath) -> Result<(), Error> {
         let repository = self.repository(import_path)?;
         for sink in &self.sinks {
             sink.reach(&repository).await?;
@@ -151,14 +151,14 @@ impl Publisher {
 
     /// Whether the registry requires that the repository of a binary exists before a push.
     #[must_use]
-    pub fn requires_repository(&self, import_path: &ImportPath) -> bool {
+    pub(crate) fn requires_repository(&self, import_path: &ImportPath) -> bool {
         self.repository(import_path).is_ok_and(|name| crate::registry::makes_no_repository(&name))
     }
 
     /// Whether this machine has pushed images of a binary before. Most likely it still may, and a
     /// build that changes nothing need not ask.
     #[must_use]
-    pub fn has_pushed(&self, import_path: &ImportPath) -> bool {
+    pub(crate) fn has_pushed(&self, import_path: &ImportPath) -> bool {
         let repository = self.repository(import_path);
         repository.is_ok_and(|repository| registry::pushed_before(&self.tools.cache, &repository))
     }
@@ -171,7 +171,7 @@ impl Publisher {
     /// Takes the image of one binary, or its images for several platforms, to every destination.
     /// `compiled` is queried only if an SBOM is made, which is not the case for an image that has
     /// been published before.
-    pub async fn publish(
+    pub(crate) async fn publish(
         &self,
         import_path: &ImportPath,
         drafts: &[ImageDraft],
@@ -233,7 +233,7 @@ impl Publisher {
     }
 
     /// Ends the run: writes what is written once for all images.
-    pub async fn finish(&self) -> Result<(), Error> {
+    pub(crate) async fn finish(&self) -> Result<(), Error> {
         for sink in &self.sinks {
             sink.finish().await?;
         }

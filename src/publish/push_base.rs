@@ -9,7 +9,7 @@ use crate::report::{Details, Diagnose};
 
 /// A failure to push the base.
 #[derive(Debug, thiserror::Error)]
-pub enum PushBaseError {
+pub(crate) enum PushBaseError {
     /// The registry did not accept it.
     #[error("could not push the base image to `{name}`")]
     Registry {
@@ -41,13 +41,13 @@ impl Diagnose for PushBaseError {
 
 /// The base `static` for every platform with static executables.
 #[must_use]
-pub fn static_base() -> IndexedImages {
+pub(crate) fn static_base() -> IndexedImages {
     image::embedded_index(TargetTriple::static_platforms())
 }
 
 /// Pushes the base, its index last: under the tag of the name, or `latest` without one. Returns its
 /// name by digest.
-pub async fn push_base(
+pub(crate) async fn push_base(
     client: &Client,
     name: &ImageReference,
 ) -> Result<ImageReference, PushBaseError> {

@@ -77,7 +77,7 @@ impl Diagnose for Error {
 
 /// What the images of a binary were compiled from.
 #[derive(Clone, Copy, Debug)]
-pub struct Compiled<'a> {
+pub(crate) struct Compiled<'a> {
     /// The workspace, which lists dependencies.
     pub workspace: &'a Workspace,
     /// The builds, in the order of the images.

@@ -9,7 +9,7 @@ use crate::oci::{Compression, Descriptor, Digest, Format, Image, IndexedImages, 
 
 /// What is published under one name.
 #[derive(Clone, Debug)]
-pub enum Sealed {
+pub(super) enum Sealed {
     /// One platform.
     Image(Image),
     /// Several platforms.
@@ -61,7 +61,7 @@ impl Sealed {
 
     /// The images, one a platform.
     #[must_use]
-    pub fn images(&self) -> &[Image] {
+    pub(super) fn images(&self) -> &[Image] {
         match self {
             Self::Image(image) => std::slice::from_ref(image),
             Self::Index(index) => index.images(),
@@ -70,7 +70,7 @@ impl Sealed {
 
     /// Describes the manifest or index.
     #[must_use]
-    pub fn descriptor(&self) -> &Descriptor {
+    pub(super) fn descriptor(&self) -> &Descriptor {
         match self {
             Self::Image(image) => image.descriptor(),
             Self::Index(index) => index.descriptor(),
@@ -79,7 +79,7 @@ impl Sealed {
 
     /// The bytes of the manifest or index.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
+    pub(super) fn bytes(&self) -> &Bytes {
         match self {
             Self::Image(image) => image.manifest(),
             Self::Index(index) => index.index(),
@@ -88,13 +88,13 @@ impl Sealed {
 
     /// The digest of the manifest or index.
     #[must_use]
-    pub fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         self.descriptor().digest
     }
 
     /// The digests of an index's images; none for a single image.
     #[must_use]
-    pub fn children(&self) -> Vec<Digest> {
+    pub(super) fn children(&self) -> Vec<Digest> {
         match self {
             Self::Image(_) => Vec::new(),
             Self::Index(index) => index.images().iter().map(Image::digest).collect(),

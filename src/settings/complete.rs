@@ -99,7 +99,7 @@ pub fn complete(
 }
 
 /// Completes the settings of subcommands that only access a registry.
-pub fn registries(
+pub(crate) fn registries(
     flags: Flags,
     environment: &Environment,
     report: &Reporter,

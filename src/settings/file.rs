@@ -15,7 +15,7 @@ use crate::source::{Source, Spot};
 use crate::template::Values;
 
 /// The name that is looked for.
-pub const NAME: &str = ".ko-rs.yaml";
+pub(crate) const NAME: &str = ".ko-rs.yaml";
 
 /// The largest settings file that is read.
 const LARGEST: u64 = 4 << 20;

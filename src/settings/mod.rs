@@ -22,13 +22,14 @@ mod templates;
 mod tree;
 mod unknown_builds;
 
-pub use complete::{Complete, Settings, complete, registries};
+pub(crate) use complete::registries;
+pub use complete::{Complete, Settings, complete};
 pub use env::Environment;
 pub use error::Error;
-pub use file::NAME as FILE_NAME;
 pub use output::Output;
 pub use presentation::{Color, Format, Loudness, Presentation};
-pub use rules::{BuildOptions, Platforms, Rules, TemplateError, Volatile};
+pub(crate) use rules::{BuildOptions, Platforms};
+pub use rules::{Rules, TemplateError, Volatile};
 pub use sources::Flags;
 pub use table::Key;
 pub use unknown_builds::UnknownBuild;
