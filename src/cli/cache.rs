@@ -1,45 +1,38 @@
-//! `ko-rs cache`: what is in the cache, and getting rid of it.
+//! `ko-rs cache`: shows what is in the cache, and removes it.
 
-use super::arguments::CacheCommand;
+use clap::Subcommand;
+
+use super::context::Context;
 use super::exit::Failure;
-use crate::cache::{ByteSize, Cache, Count};
+use super::flags::{Everywhere, FlagsOf};
+use super::result::{CacheCleanResult, CacheShowResult};
+use crate::settings::Complete;
 
-/// Does what is asked with the cache.
-pub(super) fn run(cache: &Cache, command: CacheCommand) -> Result<(), Failure> {
-    match command {
-        CacheCommand::Show => super::print(&shown(cache)),
-        CacheCommand::Clean => {
-            let cleaned = cache.clean().map_err(Failure::Cache)?;
-            let mut text = format!("removed {}\n", counted(cleaned.removed));
-            if cleaned.kept.files > 0 {
-                text.push_str(&format!(
-                    "kept {}: running builds use them\n",
-                    counted(cleaned.kept)
-                ));
+/// The commands of `cache`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print where the cache is and what it holds
+    Show,
+    /// Remove everything that no running build uses; later builds only take longer
+    Clean,
+}
+
+/// Runs `cache`.
+pub(super) async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+    let work = async |complete: &Complete, _: &_| {
+        let cache = &complete.settings.cache;
+        match command {
+            Command::Show => {
+                let folder = cache.root().map(ToOwned::to_owned).unwrap_or_default();
+                let shown = CacheShowResult::new(folder, cache.limit(), cache.usage());
+                context.results.show(&shown)
             }
-            super::print(&text)
+            Command::Clean => {
+                let cleaned = cache.clean().map_err(Failure::Cache)?;
+                let (removed, kept) = (cleaned.removed.into(), cleaned.kept.into());
+                context.results.show(&CacheCleanResult { removed, kept })
+            }
         }
-    }
-}
-
-fn shown(cache: &Cache) -> String {
-    let usage = cache.usage();
-    let folder = cache.root().map(|root| root.display().to_string()).unwrap_or_default();
-    let limit = cache.limit().map(|limit| format!(" of {}", ByteSize(limit))).unwrap_or_default();
-    format!(
-        "folder      {folder}\n\
-         size        {}{limit}\n\
-         blobs       {}\n\
-         records     {}\n\
-         unfinished  {}\n",
-        ByteSize(usage.total().bytes),
-        counted(usage.blobs),
-        counted(usage.records),
-        counted(usage.unfinished),
-    )
-}
-
-fn counted(count: Count) -> String {
-    let files = if count.files == 1 { "file" } else { "files" };
-    format!("{} {files}, {}", count.files, ByteSize(count.bytes))
+    };
+    context.with_session(FlagsOf::<Everywhere>::default(), work).await
 }

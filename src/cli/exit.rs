@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
+use super::flags::Foreign;
 use super::{codes, files, overwrite};
 use crate::cache;
 use crate::manifests;
@@ -46,8 +47,8 @@ pub(super) enum Failure {
     Settings(#[from] settings::Error),
     #[error("no manifests are given")]
     NoFilename,
-    #[error("--{flag} is not supported: it only has a meaning for Go")]
-    ForeignFlag { flag: &'static str, instead: &'static str },
+    #[error("--{} is not supported: it only has a meaning for Go", .0.flag)]
+    ForeignFlag(Foreign),
     #[error("could not change to the folder `{}`", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error("could not find the working directory")]
@@ -125,8 +126,8 @@ impl Diagnose for Failure {
             Self::Overwrite(error) => error.details(),
             Self::NoFilename => Details::new(&codes::NO_MANIFESTS)
                 .hint("name a file, a folder, a URL or `-` (standard input) with `-f`"),
-            Self::ForeignFlag { instead, .. } => {
-                Details::new(&codes::UNSUPPORTED_FLAG).hint(*instead)
+            Self::ForeignFlag(foreign) => {
+                Details::new(&codes::UNSUPPORTED_FLAG).hint(foreign.instead)
             }
             Self::Directory { .. } | Self::WorkingDirectory(_) => {
                 Details::new(&codes::WORKING_DIRECTORY)

@@ -124,7 +124,7 @@ pub(super) fn write(files: Vec<File>) -> Result<(), Error> {
     }
     for (path, file) in streams {
         let written = match path {
-            None => print::manifests(&file.text),
+            None => print::result(|to| file.text.write_to(to)),
             // Whatever has the file open too continues after what is appended.
             Some(path) => fs::OpenOptions::new()
                 .append(true)

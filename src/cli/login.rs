@@ -1,45 +1,61 @@
-//! `login` and `logout`: who someone is comes from flags, standard input or a terminal that shows
-//! nothing of a password.
+//! `ko-rs login`: verifies a password and stores it. Terminals do not show it while it is typed.
+//!
+//! The terminal is restored by a guard of our own because Ctrl-C ends the run while a thread still
+//! reads; libraries restore it only when that read returns.
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
-use super::exit::Failure;
-use super::{codes, print};
-use crate::registry::{self, Account, Keeper, Secret};
-use crate::report::{Diagnostic, Reporter};
+use clap::Args;
 
-/// What is read of a password at most; tokens of clouds have some thousand bytes.
+use super::context::Context;
+use super::exit::Failure;
+use super::flags::{FlagsOf, Registries};
+use super::result::LoginResult;
+use super::{codes, print};
+use crate::registry::{Account, Keeper, Secret};
+use crate::report::Diagnostic;
+
+/// The longest password that is read; tokens of cloud providers have a few thousand bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What `login` was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) registry: String,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<Secret>,
-    pub(super) password_stdin: bool,
+/// The options of `login`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// `ghcr.io`, `localhost:5000`, `docker.io`; or a path of one, as `quay.io/team`
+    #[arg(value_name = "REGISTRY")]
+    registry: String,
+    /// User name; by default asked for on the terminal
+    #[arg(short, long, value_name = "USER")]
+    username: Option<String>,
+    /// Password, for scripts made for ko; other users can see it in the list of processes
+    #[arg(short, long, value_name = "PASSWORD", hide = true, conflicts_with = "password_stdin")]
+    password: Option<String>,
+    /// Read the password from standard input
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    flags: FlagsOf<Registries>,
 }
 
-pub(super) async fn log_in(
-    login: Login,
-    settings: registry::Settings,
-    report: Reporter,
-) -> Result<(), Failure> {
-    let account: Account = login.registry.parse().map_err(Failure::Account)?;
+/// Runs `login`.
+pub(super) async fn run(options: Options, context: &Context) -> Result<(), Failure> {
+    let Options { registry, username, password, password_stdin, flags } = options;
+    let (settings, report) = (context.registries(flags)?, &context.report);
+    let account: Account = registry.parse().map_err(Failure::Account)?;
     let terminal = std::io::stdin().is_terminal();
-    let user = match login.user {
+    let user = match username {
         Some(user) => user,
-        None if login.password_stdin || !terminal => return Err(Failure::NoUser),
+        None if password_stdin || !terminal => return Err(Failure::NoUser),
         None => ask("Username: ").await?,
     };
-    let password = match login.password {
+    let password = match password {
         Some(password) => {
             let message = "other users can read a password on the command line";
             let code = &codes::PASSWORD_ON_COMMAND_LINE;
             report.diagnostic(Diagnostic::warning(code, message).hint("use `--password-stdin`"));
-            password
+            Secret::new(password)
         }
-        None if login.password_stdin => on_a_thread(piped).await?,
+        None if password_stdin => on_a_thread(piped).await?,
         None if !terminal => return Err(Failure::NoPassword),
         None => Secret::new(ask_unseen("Password: ").await?),
     };
@@ -48,47 +64,37 @@ pub(super) async fn log_in(
     if !done.was_asked_for {
         report.note(format!("`{account}` did not ask for a password, so it was not verified"));
     }
-    match &done.kept {
-        Keeper::File(path) => report.note(format!(
-            "the password is stored unencrypted in `{}`; set `credsStore` there to use a credential helper",
-            path.display()
-        )),
-        Keeper::Helper(program) => report.detail(format!("`{program}` keeps the password")),
-    }
-    super::print("Login Succeeded\n")
+    let stored_in = match &done.kept {
+        Keeper::File(path) => {
+            let path = path.display().to_string();
+            report.note(format!(
+                "the password is stored unencrypted in `{path}`; set `credsStore` there to use a credential helper"
+            ));
+            path
+        }
+        Keeper::Helper(program) => {
+            report.detail(format!("`{program}` stores the password"));
+            program.clone()
+        }
+    };
+    let (registry, verified) = (account.to_string(), done.was_asked_for);
+    context.results.show(&LoginResult { registry, verified, stored_in })
 }
 
-pub(super) async fn log_out(
-    registry: &str,
-    settings: registry::Settings,
-    report: Reporter,
-) -> Result<(), Failure> {
-    let account: Account = registry.parse().map_err(Failure::Account)?;
-    let done = account.log_out(&settings.credentials).await.map_err(Failure::Login)?;
-    for path in &done.left {
-        report.note(format!("`{}` still holds credentials for `{account}`", path.display()));
-    }
-    if done.was_logged_in {
-        super::print(&format!("Removed login credentials for {account}\n"))
-    } else {
-        super::print(&format!("Not logged in to {account}\n"))
-    }
-}
-
-/// Reads on a thread of its own: what waits there may wait for ever, and must keep neither a
-/// signal from being heard nor the process from ending.
+/// Reads on a separate thread: a read may wait forever, and must not delay signals or the end of the
+/// process.
 async fn on_a_thread<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let (sender, result) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        // Nobody takes it any more where a signal came first.
+        // The receiver is gone if a signal ended the run.
         let _ = sender.send(read());
     });
     result.await.map_err(|_| Failure::Stdin)?
 }
 
-/// A password that was piped in, without the line break that `echo` adds.
+/// A password from standard input, without the line break that `echo` adds.
 fn piped() -> Result<Secret, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().lock().take(LONGEST).read_to_string(&mut text);
@@ -112,8 +118,7 @@ async fn ask(prompt: &str) -> Result<String, Failure> {
     on_a_thread(line).await
 }
 
-/// Asks for a line that the terminal does not show. However this ends, by Ctrl-C too, the terminal
-/// is as it was.
+/// Asks for a line that the terminal does not show. The terminal is restored however this ends.
 #[cfg(unix)]
 async fn ask_unseen(prompt: &str) -> Result<String, Failure> {
     let hidden = Hidden::start().map_err(Failure::Password)?;
@@ -128,7 +133,7 @@ async fn ask_unseen(_: &str) -> Result<String, Failure> {
     Err(Failure::NoPassword)
 }
 
-/// A terminal that shows nothing of what is typed, as long as this lives.
+/// Stops the terminal from showing what is typed until this is dropped.
 #[cfg(unix)]
 struct Hidden(rustix::termios::Termios);
 
@@ -140,7 +145,7 @@ impl Hidden {
         let mut modes = before.clone();
         modes.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
         modes.local_modes.insert(LocalModes::ICANON | LocalModes::ISIG);
-        // What was typed too early, and shown, is not the password.
+        // What was typed before was shown, so it is not the password.
         tcsetattr(std::io::stdin(), OptionalActions::Flush, &modes)?;
         Ok(Self(before))
     }

@@ -1,17 +1,26 @@
 //! Everything that is printed: events and diagnostics on standard error, results on standard output.
 
-use std::io::{IsTerminal as _, StdoutLock, Write as _};
-use std::sync::mpsc::Receiver;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use annotate_snippets::renderer::{AnsiColor, Effects};
 use serde::Serialize;
 
 use super::draw::Look;
-use crate::manifests::Text;
-use crate::report::{API_VERSION, Diagnostic, Event, Severity};
+use crate::report::{API_VERSION, Diagnostic, Event, Reporter, Severity};
 use crate::settings::{Color, Format, Loudness, Presentation};
 use crate::source::visible;
+
+/// How long the last lines of programs are waited for.
+#[cfg(unix)]
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Where standard error goes while what programs print on it is turned into events.
+static TERMINAL: OnceLock<File> = OnceLock::new();
 
 /// Standard error as events and diagnostics see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +36,7 @@ pub(super) struct Console {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct EventLine<'a> {
+    /// The version of this format: `ko-rs/v1`.
     api_version: &'static str,
     #[serde(flatten)]
     event: &'a Event,
@@ -72,6 +82,7 @@ impl Console {
         let is_hidden = match event {
             Event::Diagnostic(found) => found.severity == Severity::Note && is_quiet,
             Event::Detail { .. } => !is_verbose,
+            Event::Output { .. } => false,
             _ => is_quiet,
         };
         if is_hidden {
@@ -99,6 +110,7 @@ impl Console {
                 let text = format!("{stage} in {:.2} s", duration.as_secs_f64());
                 Some(self.status("Finished", &text))
             }
+            Event::Output { line } => Some(harmless(line)),
             Event::Started { .. }
             | Event::Finished { .. }
             | Event::Transfer { .. }
@@ -165,7 +177,47 @@ fn harmless(lines: &str) -> String {
 
 /// Prints lines on standard error. A reader that has gone away is not a reason to fail.
 fn print(lines: &str) {
+    if let Some(mut own) = TERMINAL.get() {
+        let _ = writeln!(own, "{lines}");
+        return;
+    }
     let _ = writeln!(anstream::AutoStream::always(stderr()).lock(), "{lines}");
+}
+
+/// Turns what programs such as Cargo print on standard error into events, until the returned value is
+/// dropped. Their output would otherwise be among the lines of JSON.
+#[cfg(unix)]
+pub(super) fn capture(reporter: &Reporter) -> std::io::Result<Capture> {
+    let (reader, writer) = std::io::pipe()?;
+    let own = rustix::io::fcntl_dupfd_cloexec(stderr(), 3)?;
+    let _ = TERMINAL.set(File::from(own));
+    rustix::stdio::dup2_stderr(&writer)?;
+    let (sender, end) = mpsc::channel();
+    let reporter = reporter.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            reporter.send(Event::Output { line });
+        }
+        let _ = sender.send(());
+    });
+    Ok(Capture { end })
+}
+
+/// Standard error is captured as long as this lives.
+#[cfg(unix)]
+pub(super) struct Capture {
+    end: Receiver<()>,
+}
+
+#[cfg(unix)]
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if TERMINAL.get().is_some_and(|own| rustix::stdio::dup2_stderr(own).is_ok()) {
+            // A program that outlives the run may still hold the other end.
+            let _ = self.end.recv_timeout(LAST_LINES);
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the only place that writes to standard error")]
@@ -180,21 +232,14 @@ pub(super) fn prompt(text: &str) {
     let _ = error.flush();
 }
 
-/// Prints the result, byte for byte.
-pub(super) fn stdout(bytes: &[u8]) -> std::io::Result<()> {
-    let mut stdout = result();
-    stdout.write_all(bytes)?;
-    stdout.flush()
-}
-
-/// Prints manifests, which may be large.
-pub(super) fn manifests(text: &Text) -> std::io::Result<()> {
-    text.write_to(result())
-}
-
+/// Prints a result on standard output.
 #[expect(clippy::disallowed_methods, reason = "the only place that writes to standard output")]
-fn result() -> StdoutLock<'static> {
-    std::io::stdout().lock()
+pub(super) fn result(
+    write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    write(&mut stdout)?;
+    stdout.flush()
 }
 
 #[cfg(test)]

@@ -87,6 +87,11 @@ pub enum Event {
     },
     /// A warning or a note.
     Diagnostic(Diagnostic),
+    /// A line that a program such as Cargo printed on standard error.
+    Output {
+        /// The line.
+        line: String,
+    },
     /// A detail that only a verbose run shows.
     Detail {
         /// What is said.

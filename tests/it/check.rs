@@ -57,7 +57,7 @@ fn what_is_found_and_is_no_object_is_passed_over_with_a_note() {
         .file("k8s/a.yaml", object)
         .file("k8s/values.yaml", "a: 1\n---\nb: 2\n")
         .file("k8s/Chart.yaml", "apiVersion: v2\nname: chart\n");
-    let note = |name: &str| format!("note: k8s/{name}: no Kubernetes object: passed over\n");
+    let note = |name: &str| format!("note: skipped k8s/{name}: it is not a Kubernetes object\n");
     for found in ["k8s", "k8s/*"] {
         let ran = sandbox.run(["check", "-f", found]).exits(0);
         let notes = note("Chart.yaml") + &note("values.yaml");

@@ -193,6 +193,7 @@ fn commands_and_flags_that_documents_name_exist() {
     let mut documents: Vec<_> = fs::read_dir(repository().join("docs"))
         .unwrap()
         .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()))
+        .filter(|name| name.ends_with(".md"))
         .collect();
     documents.push("README.md".to_owned());
     for name in documents {

@@ -8,6 +8,7 @@
 //! * `docs`: what the documentation names exists, and what exists is documented.
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
+//! * `json`: results and events as JSON, held against their schemas.
 //! * `layout`: what is in an image, seen in an OCI layout and in an archive.
 //! * `memory`: how much of it large and hostile manifests take.
 //! * `native`: C and C++ in crates, executables for other machines; takes minutes, `make test-all`.
@@ -27,6 +28,8 @@
 mod mounts;
 #[path = "../support/oci.rs"]
 mod oci;
+#[path = "../support/schemas.rs"]
+mod schemas;
 #[expect(dead_code, reason = "`tests/servers` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
@@ -40,6 +43,7 @@ mod debuggers;
 mod docs;
 mod errors;
 mod interrupt;
+mod json;
 mod layout;
 #[cfg(target_os = "linux")]
 mod memory;
