@@ -87,7 +87,7 @@ impl Session {
         mut arriving: Arriving,
     ) -> Result<Vec<Built>, Error> {
         let first = self.check_access(publisher, plan, &mut arriving).await?;
-        let mut artifacts = Artifacts::of(plan.orders());
+        let mut artifacts = Artifacts::of(plan.orders().map(|order| order.builds.len()));
         let complete = stream::iter(first)
             .chain(stream::poll_fn(|context| arriving.poll_recv(context)))
             .filter_map(|(build, artifact)| ready(artifacts.add(build, artifact)));
@@ -150,7 +150,7 @@ impl Session {
         let bases = self.bases(orders.iter().copied()).await?;
         let (sender, mut arriving) = mpsc::unbounded_channel();
         self.compile(workspace, orders.iter().copied(), sender).await?;
-        let mut artifacts = Artifacts::of(orders.iter().copied());
+        let mut artifacts = Artifacts::of(orders.iter().map(|order| order.builds.len()));
         let mut drafts = vec![Vec::new(); orders.len()];
         while let Ok((build, artifact)) = arriving.try_recv() {
             if let Some((at, artifacts)) = artifacts.add(build, artifact) {

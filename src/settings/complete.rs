@@ -1,4 +1,4 @@
-//! From what was typed, set and written down to complete options: past this nothing is looked up.
+//! Completes settings from flags, variables and the settings file. Nothing is looked up later.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub struct Settings {
     pub registry: registry::Settings,
     /// How a cluster is found.
     pub cluster: cluster::Settings,
-    /// What earlier runs left.
+    /// What is kept between runs.
     pub cache: Cache,
     /// The levels of lints.
     pub lints: Levels,
@@ -54,9 +54,9 @@ pub struct Complete {
     pub filenames: Vec<String>,
     /// What `-k` names.
     pub kustomization: Option<String>,
-    /// What is read of folders and patterns.
+    /// Which files of folders and patterns are read.
     pub search: manifests::Search,
-    /// Which objects are meant.
+    /// Which objects are selected.
     pub selector: Option<Selector>,
     /// What makes a string a reference.
     pub rules: manifests::Rules,
@@ -66,20 +66,20 @@ pub struct Complete {
     pub create: CreateOptions,
     /// How objects are deleted.
     pub delete: DeleteOptions,
-    /// How long to wait until objects are ready or gone; nothing to not wait at all.
+    /// How long to wait until objects are ready or deleted; none if not to wait.
     pub wait: Option<Duration>,
-    /// The file that gets the names of images.
+    /// The file to which the names of images are written.
     pub image_refs: Option<PathBuf>,
-    /// The files that tell other tools of images.
+    /// The files to which images are written in the formats of other tools.
     pub images_files: Vec<ImagesFile>,
     /// Where resolved manifests go.
     pub output: Output,
 }
 
-/// How much the cache may hold where nothing else is set.
+/// The default limit of the cache's size.
 const CACHE_SIZE: ByteSize = ByteSize(10 << 30);
 
-/// Variables that are Go's alone, and are not read.
+/// Variables of Go's ko that are not read.
 const GO_VARIABLES: [&str; 6] = [
     "KO_CONFIG_PATH",
     "KO_DEFAULTBASEIMAGE",
@@ -124,7 +124,7 @@ fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result
     for variable in GO_VARIABLES {
         if environment.get(variable).is_some() {
             report.note(format!(
-                "{variable} is Go's and not read; the variables of ko-rs start with KO_RS_"
+                "{variable} is not read, since it is specific to Go; the variables of ko-rs start with KO_RS_"
             ));
         }
     }
@@ -327,12 +327,12 @@ impl Sources {
         Error::all(reader.errors).map(|()| levels)
     }
 
-    /// What templates may name.
+    /// The values of variables in templates.
     fn values(&self) -> Result<Values, Error> {
         let variables = self.environment.variables().iter();
         let variables = variables
             .filter_map(|(name, value)| Some((name.to_str()?.into(), value.to_str()?.into())));
-        // Where a build says that it is of a certain time, templates say the same.
+        // If the creation time of images is set, templates use the same time.
         let time = self.number(Key::Created)?.and_then(|time| i64::try_from(time).ok());
         let repository = Repository {
             root: file::repository_root(&self.directory),
@@ -342,7 +342,7 @@ impl Sources {
         Ok(Values::new(variables.collect(), time, repository))
     }
 
-    /// A base; the folder of a layout is relative to where it was given.
+    /// A base image. The folder of a layout is relative to the settings file or the working directory.
     fn base(&self, key: Key) -> Result<Option<BaseName>, Error> {
         Ok(match (self.parse(key)?, self.text(key)) {
             (Some(BaseName::Layout(folder)), Some((_, origin))) => {
@@ -367,7 +367,7 @@ impl Sources {
             Some((how, origin)) => match how.as_str() {
                 "package" => Ok(Unification::Package),
                 "workspace" => Ok(Unification::Workspace),
-                _ => Err(origin.error(format!("`{how}` is neither `package` nor `workspace`"))),
+                _ => Err(origin.error(format!("expected `package` or `workspace`, found `{how}`"))),
             },
         }
     }
@@ -380,11 +380,13 @@ impl Sources {
         Ok(self.time(Key::Timeout)?.unwrap_or(Duration::from_secs(300)))
     }
 
-    /// A time, if one was given.
+    /// A duration.
     pub(super) fn time(&self, key: Key) -> Result<Option<Duration>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         let time = duration(&text).ok_or_else(|| {
-            origin.error(format!("`{text}` is not a time: write `90s`, `5m` or `1h30m`"))
+            origin.error(format!(
+                "expected a duration such as `90s`, `5m` or `1h30m`, found `{text}`"
+            ))
         })?;
         Ok(Some(time))
     }
@@ -392,12 +394,15 @@ impl Sources {
     fn dry_run(&self) -> Result<DryRun, Error> {
         match self.text(Key::DryRun) {
             None => Ok(DryRun::No),
-            Some((how, origin)) => match how.as_str() {
-                "none" => Ok(DryRun::No),
-                "client" => Ok(DryRun::Client),
-                "server" => Ok(DryRun::Server),
-                _ => Err(origin.error(format!("`{how}` is none of `none`, `client`, `server`"))),
-            },
+            Some((how, origin)) => {
+                match how.as_str() {
+                    "none" => Ok(DryRun::No),
+                    "client" => Ok(DryRun::Client),
+                    "server" => Ok(DryRun::Server),
+                    _ => Err(origin
+                        .error(format!("expected `none`, `client` or `server`, found `{how}`"))),
+                }
+            }
         }
     }
 }
@@ -406,15 +411,14 @@ pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// `-f` and `-k` as they were typed, for people who ask later where a revision came from. What is
-/// secret in a URL is nobody's business.
+/// `-f` and `-k` as they were typed, for the change cause of a revision, without the secrets of URLs.
 fn shown_filenames(names: &[String], kustomization: Option<&str>) -> String {
     let named = names.iter().map(|name| format!(" --filename={}", registry::shown_url(name)));
     let built = kustomization.map(|name| format!(" --kustomize={}", registry::shown_url(name)));
     named.chain(built).collect()
 }
 
-/// A time as Go and kubectl write it: `1h30m`, `90s`, `500ms`; a bare number is seconds.
+/// Parses a duration as Go and kubectl write it: `1h30m`, `90s`, `500ms`; a bare number is seconds.
 fn duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
@@ -443,7 +447,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_read_as_kubectl_reads_it() {
+    fn a_duration_is_parsed_as_kubectl_parses_it() {
         for (text, seconds) in
             [("90s", 90), ("5m", 300), ("1h30m", 5400), ("30", 30), ("2000ms", 2)]
         {
@@ -455,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_s_password_is_not_a_change_s_cause() {
+    fn the_password_in_a_url_is_not_part_of_the_change_cause() {
         let names =
             ["a.yaml".to_owned(), "https://me:secret@host.example/b.yaml?token=x".to_owned()];
         assert_eq!(

@@ -243,7 +243,7 @@ fn variables_of_go_s_ko_are_not_read_and_that_is_said() {
     let ran = sandbox.run(["build", "--push=false", "--repo", REPO]).exits(0);
     for variable in ["KO_DEFAULTBASEIMAGE", "KO_CONFIG_PATH"] {
         let note = format!(
-            "note: {variable} is Go's and not read; the variables of ko-rs start with KO_RS_\n"
+            "note: {variable} is not read, since it is specific to Go; the variables of ko-rs start with KO_RS_\n"
         );
         assert!(ran.stderr().contains(&note), "{}", ran.stderr());
     }
