@@ -1,4 +1,4 @@
-//! Reading what `-f` and `-k` name.
+//! Reads the manifests that `-f` and `-k` name.
 
 use std::io::IsTerminal as _;
 
@@ -9,8 +9,8 @@ use crate::report::Reporter;
 use crate::settings::Complete;
 use crate::source::Source;
 
-/// Reads manifests and finds what is in them, and where each source lies. A selector looks at
-/// labels, so it needs objects.
+/// Reads and parses manifests, and returns where each was read from. A selector needs labels, so
+/// objects are parsed.
 pub(super) async fn read(
     complete: &Complete,
     session: &Session,
@@ -67,12 +67,12 @@ async fn stdin(report: Reporter) -> Result<Source, Failure> {
     read.await?.map_err(|error| Failure::Manifests(error.into()))
 }
 
-/// Reads on a thread of its own: standard input or a pipe may make it wait for ever, which must keep
-/// neither a signal from being heard nor the process from ending.
+/// Reads on a separate thread: reading standard input or a pipe may take forever, and must not delay
+/// signals or the end of the process.
 async fn apart<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        // Nobody takes it any more where a signal came first.
+        // The receiver is gone if a signal ended the run.
         let _ = sender.send(read());
     });
     receiver.await.map_err(|_| Failure::Stdin)

@@ -1,4 +1,4 @@
-//! Which files a run leaves and what is in them; [`super::files`] writes them.
+//! The files of a result and their contents; [`super::files`] writes them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use crate::manifests::{self, Place, Rendered, Text};
 use crate::pipeline::Images;
 use crate::settings::{Complete, Output};
 
-/// Where the manifests of a run go, each or together.
+/// Where the manifests of a run are written, each or together.
 pub(super) enum Targets {
     Stdout,
     File(PathBuf),
     Each { targets: Vec<Target>, flag: &'static str },
 }
 
-/// A file that becomes a manifest.
+/// The file that a manifest is written to.
 pub(super) struct Target {
     path: PathBuf,
     /// The file that it was read from.
     like: Option<PathBuf>,
 }
 
-/// Finds out where manifests go before anything is built.
+/// Decides where manifests are written, before anything is built.
 pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result<Targets, Failure> {
     let flag = match &complete.output {
         Output::Folder(_) => "--output-dir",
@@ -60,7 +60,7 @@ pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result
 }
 
 impl Targets {
-    /// The files that are written, and the flag that says so.
+    /// The files that are written, and the flags that name them.
     pub(super) fn paths(&self) -> Vec<(&Path, &'static str)> {
         match self {
             Self::Stdout => Vec::new(),
@@ -81,7 +81,7 @@ impl Targets {
             }
             Self::Each { targets, .. } => {
                 let files = targets.into_iter().zip(rendered);
-                // Where a selector chose nothing of a file, there is none.
+                // A file of which nothing is selected is not written.
                 let files = files.filter(|(_, rendered)| !(selected && rendered.text.is_empty()));
                 let file = |(target, rendered): (Target, Rendered)| File {
                     path: target.path,
@@ -94,7 +94,7 @@ impl Targets {
     }
 }
 
-/// The files that tell of images.
+/// The files of images.
 pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     if let Some(path) = &complete.image_refs {

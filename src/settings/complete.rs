@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::builds::Reader;
 use super::env::Environment;
 use super::error::Error;
-use super::file;
+use super::load;
 use super::output::Output;
 use super::rules::{Partial, Platforms, Rules};
 use super::short_names;
@@ -115,10 +115,10 @@ fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result
         file: None,
         directory: directory.clone(),
     };
-    if let Some(path) = sources.path(Key::Config).or_else(|| file::find(&directory)) {
-        let path = if path.is_dir() { path.join(file::NAME) } else { path };
+    if let Some(path) = sources.path(Key::Config).or_else(|| load::find(&directory)) {
+        let path = if path.is_dir() { path.join(load::NAME) } else { path };
         let shown = path.strip_prefix(&directory).unwrap_or(&path).display().to_string();
-        sources.file = Some(file::read(&path, &shown)?);
+        sources.file = Some(load::read(&path, &shown)?);
         check_version(&sources, &shown)?;
     }
     for variable in GO_VARIABLES {
@@ -259,7 +259,7 @@ impl Sources {
             directory: self.directory.clone(),
             manifest_path: self.path(Key::ManifestPath),
             workspaces,
-            repository_root: file::repository_root(&self.directory),
+            repository_root: load::repository_root(&self.directory),
             import_path: self.text(Key::ImportPath).map(|(path, _)| path),
             locked: self.switch(Key::Locked, false)?,
             offline: self.switch(Key::Offline, false)?,
@@ -292,7 +292,7 @@ impl Sources {
             no_default_features: self.switch(Key::NoDefaultFeatures, false)?,
             created: i64::try_from(self.number(Key::Created)?.unwrap_or(0)).unwrap_or(i64::MAX),
             data_modified: self.number(Key::DataModified)?.unwrap_or(0),
-            repository_root: file::repository_root(&self.directory),
+            repository_root: load::repository_root(&self.directory),
             values: self.values()?,
             keep_tag: self.text(Key::KeepTag).map(|(template, _)| template),
             without_link_check: !self.switch(Key::LinkCheck, true)?
@@ -335,7 +335,7 @@ impl Sources {
         // If the creation time of images is set, templates use the same time.
         let time = self.number(Key::Created)?.and_then(|time| i64::try_from(time).ok());
         let repository = Repository {
-            root: file::repository_root(&self.directory),
+            root: load::repository_root(&self.directory),
             environment: self.environment.variables().clone(),
         };
         let time = time.unwrap_or_else(|| self.environment.now());
@@ -420,26 +420,10 @@ fn shown_filenames(names: &[String], kustomization: Option<&str>) -> String {
 
 /// Parses a duration as Go and kubectl write it: `1h30m`, `90s`, `500ms`; a bare number is seconds.
 fn duration(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => text.parse::<jiff::SignedDuration>().ok()?.try_into().ok(),
     }
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        let unit_end =
-            rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
-        total = total.checked_add(match &rest[digits..unit_end] {
-            "h" => Duration::from_secs(number.checked_mul(3600)?),
-            "m" => Duration::from_secs(number.checked_mul(60)?),
-            "s" => Duration::from_secs(number),
-            "ms" => Duration::from_millis(number),
-            _ => return None,
-        })?;
-        rest = &rest[unit_end..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 #[cfg(test)]
@@ -449,11 +433,11 @@ mod tests {
     #[test]
     fn a_duration_is_parsed_as_kubectl_parses_it() {
         for (text, seconds) in
-            [("90s", 90), ("5m", 300), ("1h30m", 5400), ("30", 30), ("2000ms", 2)]
+            [("90s", 90), ("5m", 300), ("1h30m", 5400), ("30", 30), ("2000ms", 2), ("1.5h", 5400)]
         {
             assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
-        for wrong in ["", "m", "5x", "-5s", "5m3", "1.5h"] {
+        for wrong in ["", "m", "5x", "-5s", "5m3"] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
     }

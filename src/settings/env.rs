@@ -1,4 +1,4 @@
-//! The one door to the environment, the working directory and the clock.
+//! The only place that reads the environment, the working directory and the clock.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,7 +14,7 @@ pub struct Environment {
 
 impl Environment {
     /// The environment and working directory of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is the door that the lint guards")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that may read it")]
     pub fn current() -> io::Result<Self> {
         Ok(Self { variables: std::env::vars_os().collect(), directory: std::env::current_dir()? })
     }
@@ -41,13 +41,13 @@ impl Environment {
         &self.directory
     }
 
-    /// A variable, as the system has it; none where it is empty.
+    /// A variable, unless it is empty.
     #[must_use]
     pub fn get_os(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
     }
 
-    /// A variable that is text; none where it is empty or no UTF-8.
+    /// A variable as text, unless it is empty or not UTF-8.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_os(name)?.to_str()
@@ -61,7 +61,7 @@ impl Environment {
         now.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default()
     }
 
-    /// A variable that is a path.
+    /// A variable as a path.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.get_os(name).map(PathBuf::from)
@@ -73,7 +73,7 @@ impl Environment {
         self.path("HOME").or_else(|| self.path("USERPROFILE"))
     }
 
-    /// The folder for what a run does not leave.
+    /// The folder for temporary files.
     #[must_use]
     pub fn temporary_folder(&self) -> PathBuf {
         self.path("TMPDIR").or_else(|| self.path("TEMP")).unwrap_or_else(|| "/tmp".into())

@@ -1,10 +1,8 @@
-//! `.ko-rs.yaml`: where it is found, and its keys held against the table.
+//! `.ko-rs.yaml` as values with places: keys are known, and values are of the right kind.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::builds::Reader;
 use super::codes;
 use super::error::Error;
 use super::table::{Key, Keys, Kind};
@@ -12,13 +10,6 @@ use super::tree::{self, Node, Value};
 use crate::reference::did_you_mean;
 use crate::report::Code;
 use crate::source::{Source, Spot};
-use crate::template::Values;
-
-/// The name that is looked for.
-pub(crate) const NAME: &str = ".ko-rs.yaml";
-
-/// The largest settings file that is read.
-const LARGEST: u64 = 4 << 20;
 
 /// A settings file: its values by key, each with its place.
 #[derive(Clone, Debug)]
@@ -31,62 +22,27 @@ pub(super) struct File {
 /// The values of a mapping: of the whole file, a build, an image or a file rule.
 pub(super) type Entry<K> = BTreeMap<K, Node>;
 
-/// The nearest settings file from a folder up to the Git root (or the file system's root where
-/// there is no repository).
-pub(super) fn find(directory: &Path) -> Option<PathBuf> {
-    for folder in directory.ancestors() {
-        let candidate = folder.join(NAME);
-        if candidate.is_file() {
-            return Some(candidate);
-        }
-        if folder.join(".git").exists() {
-            return None;
-        }
-    }
-    None
-}
-
-/// The root of the Git repository around a folder: where `.git` lies, a folder or a worktree's file.
-pub(super) fn repository_root(directory: &Path) -> Option<PathBuf> {
-    directory.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
-}
-
-/// Reads a settings file; `shown` is its name in errors.
-pub(super) fn read(path: &Path, shown: &str) -> Result<File, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LARGEST {
-        return Err(failed(std::io::Error::other("the file is larger than 4 MiB")));
-    }
-    let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    parse(Source::new(shown, text), folder)
-}
-
-pub(super) fn parse(source: Source, folder: PathBuf) -> Result<File, Error> {
-    let mut file = File { source, folder, values: BTreeMap::new() };
-    if file.source.text().lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#'))
-    {
-        return Ok(file);
-    }
-    let root = tree::parse(&file.source).map_err(|broken| {
-        let code = &codes::SETTINGS_NOT_YAML;
-        file.error(code, broken.span, "the settings are not valid YAML", &broken.reason, None)
-    })?;
-    let mut errors = Vec::new();
-    let values = file.entry(&root, "settings", &mut errors);
-    file.values = values;
-    // The file is read completely here so that all errors are reported at once.
-    let mut reader = Reader { file: &file, locations: Default::default(), errors };
-    reader.nested();
-    reader.check_templates(&Values::sample());
-    let errors = reader.errors;
-    Error::all(errors)?;
-    Ok(file)
-}
-
 impl File {
+    /// Parses the mapping of the whole file, and collects what is wrong with its keys and values.
+    pub(super) fn parse(
+        source: Source,
+        folder: PathBuf,
+        errors: &mut Vec<Error>,
+    ) -> Result<Self, Error> {
+        let mut file = Self { source, folder, values: BTreeMap::new() };
+        let is_blank = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
+        if file.source.text().lines().all(is_blank) {
+            return Ok(file);
+        }
+        let root = tree::parse(&file.source).map_err(|broken| {
+            let code = &codes::SETTINGS_NOT_YAML;
+            let message = "the settings are not valid YAML";
+            file.error(code, broken.span, message, &broken.reason, None)
+        })?;
+        file.values = file.entry(&root, "settings", errors);
+        Ok(file)
+    }
+
     /// An error at a place of the file.
     pub(super) fn error(
         &self,
@@ -286,110 +242,5 @@ pub(super) fn pairs(node: &Node) -> BTreeMap<String, String> {
             pairs.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect()
         }
         Value::Null | Value::Scalar(_) | Value::List(_) => BTreeMap::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
-        error.summary()
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
-        insta::assert_snapshot!(error("# mine\ndefaultBaseimage: static\n"), @"
-        unknown-setting: unknown key `defaultBaseimage` in settings
-          2:1 `defaultBaseimage`: unknown key
-          hint: did you mean `defaultBaseImage`?
-        ");
-    }
-
-    #[test]
-    fn a_value_of_another_kind_is_refused() {
-        insta::assert_snapshot!(error("defaultPlatforms: {linux: amd64}\n"), @"
-        invalid-setting: `defaultPlatforms` must be a list of strings
-          1:19 `{`: found a mapping
-        ");
-    }
-
-    #[test]
-    fn what_is_wrong_inside_a_value_is_pointed_at() {
-        let two = "lints:\n  latest-tag: off\n  unexposed-port: ~\nimageFields:\n- a\n- {b: c}\n";
-        insta::assert_snapshot!(error(two), @"
-        invalid-setting: `unexposed-port` in `lints` must be a string
-          3:19 `~`: found nothing
-        invalid-setting: `imageFields` must be a list of strings
-          6:3 `{`: found a mapping
-        ");
-        insta::assert_snapshot!(error("images: {a/b: x, c/d: [x]}\n"), @"
-        invalid-setting: `c/d` in `images` must be a string
-          1:23 `[`: found a list
-        ");
-        insta::assert_snapshot!(error("images:\n  a/b: x\n  [c/d]: x\n"), @"
-        invalid-setting: `images` must be a mapping of strings to strings
-          3:3 `[`: found a list
-        ");
-    }
-
-    #[test]
-    fn what_is_no_yaml_is_pointed_at_as_in_manifests() {
-        insta::assert_snapshot!(error("keepTag: true\ndefaultPlatforms: [a, , b]\n"), @"
-        settings-not-yaml: the settings are not valid YAML
-          2:23 `,`: a value belongs here, not `,`
-        ");
-        assert!(error("keepTag: *nope\n").contains("`*nope`: found unknown anchor `nope`"));
-        assert!(error("repo: \"a\\q\"\n").contains("`\\q`: while parsing a quoted scalar"));
-        // What is wrong only as settings is said by who reads those.
-        assert!(error("keepTag: true\nkeepTag: true\n").contains("duplicate"));
-    }
-
-    #[test]
-    fn of_a_list_the_item_that_is_wrong_is_pointed_at() {
-        let place = |text: &str| {
-            let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
-            let found = error.diagnostics().remove(0);
-            (found.message, format!("{}:{}", found.spots[0].line, found.spots[0].column))
-        };
-        for (text, message, expected) in [
-            ("imageFields: [a, b, a..b]\n", "`imageFields` cannot be read", "1:21"),
-            ("imageFields: a b..c\n", "`imageFields` cannot be read", "1:16"),
-            ("builds:\n- package: a\n- bin: b\n", "a build must have `package` or `dir`", "3:3"),
-            (
-                "builds:\n- package: a\n  env:\n  - A=a\n  - B\n",
-                "`env` must be a list of KEY=VALUE",
-                "5:5",
-            ),
-            (
-                "files:\n- {from: a, to: b}\n- {from: c}\n",
-                "a file must have `from` and `to`",
-                "3:3",
-            ),
-        ] {
-            assert_eq!(place(text), (message.to_owned(), expected.to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn comments_alone_are_no_settings() {
-        assert!(
-            parse(Source::new(NAME, "# nothing\n\n"), PathBuf::new()).unwrap().values.is_empty()
-        );
-        assert!(parse(Source::new(NAME, ""), PathBuf::new()).unwrap().values.is_empty());
-    }
-
-    #[test]
-    fn the_nearest_file_up_to_the_git_root_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let deep = folder.path().join("repo/a/b");
-        std::fs::create_dir_all(&deep).unwrap();
-        std::fs::write(folder.path().join(NAME), "").unwrap();
-        assert_eq!(find(&deep), Some(folder.path().join(NAME)));
-        std::fs::create_dir(folder.path().join("repo/.git")).unwrap();
-        assert_eq!(find(&deep), None);
-        std::fs::write(folder.path().join("repo").join(NAME), "").unwrap();
-        assert_eq!(find(&deep), Some(folder.path().join("repo").join(NAME)));
     }
 }

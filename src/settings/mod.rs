@@ -11,6 +11,7 @@ mod destination;
 pub mod env;
 mod error;
 mod file;
+mod load;
 mod output;
 mod rules;
 mod short_names;

@@ -1,4 +1,4 @@
-//! Which bills of materials are made, and where they go beside a registry.
+//! Which SBOMs are created, and where else than to a registry they are written.
 
 use super::error::Error;
 use super::sources::Sources;
@@ -21,20 +21,20 @@ impl Sources {
                 ("required", _) => sbom.required = true,
                 (_, Ok(named)) if format.is_none_or(|other| other == named) => format = Some(named),
                 (_, Ok(_)) => {
-                    return Err(origin.error("an image has one bill of materials, not two"));
+                    return Err(origin.error("an image has one SBOM: name one format"));
                 }
                 (word, Err(_)) => {
                     return Err(origin.error(format!(
-                        "`{word}` is none of `spdx`, `cyclonedx`, `none` and `required`"
+                        "expected `spdx`, `cyclonedx`, `none` or `required`, found `{word}`"
                     )));
                 }
             }
         }
         if none && (sbom.required || format.is_some()) {
-            return Err(origin.error("`none` stands alone"));
+            return Err(origin.error("`none` cannot be combined with other words"));
         }
         if none && sbom.folder.is_some() {
-            let reason = "--sbom-dir has nothing to write where `sbom` is `none`";
+            let reason = "--sbom-dir cannot be used with `sbom: none`: there is no SBOM to write";
             return Err(Error::Together(reason.to_owned()));
         }
         sbom.format = format.unwrap_or(sbom.format);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_and_required_go_together_and_none_stands_alone() {
+    fn required_can_be_combined_with_a_format_and_none_with_nothing() {
         let sbom = |format, required| Ok(Some(Sbom { format, required, folder: None }));
         assert_eq!(read(&["spdx"], false), sbom(SbomFormat::Spdx, false));
         assert_eq!(read(&["required"], false), sbom(SbomFormat::Spdx, true));

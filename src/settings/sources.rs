@@ -1,4 +1,4 @@
-//! The three sources of a setting — flag, variable, file — and which of them counts.
+//! Looks settings up in their sources: flags first, then variables, then the file.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,7 +15,7 @@ use crate::source::Spot;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub BTreeMap<Key, Vec<String>>);
 
-/// What was typed, what is in the environment and what the file says, as they are.
+/// Flags, environment and settings file as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
     pub(super) flags: Flags,
@@ -90,19 +90,19 @@ impl Sources {
         ))
     }
 
-    /// The value of a setting that has one.
+    /// The value of a setting that takes one.
     pub(super) fn text(&self, key: Key) -> Option<(String, Origin)> {
         let (mut values, origin) = self.texts(key)?;
         (!values.is_empty()).then(|| (values.remove(0), origin))
     }
 
-    /// A value read by its type.
+    /// A value parsed as its type.
     pub(super) fn parse<T: FromStr<Err: Display>>(&self, key: Key) -> Result<Option<T>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|reason: T::Err| origin.error(reason))
     }
 
-    /// A list of values read by their type.
+    /// A list of values parsed as their type.
     pub(super) fn parse_all<T: FromStr<Err: Display>>(
         &self,
         key: Key,
@@ -116,16 +116,16 @@ impl Sources {
     pub(super) fn number(&self, key: Key) -> Result<Option<u64>, Error> {
         let Some((text, origin)) = self.text(key) else { return Ok(None) };
         let number = text.trim().parse().map(Some);
-        number.map_err(|_| origin.error(format!("`{text}` is not a whole number")))
+        number.map_err(|_| origin.error(format!("expected a whole number, found `{text}`")))
     }
 
-    /// A switch; `default` where no source has it.
+    /// A switch; `default` if no source has it.
     pub(super) fn switch(&self, key: Key, default: bool) -> Result<bool, Error> {
         match self.text(key) {
             None => Ok(default),
             Some((text, origin)) => text
                 .parse()
-                .map_err(|_| origin.error(format!("`{text}` is neither `true` nor `false`"))),
+                .map_err(|_| origin.error(format!("expected `true` or `false`, found `{text}`"))),
         }
     }
 
@@ -134,18 +134,18 @@ impl Sources {
         let Some((texts, origin)) = self.texts(key) else { return Ok(BTreeMap::new()) };
         let pair = |text: &String| match text.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(origin.error(format!("`{text}` is not KEY=VALUE"))),
+            _ => Err(origin.error(format!("expected KEY=VALUE, found `{text}`"))),
         };
         texts.iter().map(pair).collect()
     }
 
-    /// A path, relative to where it was given: the working directory, or the settings file's folder.
+    /// A path, relative to the working directory or, from the settings file, to its folder.
     pub(super) fn path(&self, key: Key) -> Option<PathBuf> {
         let (text, origin) = self.text(key)?;
         Some(self.base_of(&origin).join(text))
     }
 
-    /// The folder that relative paths of an origin start from.
+    /// The folder that relative paths are relative to.
     pub(super) fn base_of(&self, origin: &Origin) -> &Path {
         match (origin, &self.file) {
             (Origin::File { .. }, Some(file)) => &file.folder,
@@ -157,6 +157,7 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::load;
     use crate::settings::table::{SETTINGS, Setting};
     use crate::source::Source;
 
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn flag_goes_before_variable_before_file_for_every_setting() {
+    fn flags_take_precedence_over_variables_over_the_file_for_every_setting() {
         let directory = PathBuf::from("/work");
         for setting in SETTINGS.iter().filter(|s| !matches!(s.kind, Kind::Map | Kind::Nested)) {
             let mut sources = Sources {
@@ -191,7 +192,7 @@ mod tests {
             };
             if setting.in_file {
                 let text = format!("{}: {}\n", setting.name, sample(setting, 3));
-                let file = file::parse(Source::new("x", text), "/other".into());
+                let file = load::parse(Source::new("x", text), "/other".into());
                 sources.file = Some(file.unwrap());
                 expect(&sources, 3);
             }
@@ -212,11 +213,11 @@ mod tests {
         let sources =
             Sources { flags: Flags::default(), environment, file: None, directory: "/".into() };
         let error = sources.number(Key::Created).unwrap_err().to_string();
-        assert_eq!(error, "SOURCE_DATE_EPOCH: `yesterday` is not a whole number");
+        assert_eq!(error, "SOURCE_DATE_EPOCH: expected a whole number, found `yesterday`");
     }
 
     #[test]
-    fn an_empty_variable_is_no_value() {
+    fn an_empty_variable_is_ignored() {
         let environment = Environment::of("/", [("KO_DOCKER_REPO", "")]);
         let sources =
             Sources { flags: Flags::default(), environment, file: None, directory: "/".into() };

@@ -1,5 +1,5 @@
-//! Templates in the settings file: each is tried with values of the right kinds when the file is
-//! read, so that a mistake is said with its place before anything is built.
+//! Templates in the settings file. Each is rendered with sample values when the file is read, so that
+//! mistakes are reported with their place before anything is built.
 
 use super::builds::Reader;
 use super::codes;
@@ -88,51 +88,5 @@ fn walk<'a>(build: Option<usize>, key: &str, node: &'a Node, found: &mut Vec<Tem
                 walk(build, inner.as_deref().unwrap_or(key), value, found);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-    use crate::source::Source;
-
-    fn parse(text: &str) -> Result<File, super::super::Error> {
-        file::parse(Source::new(file::NAME, text), PathBuf::new())
-    }
-
-    #[test]
-    fn a_mistake_in_a_template_is_shown_where_it_stands() {
-        let text = "builds:\n  - package: a\n    rustflags: [\"--cfg={{ Git.ShortCommi }}\"]\n    image:\n      labels:\n        x: \"{{ Git }}\"\n";
-        let error = parse(text).err().unwrap();
-        insta::assert_snapshot!(error.summary(), @"
-        invalid-template: the template in `rustflags` cannot be rendered
-          3:27 `Git.ShortCommi`: `Git` has no `ShortCommi`
-          hint: did you mean `ShortCommit`?
-        invalid-template: the template in `labels` cannot be rendered
-          6:16 `Git`: a text belongs here, and this is a map
-        ");
-    }
-
-    #[test]
-    fn only_keys_that_take_templates_are_looked_at_and_what_changes_is_found() {
-        let text = "defaultEnv: \"A={{ Date }}\"\nbuilds:\n  - package: b\n  - package: a\n    image:\n      labels: {user: \"{{ Git.FullCommit }}{{ Git.PathFullCommit }}\"}\n      user: \"{{ 1 }}\"\n    flags: \"--a --b={{ Date }}\"\n";
-        let file = parse(text).unwrap();
-        let found: Vec<_> = volatile(&file).into_iter().map(|v| (v.build, v.key, v.name)).collect();
-        let one = |build, key: &str, name: &str| (build, key.to_owned(), name.to_owned());
-        assert_eq!(
-            found,
-            [
-                one(None, "defaultEnv", "Date"),
-                one(Some(1), "labels", "Git.FullCommit"),
-                one(Some(1), "flags", "Date")
-            ]
-        );
-        let build = &file.values[&Key::Builds];
-        let Value::List(items) = &build.value else { panic!("{build:?}") };
-        let Value::Map(pairs) = &items[1].value else { panic!("{items:?}") };
-        let flags = pairs.iter().find(|(key, _)| file::text(key).as_deref() == Some("flags"));
-        assert_eq!(file::texts(&flags.unwrap().1), ["--a", "--b={{ Date }}"]);
     }
 }

@@ -20,9 +20,9 @@ fn document(name: &str) -> String {
 fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Switch => "`true` or `false`",
-        Kind::Text => "text",
-        Kind::List | Kind::Texts => "list of texts",
-        Kind::Map => "mapping of texts",
+        Kind::Text => "string",
+        Kind::List | Kind::Texts => "list of strings",
+        Kind::Map => "mapping of strings",
         Kind::Number => "number",
         Kind::Nested => "see below",
     }
@@ -68,10 +68,10 @@ fn rendered() -> String {
     let mut out = String::from(
         "<!-- Made from src/settings/table.rs: UPDATE_DOCS=1 cargo test --test it docs -->\n\n\
          # Settings\n\n\
-         A flag goes before a variable, a variable before `builds` of `.ko-rs.yaml`, `builds` before the\n\
-         file's other keys. `.ko-rs.yaml` is the nearest one from the working directory up to the Git root;\n\
-         paths in it are relative to it. A key that is not in these tables is an error. A flag without a\n\
-         value is a switch: alone it means `true`, and `=false` turns it off.\n\n\
+         A flag takes precedence over a variable, a variable over `builds` in `.ko-rs.yaml`, and `builds` over\n\
+         the other keys of the file. ko-rs reads the nearest `.ko-rs.yaml` between the working directory and the\n\
+         Git root; paths in the file are relative to it. Keys that are not in these tables are errors. A flag\n\
+         without a value is a switch: the flag alone means `true`, and `=false` turns it off.\n\n\
          ## Flags and variables\n",
     );
     let scopes = [

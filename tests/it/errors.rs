@@ -508,11 +508,11 @@ fn flags_that_are_wrong_are_said_to_be_before_anything_is_done() {
             &["--tag-only"],
             "[conflicting-settings]: --tag-only requires --tags with one tag other than `latest`",
         ),
-        (&["--image-label=x"], "[invalid-value]: --image-label: `x` is not KEY=VALUE"),
-        (&["-j", "x"], "[invalid-value]: --jobs: `x` is not a whole number"),
+        (&["--image-label=x"], "[invalid-value]: --image-label: expected KEY=VALUE, found `x`"),
+        (&["-j", "x"], "[invalid-value]: --jobs: expected a whole number, found `x`"),
         (
             &["--sbom=frob"],
-            "[invalid-value]: --sbom: `frob` is none of `spdx`, `cyclonedx`, `none` and `required`",
+            "[invalid-value]: --sbom: expected `spdx`, `cyclonedx`, `none` or `required`, found `frob`",
         ),
         (
             &["--layer-compression=lz4"],
