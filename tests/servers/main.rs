@@ -8,6 +8,7 @@
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
 //! * `faults`: every way in which a registry can fail, at every step; the outcome is the right image or a
 //!   clear error, and no secret leaves.
+//! * `json`: results and events as JSON, held against their schemas.
 //! * `login`: passwords that are kept, and found again by others.
 //! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
@@ -32,6 +33,8 @@ mod mounts;
 mod oci;
 #[path = "../support/proxy.rs"]
 mod proxy;
+#[path = "../support/schemas.rs"]
+mod schemas;
 #[path = "../support/servers.rs"]
 mod servers;
 #[expect(dead_code, reason = "`tests/it` uses the rest")]
@@ -48,6 +51,7 @@ mod cluster_api;
 mod cluster_refusals;
 mod kubectl_reads;
 mod faults;
+mod json;
 mod login;
 mod mirrors;
 mod proxies;

@@ -187,8 +187,8 @@ impl Cell<'_> {
         end(self.command(arguments).spawn().unwrap())
     }
 
-    /// Builds and pushes through a proxy.
-    pub(super) fn build(&self, proxy: &Faulty) -> Ran {
+    /// Builds and pushes through a proxy; `format` are flags for what is printed.
+    pub(super) fn build(&self, proxy: &Faulty, format: &[&str]) -> Ran {
         let host = &proxy.host;
         // Another name for the same registry is another registry.
         let base_host = match self.step.copies() {
@@ -207,7 +207,7 @@ impl Cell<'_> {
             "{host}/{}",
             self.repository().strip_suffix(NAME).unwrap().trim_end_matches('/')
         );
-        self.run(&[
+        let build = [
             "build",
             "--layer-compression=gzip",
             "--platform",
@@ -216,7 +216,8 @@ impl Cell<'_> {
             &base,
             "--repo",
             &repo,
-        ])
+        ];
+        self.run(&[&build[..], format].concat())
     }
 
     /// What the tag leads to, if it exists, and its digest.
