@@ -1,6 +1,6 @@
 //! What can go wrong with a cluster.
 
-use crate::report::{Code, Details, Diagnose, Diagnostic};
+use crate::report::{Code, Details, Diagnose};
 
 use super::access::AccessError;
 use super::client::RequestError;
@@ -143,13 +143,6 @@ impl Error {
     /// A failed request about an object.
     pub(super) fn object(doing: &'static str, id: &ObjectId, source: RequestError) -> Self {
         Self::Object { doing, object: id.to_string(), place: id.place.clone(), source }
-    }
-
-    /// The hints of [`Diagnose::details`], one on each line.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hints = Diagnostic::of(self).hints;
-        (!hints.is_empty()).then(|| hints.join("\n"))
     }
 }
 

@@ -10,7 +10,7 @@ use ko_rs::cluster::{
 };
 use ko_rs::manifests::Object;
 use ko_rs::oci::Platform;
-use ko_rs::report::Reporter;
+use ko_rs::report::{Diagnostic, Reporter};
 use kube::api::AttachParams;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -180,7 +180,7 @@ async fn an_object_applied_again_is_unchanged_ten_times_and_a_changed_one_is_con
     let plan = cluster.plan(objects(&changed), Change::Apply(tried.clone())).await.unwrap();
     assert_eq!(
         plan.objects()[0].reasons,
-        [Reason::Differs { fields: vec![".spec.template".into()] }]
+        [Reason::Differs { fields: vec![".spec.template.spec.containers".into()] }]
     );
     let outcomes = cluster.apply(objects(&changed), &tried).await.unwrap();
     assert_eq!(outcomes[0].to_string(), "deployment.apps/web configured (server dry run)");
@@ -233,7 +233,7 @@ async fn a_field_of_another_manager_is_a_conflict_until_it_is_forced() {
     let error = cluster.apply(objects(WEB), &ApplyOptions::default()).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("env[name=\"B\"].value is managed by `kubectl-set`"), "{text}");
-    assert!(error.hint().unwrap().contains("--force-conflicts"));
+    assert!(Diagnostic::of(&error).hints[0].contains("--force-conflicts"));
     let force = ApplyOptions { force_conflicts: true, ..ApplyOptions::default() };
     let outcomes = cluster.apply(objects(WEB), &force).await.unwrap();
     assert_eq!(outcomes[0].operation, Operation::Configure);

@@ -54,7 +54,7 @@ fn an_unreachable_cluster_is_an_error_before_anything_is_built() {
             let ran = scene.run(&format!("{command} -f svc/link_service/k8s{more}")).exits(1);
             assert!(started.elapsed() < Duration::from_secs(30), "it hangs");
             assert_eq!(ran.stdout(), "");
-            let error = ran.stderr().split_once("error: ").unwrap().1;
+            let error = ran.stderr().split_once("error[cluster-unreachable]: ").unwrap().1;
             let reason = "could not connect to https://127.0.0.1:1 (context `ko-rs`): ";
             assert!(error.contains(reason), "{error}");
             assert!(error.contains("\nhint: is the cluster running"), "{error}");
@@ -74,7 +74,7 @@ fn a_server_that_is_not_an_api_server_or_not_the_right_one_is_an_error() {
         let ran = scene.run("apply -f svc/link_service/k8s").exits(1);
         assert!(started.elapsed() < Duration::from_secs(30), "it hangs");
         assert!(!ran.stderr().contains("Building"), "{}", ran.stderr());
-        let error = ran.stderr().split_once("error: could not list the nodes\ncaused by: ");
+        let error = ran.stderr().split_once("]: could not list the nodes\ncaused by: ");
         error.unwrap().1.to_owned()
     };
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -123,14 +123,14 @@ fn a_missing_or_broken_kubeconfig_is_an_error_without_its_secrets() {
         assert_ne!(text, good);
         std::fs::write(&path, text).unwrap();
         let ran = scene.run_with_input("apply -f -", MAP).exits(1);
-        let error = ran.stderr().split_once("error: ").unwrap().1;
+        let error = ran.stderr().split_once("error[").unwrap().1;
         assert!(error.contains(&why), "{why}: {error}");
         assert!(!error.contains("s3cret") && !error.contains(&key[20..]), "{error}");
     }
     std::fs::remove_file(&path).unwrap();
     let ran = scene.run_with_input("apply -f -", MAP).exits(1);
     let error = format!(
-        "error: no kubeconfig found: `{path}` does not exist\nhint: pass its path with --kubeconfig \
+        "error[no-kubeconfig]: no kubeconfig found: `{path}` does not exist\nhint: pass its path with --kubeconfig \
          or KUBECONFIG; `ko-rs resolve` does not need one\n"
     );
     assert_eq!(ran.stderr(), error);
@@ -207,7 +207,7 @@ fn a_conflict_has_the_field_and_its_manager_until_it_is_forced() {
     let set = format!("{manifest}---\n{MAP}");
     let before = scene.live("deployment/link-manager");
     let ran = scene.run_with_input("apply -f -", &set).exits(1);
-    let error = "error: could not apply deployment.apps/link-manager (<stdin>:2:1): \
+    let error = "error[field-conflict]: could not apply deployment.apps/link-manager (<stdin>:2:1): \
                  .spec.template.spec.containers[name=\"link-manager\"].image is managed by \
                  `kubectl-set`\nhint: remove these fields from the manifest, or take them over \
                  with `--force-conflicts`\n";
@@ -250,9 +250,7 @@ fn nothing_is_applied_if_a_crate_does_not_compile_or_an_image_cannot_be_pushed()
     for command in ["apply -f -", "create -f -"] {
         let ran = scene.run_with_input(command, &set("ko://hello")).exits(1);
         assert_eq!(ran.stdout(), "");
-        assert!(
-            ran.stderr().contains("error: could not publish the image of `hello`\ncaused by: ")
-        );
+        assert!(ran.stderr().contains("]: could not publish the image of `hello`\ncaused by: "));
         assert_eq!(scene.names("configmaps"), AUTHORITY);
     }
     let ran = scene.run_with_input("apply -f -", &set("ko://helo")).exits(1);

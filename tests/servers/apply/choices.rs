@@ -41,7 +41,7 @@ fn a_selector_selects_objects_and_only_their_images_are_built() {
     let line = format!("configmap \"shop\" deleted from {} namespace\n", scene.namespace);
     assert_eq!(ran.stdout(), line);
     let ran = scene.run_with_input("apply -l part=nothing -f -", SHOP).exits(1);
-    assert!(ran.stderr().ends_with("\nerror: there are no objects to apply\n"));
+    assert!(ran.stderr().ends_with("\nerror[no-objects]: there are no objects to apply\n"));
     // Services have no label, and objects that are not selected need no image.
     let ran = scene.run("apply --dry-run=server -R -f svc -l svc=user").exits(0);
     assert_eq!(ran.stdout(), "deployment.apps/user-manager created (server dry run)\n");
@@ -62,7 +62,7 @@ fn the_requested_namespace_is_used() {
     assert_eq!(other.names("configmap/b"), "configmap/b\n");
     let ran = scene.run_with_input(&format!("apply -n {} -f -", scene.namespace), &stated).exits(1);
     let error = format!(
-        "error: the object at <stdin>:1:1 is in namespace `{}`, which does not match the requested \
+        "error[namespace-mismatch]: the object at <stdin>:1:1 is in namespace `{}`, which does not match the requested \
          namespace `{}`\nhint: omit `-n`, or pass `-n {}` for this object\n",
         other.namespace, scene.namespace, other.namespace
     );
@@ -87,14 +87,14 @@ fn a_context_is_selected_by_name_and_must_be_allowed() {
     assert_eq!(scene.names("configmaps"), AUTHORITY);
 
     let ran = scene.run_with_input("apply --context red -f -", map).exits(1);
-    let unknown = "error: context `red` does not exist in the kubeconfig\nhint: pass one of ko-rs, green with --context\n";
+    let unknown = "error[unknown-context]: context `red` does not exist in the kubeconfig\nhint: pass one of ko-rs, green with --context\n";
     assert_eq!(ran.stderr(), unknown);
 
     let settings = scene.sandbox.outside("settings.yaml");
     std::fs::write(&settings, "allowContexts: [green]\n").unwrap();
     let allowed = |command: &str| format!("{command} --config {} -f -", settings.display());
     let ran = scene.run_with_input(&allowed("apply"), map).exits(1);
-    let refused = "error: context `ko-rs` is not in `allowContexts`\n";
+    let refused = "error[context-not-allowed]: context `ko-rs` is not in `allowContexts`\n";
     assert!(ran.stderr().starts_with(refused), "{}", ran.stderr());
     assert_eq!(scene.names("configmaps"), AUTHORITY);
     let ran = scene.run_with_input(&allowed("delete --context ko-rs"), map).exits(1);

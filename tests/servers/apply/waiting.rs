@@ -30,7 +30,7 @@ fn an_image_that_cannot_be_pulled_ends_the_wait() {
     let manifest = deployment("lost", "image: 'localhost:1/nothing:1'");
     let ran = scene.run_with_input("apply --wait --timeout=10m -f -", &manifest).exits(1);
     assert_eq!(ran.stdout(), "deployment.apps/lost created\n", "what was applied is printed");
-    let error = ran.stderr().split_once("error: ").unwrap().1;
+    let error = ran.stderr().split_once("error[not-ready]: ").unwrap().1;
     let start =
         "deployment.apps/lost will not become ready: 0 of 1 new pods are available\n  pod lost-";
     assert!(error.starts_with(start), "{error}");
@@ -48,7 +48,7 @@ fn a_program_that_exits_is_reported_with_its_exit_code_at_the_time_limit() {
     let ran = scene.run_with_input("apply --wait --timeout=8s -f -", &manifest).exits(1);
     let created = "deployment.apps/link-manager created\nservice/link-manager created\n";
     assert_eq!(ran.stdout(), created);
-    let error = ran.stderr().split_once("error: ").unwrap().1;
+    let error = ran.stderr().split_once("error[not-ready]: ").unwrap().1;
     assert!(
         error.starts_with("deployment.apps/link-manager did not become ready in time: "),
         "{error}"
