@@ -71,6 +71,7 @@ impl Look {
             let taken = if at == 0 { label.len() + 2 } else { indent.len() };
             let options = textwrap::Options::new(width)
                 .break_words(false)
+                .word_splitter(textwrap::WordSplitter::NoHyphenation)
                 .initial_indent(&BLANKS[..taken.min(BLANKS.len())])
                 .subsequent_indent(if indent.is_empty() { "  " } else { indent });
             let wrapped = textwrap::fill(&line, options);

@@ -41,9 +41,9 @@ pub(super) enum Error {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Write { .. } | Self::Folder(_) | Self::Twice(_) => {
-                Details::new(&codes::OUTPUT_NOT_WRITTEN)
-            }
+            Self::Write { .. } => Details::new(&codes::OUTPUT_NOT_WRITTEN),
+            Self::Folder(_) => Details::new(&codes::OUTPUT_IS_FOLDER),
+            Self::Twice(_) => Details::new(&codes::OUTPUT_CONFLICT),
         }
     }
 }

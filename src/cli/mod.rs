@@ -38,8 +38,23 @@ use exit::{Failure, Stop};
 use print::Console;
 use result::Results;
 
-use crate::report::{Exit, Reporter};
-use crate::settings::{Environment, Format, Key, Presentation};
+use crate::cluster;
+use crate::pipeline;
+use crate::publish;
+use crate::report::{Code, Exit, Reporter};
+use crate::settings::{self, Environment, Format, Key, Presentation};
+
+/// The codes of all diagnostics, in the order of `docs/errors.md`.
+pub fn every_code() -> impl Iterator<Item = &'static Code> {
+    let modules = [
+        publish::codes::ALL,
+        cluster::codes::ALL,
+        settings::codes::ALL,
+        pipeline::codes::ALL,
+        codes::ALL,
+    ];
+    modules.into_iter().flatten().copied()
+}
 
 /// Runs the command line; `args` start with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {

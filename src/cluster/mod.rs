@@ -10,7 +10,7 @@ mod access;
 mod apply;
 mod change_cause;
 mod client;
-mod codes;
+pub(crate) mod codes;
 mod connection;
 mod create;
 mod delete;

@@ -11,7 +11,7 @@ use http::uri::Authority;
 use super::{Error, context};
 
 /// Where Docker Engine listens unless told otherwise.
-pub(super) const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
 /// What decides where the engine is, as read from the environment by whoever may read it. Empty
 /// texts count as absent, as they do for the `docker` command.

@@ -6,7 +6,7 @@
 //!
 //! [api]: https://docs.docker.com/reference/api/engine/
 
-pub(crate) mod archive;
+pub mod archive;
 mod address;
 mod answer;
 mod context;
@@ -22,9 +22,9 @@ use futures_util::{Stream, stream};
 use reqwest::{Body, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-pub(crate) use address::{Address, Settings};
-pub(crate) use endpoint::Endpoint;
-pub(crate) use error::{Cause, Error};
+pub use address::{Address, DEFAULT_SOCKET, Settings};
+pub use endpoint::Endpoint;
+pub use error::{Cause, Error};
 
 use crate::oci::{Digest, ImageReference, Platform, Repository, Tag};
 use crate::report::Reporter;
@@ -53,7 +53,8 @@ pub enum Store {
     /// left out of an archive.
     GraphDriver,
     /// containerd's content store: Docker Engine 29 unless set otherwise. An image's ID is the
-    /// digest of its manifest or index. A docker-archive must be whole.
+    /// digest of its manifest or index. A docker-archive must be whole; where an OCI layout stands
+    /// beside it ([`archive::ArchiveWriter::add_layout`]) it may leave out layers that are there.
     Containerd,
     /// podman. An image's ID is its configuration's digest. An archive must be whole.
     Podman,

@@ -15,7 +15,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use crate::reference::did_you_mean;
 
-pub(crate) use git::Repository;
+pub use git::Repository;
 use git::{GIT, Git};
 
 /// The names that stand alone.
@@ -152,12 +152,12 @@ impl Values {
 
 /// Whether there is anything in a text to be replaced.
 #[must_use]
-pub(crate) fn is_template(text: &str) -> bool {
+pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
 }
 
 /// The text with everything in its place.
-pub(crate) fn render(text: &str, values: &Values) -> Result<String, Error> {
+pub fn render(text: &str, values: &Values) -> Result<String, Error> {
     if !is_template(text) {
         return Ok(text.to_owned());
     }
@@ -172,7 +172,7 @@ pub(crate) fn render(text: &str, values: &Values) -> Result<String, Error> {
 
 /// The names in a template that stand for something else with every commit or every run, in order.
 #[must_use]
-pub(crate) fn volatile(text: &str) -> BTreeSet<String> {
+pub fn volatile(text: &str) -> BTreeSet<String> {
     let engine = engine();
     let Ok(template) = engine.template_from_str(text) else { return BTreeSet::new() };
     let mut names: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();

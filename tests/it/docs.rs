@@ -1,15 +1,18 @@
 //! What the documentation names exists, and what exists is documented.
 //!
-//! `docs/settings.md` is made from the table of settings: `UPDATE_DOCS=1 cargo test --test it docs`
-//! writes it anew.
+//! `docs/settings.md` is generated from the table of settings, `docs/errors.md` from the codes and
+//! their examples: `UPDATE_DOCS=1 cargo test --test it docs` writes both.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
+use ko_rs::cli::every_code;
 use ko_rs::manifests::Lint;
+use ko_rs::report::{Code, Exit};
 use ko_rs::settings::table::{BuildKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
 
+use crate::examples;
 use crate::support::{Sandbox, repository};
 
 fn document(name: &str) -> String {
@@ -64,9 +67,9 @@ fn keys(out: &mut String, title: &str, keys: &[(&str, Kind, &str)]) {
 }
 
 /// `docs/settings.md`, from the table.
-fn rendered() -> String {
+fn settings() -> String {
     let mut out = String::from(
-        "<!-- Made from src/settings/table.rs: UPDATE_DOCS=1 cargo test --test it docs -->\n\n\
+        "<!-- Generated from src/settings/table.rs: UPDATE_DOCS=1 cargo test --test it docs -->\n\n\
          # Settings\n\n\
          A flag takes precedence over a variable, a variable over `builds` in `.ko-rs.yaml`, and `builds` over\n\
          the other keys of the file. ko-rs reads the nearest `.ko-rs.yaml` between the working directory and the\n\
@@ -116,16 +119,72 @@ fn rendered() -> String {
     out
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "this asks whether to write the file, not ko-rs")]
-fn settings_md_is_what_the_table_says() {
-    let path = repository().join("docs/settings.md");
-    let rendered = rendered();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &rendered).unwrap();
+/// Asserts that a generated document is up to date, or writes it.
+fn is_generated(name: &str, generated: &str) {
+    let path = repository().join(name);
+    if examples::is_updating() {
+        fs::write(&path, generated).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == rendered, "run UPDATE_DOCS=1 cargo test --test it docs");
+    assert!(written == generated, "{name}: run UPDATE_DOCS=1 cargo test --test it docs");
+}
+
+#[test]
+fn the_table_of_settings_is_documented() {
+    is_generated("docs/settings.md", &settings());
+}
+
+#[test]
+fn every_code_is_documented_with_its_example() {
+    is_generated("docs/errors.md", &errors());
+}
+
+/// `docs/errors.md`, from the codes and their examples.
+fn errors() -> String {
+    let mut out = String::from(
+        "<!-- Generated from src/*/codes.rs and fixtures/errors: UPDATE_DOCS=1 cargo test --test it docs -->\n\n\
+         # Errors and warnings\n\n\
+         Each error and warning of ko-rs has a name, as in `error[unknown-crate]`. Names do not change, so that\n\
+         scripts can rely on them: `--progress json` prints them as `code`. Lints have names too, which\n\
+         [docs/lints.md](lints.md) lists. The exit status is 1 unless this page says otherwise. The examples run\n\
+         in a workspace with two packages, `link-service` and `user-service`.\n\n",
+    );
+    for code in every_code() {
+        writeln!(out, "[`{code}`](#{code}) ·").unwrap();
+    }
+    out.truncate(out.trim_end_matches([' ', '·', '\n']).len());
+    out.push('\n');
+    let examples = examples::all();
+    for code in every_code() {
+        let Code { name, exit, meaning, explanation } = code;
+        write!(out, "\n## {name}\n\n{meaning} {explanation}").unwrap();
+        let example = examples.iter().find(|example| example.code == *name);
+        let is_warning = example.is_some_and(|found| !found.stderr.contains("error["));
+        match exit {
+            _ if is_warning => out += " This is a warning: the run continues.\n",
+            Exit::Failure => out += "\n",
+            _ => writeln!(out, " The exit status is {}.", exit.status()).unwrap(),
+        }
+        let Some(example) = example else { continue };
+        if !example.note.is_empty() {
+            write!(out, "\n{}", example.note).unwrap();
+        }
+        for (path, text) in &example.files {
+            let language = match path.rsplit('.').next() {
+                Some(language @ ("yaml" | "json" | "toml")) => language,
+                Some("rs") => "rust",
+                _ => "text",
+            };
+            let text = text.trim_end();
+            write!(out, "\n`{path}`:\n\n```{language}\n{text}\n```\n").unwrap();
+        }
+        out += "\n```console\n";
+        for command in &example.commands {
+            writeln!(out, "$ {command}").unwrap();
+        }
+        writeln!(out, "{}```", example.stderr).unwrap();
+    }
+    out
 }
 
 /// The long flags that a help text lists.
@@ -205,8 +264,9 @@ fn commands_and_flags_that_documents_name_exist() {
         }
         // A line that calls another program speaks of that program's flags; these stand alone.
         let others = ["container-runtime", "locked"];
+        let programs = ["cargo ", "docker ", "kubectl "];
         let lines =
-            text.lines().filter(|line| !line.contains("cargo ") && !line.contains("docker "));
+            text.lines().filter(|line| !programs.iter().any(|program| line.contains(program)));
         for code in lines.flat_map(|line| line.split('`').skip(1).step_by(2)) {
             let named = code.split_whitespace().filter_map(|word| word.strip_prefix("--"));
             for flag in named.filter(|flag| !flag.is_empty()) {

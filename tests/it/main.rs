@@ -6,6 +6,7 @@
 //! * `check`: lints and references, with nothing built.
 //! * `debuggers`: a debugger finds its way in what `--debug` builds; `make test-all`.
 //! * `docs`: what the documentation names exists, and what exists is documented.
+//! * `every_example`: each code of `docs/errors.md` is provoked, and prints what is documented.
 //! * `errors`: every failure that needs no server, word by word, with its exit code.
 //! * `interrupt`: Ctrl-C and SIGTERM leave nothing running and nothing half-written.
 //! * `json`: results and events as JSON, held against their schemas.
@@ -24,6 +25,8 @@
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 //! * `templates`: `{{ … }}` in settings is filled in, or an error that points.
 
+#[path = "../support/examples.rs"]
+mod examples;
 #[path = "../support/mounts.rs"]
 mod mounts;
 #[path = "../support/oci.rs"]
@@ -42,6 +45,7 @@ mod check;
 mod debuggers;
 mod docs;
 mod errors;
+mod every_example;
 mod interrupt;
 mod json;
 mod layout;

@@ -5,6 +5,7 @@
 //! * `certificates`: those of registries, good and odd.
 //! * `cluster_api`: the `cluster` module without the command line.
 //! * `cluster_refusals`: failures of `apply`, after which nothing is applied.
+//! * `every_example`: each code of `docs/errors.md` that needs a server is provoked.
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
 //! * `faults`: every way in which a registry can fail, at every step; the outcome is the right image or a
 //!   clear error, and no secret leaves.
@@ -20,6 +21,8 @@
 //! * `sbom`: bills of materials, judged by validators, published and printed.
 //! * `smoke`: the servers themselves work, ko-rs aside.
 
+#[path = "../support/examples.rs"]
+mod examples;
 #[path = "../support/fault.rs"]
 mod fault;
 #[path = "../support/faulty.rs"]
@@ -37,7 +40,6 @@ mod proxy;
 mod schemas;
 #[path = "../support/servers.rs"]
 mod servers;
-#[expect(dead_code, reason = "`tests/it` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/tokens.rs"]
@@ -49,6 +51,7 @@ mod apply;
 mod certificates;
 mod cluster_api;
 mod cluster_refusals;
+mod every_example;
 mod kubectl_reads;
 mod faults;
 mod json;

@@ -207,7 +207,7 @@ fn home_of(home: &OsStr, name: &str) -> OsString {
 }
 
 /// Copies a folder with its links, without what builds leave.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

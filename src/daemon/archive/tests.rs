@@ -1,7 +1,6 @@
-use std::collections::BTreeMap;
 use std::io::Read;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{TryStreamExt, stream};
 
 use super::*;
 
@@ -33,18 +32,8 @@ fn entries(archive: &[u8]) -> BTreeMap<String, String> {
     texts
 }
 
-/// Adds an entry in pieces of these sizes.
-async fn add(
-    writer: &mut ArchiveWriter,
-    name: &str,
-    size: u64,
-    pieces: &[usize],
-) -> Result<(), Error> {
-    let mut entry = writer.entry(name, size).await?;
-    for piece in pieces {
-        entry.write(Bytes::from(vec![b'x'; *piece])).await?;
-    }
-    entry.close().await
+fn chunks(sizes: &[usize]) -> impl Stream<Item = Result<Bytes, BoxError>> {
+    stream::iter(sizes.to_vec()).map(|size| Ok(Bytes::from(vec![b'x'; size])))
 }
 
 fn image() -> ArchivedImage {
@@ -56,8 +45,8 @@ fn image() -> ArchivedImage {
 }
 
 async fn whole(mut writer: ArchiveWriter) -> Result<(), BoxError> {
-    add(&mut writer, "base.tar", 1024, &[0, 1000, 24]).await?;
-    add(&mut writer, "executable.tar", 70_001, &[65_536, 4465]).await?;
+    writer.add("base.tar", 1024, chunks(&[0, 1000, 24])).await?;
+    writer.add("executable.tar", 70_001, chunks(&[65_536, 4465])).await?;
     writer.add_bytes("config.json", Bytes::from_static(b"{}")).await?;
     assert!(writer.contains("base.tar") && !writer.contains("other.tar"));
     Ok(writer.finish(&[image()]).await?)
@@ -93,7 +82,7 @@ async fn an_archive_holds_its_entries_in_order_and_the_manifest_last() {
 #[tokio::test]
 async fn the_same_content_in_other_pieces_has_the_same_bytes() {
     let other = async |mut writer: ArchiveWriter| {
-        add(&mut writer, "base.tar", 1024, &[1024]).await?;
+        writer.add("base.tar", 1024, chunks(&[1024])).await?;
         let mut entry = writer.entry("executable.tar", 70_001).await?;
         entry.write(Bytes::from(vec![b'x'; 70_001])).await?;
         entry.close().await?;
@@ -104,6 +93,25 @@ async fn the_same_content_in_other_pieces_has_the_same_bytes() {
     assert_eq!(bytes, written(whole).await.unwrap());
     // These bytes are what users' `--tarball` files are made of.
     insta::assert_snapshot!(crate::oci::Digest::of(&bytes), @"sha256:a5ff04ccd15b494a97765b9e2815a54811b30dea1752f93d70ba1034c646ea26");
+}
+
+#[tokio::test]
+async fn a_layout_names_its_images_as_containerd_reads_them() {
+    let name: ImageReference = "ko.local/a:1".parse().unwrap();
+    let manifest = Descriptor::of(Format::Oci.manifest(), b"{}");
+    let bytes = written(async |mut writer| {
+        writer.add_bytes("image", Bytes::from_static(b"{}")).await?;
+        writer.add_layout(&[(manifest.clone(), name.clone())]).await?;
+        Ok(writer.finish(&[]).await?)
+    });
+    let bytes = bytes.await.unwrap();
+    let texts = entries(&bytes);
+    assert_eq!(texts["oci-layout"], r#"{"imageLayoutVersion":"1.0.0"}"#);
+    let index: serde_json::Value = serde_json::from_str(&texts["index.json"]).unwrap();
+    assert_eq!(index["manifests"][0]["digest"], manifest.digest.to_string());
+    let annotations = &index["manifests"][0]["annotations"];
+    assert_eq!(annotations["io.containerd.image.name"], "ko.local/a:1");
+    assert_eq!(annotations["org.opencontainers.image.ref.name"], "1");
 }
 
 #[tokio::test]
@@ -126,7 +134,7 @@ async fn in_an_archive_for_an_engine_names_are_used_once_and_the_manifest_knows_
 async fn content_that_is_shorter_or_longer_than_announced_is_an_error() {
     for sizes in [&[10][..], &[12], &[11, 1], &[]] {
         let error = written(async |mut writer| {
-            add(&mut writer, "a", 11, sizes).await?;
+            writer.add("a", 11, chunks(sizes)).await?;
             Ok(writer.finish(&[]).await?)
         });
         let error = error.await.unwrap_err().to_string();
@@ -178,6 +186,14 @@ async fn of_two_failures_the_cause_is_told() {
     };
     let error = transfer(Naming::Stable, whole, full).await.unwrap_err();
     assert_eq!(error.to_string(), "disk full");
+
+    let broken = async |mut writer: ArchiveWriter| {
+        let content = stream::iter([Err::<Bytes, _>("the file was changed")]);
+        Ok(writer.add("a", 1, content).await?)
+    };
+    let error = written(broken).await.unwrap_err();
+    assert_eq!(error.to_string(), "could not read the content of `a`");
+    assert_eq!(error.source().unwrap().to_string(), "the file was changed");
 
     // A reader that is content too early has not read the archive.
     let early = async |stream: ArchiveStream| {
