@@ -4,6 +4,7 @@
 //! * `build`: which binary an argument means, what is printed for it, and what it is called.
 //! * `cache`: whatever befalls the cache, a result is right or there is none.
 //! * `check`: lints and references, with nothing built.
+//! * `circles`: files of a module use each other in one direction.
 //! * `debuggers`: a debugger finds its way in what `--debug` builds; `make test-all`.
 //! * `docs`: what the documentation names exists, and what exists is documented.
 //! * `every_example`: each code of `docs/errors.md` is provoked, and prints what is documented.
@@ -41,6 +42,7 @@ mod architecture;
 mod build;
 mod cache;
 mod check;
+mod circles;
 #[cfg(target_os = "linux")]
 mod debuggers;
 mod docs;
