@@ -12,6 +12,7 @@ use ko_rs::manifests::Lint;
 use ko_rs::report::{Code, Exit};
 use ko_rs::settings::table::{BuildKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
 
+use crate::blocks;
 use crate::examples;
 use crate::support::{Sandbox, repository};
 
@@ -318,6 +319,21 @@ fn links_of_documents_lead_to_files() {
             let outside = link.contains("://") || link.is_empty();
             let path = repository().join(name).parent().unwrap().join(link);
             assert!(outside || path.exists(), "{name} links to {link}");
+        }
+    }
+}
+
+#[test]
+fn shell_commands_of_documents_work_or_say_why_they_are_not_run() {
+    for block in blocks::all() {
+        match block.info.as_str() {
+            "run" => block.run(Sandbox::with_fixture("delinkcious"), &[]),
+            "needs=registry" | "needs=cluster" => {}
+            skipped => assert!(
+                skipped.strip_prefix("skip=\"").is_some_and(|reason| reason.len() > 10),
+                "{}: expected `run`, `needs=…` or `skip=\"WHY\"` behind the language",
+                block.place
+            ),
         }
     }
 }

@@ -26,6 +26,8 @@
 //! * `yaml_suite`: every input of the YAML test suite, byte for byte.
 //! * `templates`: `{{ … }}` in settings is filled in, or an error that points.
 
+#[path = "../support/blocks.rs"]
+mod blocks;
 #[path = "../support/examples.rs"]
 mod examples;
 #[path = "../support/mounts.rs"]

@@ -5,6 +5,7 @@
 //! * `certificates`: those of registries, good and odd.
 //! * `cluster_api`: the `cluster` module without the command line.
 //! * `cluster_refusals`: failures of `apply`, after which nothing is applied.
+//! * `documents`: shell commands of the documentation work.
 //! * `every_example`: each code of `docs/errors.md` that needs a server is provoked.
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
 //! * `faults`: every way in which a registry can fail, at every step; the outcome is the right image or a
@@ -13,6 +14,7 @@
 //! * `login`: passwords that are kept, and found again by others.
 //! * `mirrors`: `registries.conf`.
 //! * `proxies`: registries behind `HTTPS_PROXY`.
+//! * `oci_distribution`: another client pulls what is pushed, and pushes a base.
 //! * `other_tools`: kubectl, kustomize, Helm and Go's ko in front of ko-rs and behind it.
 //! * `publish`: one test a destination, with the same image and the same assertions; what is sent and
 //!   what is not; bases from a registry.
@@ -21,6 +23,8 @@
 //! * `sbom`: bills of materials, judged by validators, published and printed.
 //! * `smoke`: the servers themselves work, ko-rs aside.
 
+#[path = "../support/blocks.rs"]
+mod blocks;
 #[path = "../support/examples.rs"]
 mod examples;
 #[path = "../support/fault.rs"]
@@ -51,6 +55,7 @@ mod apply;
 mod certificates;
 mod cluster_api;
 mod cluster_refusals;
+mod documents;
 mod every_example;
 mod kubectl_reads;
 mod faults;
@@ -58,6 +63,7 @@ mod json;
 mod login;
 mod mirrors;
 mod proxies;
+mod oci_distribution;
 mod other_tools;
 mod publish;
 mod refusals;
