@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SERVERS := tests/servers/install
 
-.PHONY: demo test test-all faults fuzz servers ci lint deny cross bench base clean
+.PHONY: demo test test-all test-stable faults fuzz servers ci lint deny package cross bench base clean
 
 # The main job with nothing else around: builds the example's services onto the embedded base.
 demo:
@@ -20,6 +20,10 @@ test-all: test
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test it -- --ignored
 	PATH="$$($(SERVERS) --path):$$PATH" $(CARGO) test --test servers -- --ignored
 	./.ci/emulated
+
+# Builds and tests on the current stable toolchain; `rust-toolchain.toml` pins the oldest that is supported.
+test-stable:
+	RUSTUP_TOOLCHAIN=stable CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/stable" $(CARGO) test
 
 # Every way in which a registry can fail, at every step, printed as a table; minutes.
 faults: servers
@@ -38,7 +42,7 @@ servers:
 	$(SERVERS)
 
 # Exactly what CI runs.
-ci: lint deny test cross
+ci: lint deny test test-stable package cross
 
 lint:
 	$(CARGO) fmt --check
@@ -48,6 +52,10 @@ lint:
 # Advisories need a database from the network: the nightly workflow checks them.
 deny:
 	$(CARGO) deny check bans licenses sources
+
+# Packages ko-rs as for crates.io, installs it from the package, and runs what was installed.
+package:
+	./.ci/package
 
 # Type-checks for the other systems that people sit at.
 cross:
