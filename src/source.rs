@@ -1,23 +1,22 @@
-//! A named text, and what a byte span of it is to a reader: line, column, excerpt.
+//! A named text, and the places of byte spans in it as lines and columns.
 //!
-//! Manifests and settings alike point into their texts with this; it knows nothing of YAML.
+//! Manifests and settings use it to point into their texts. It does not depend on YAML.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
-/// A text with the name under which its reader knows it (a path as given, `<stdin>`, a URL).
+/// A text with its name: a path as given, `<stdin>` or a URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     name: String,
     text: String,
 }
 
-/// A span of a [`Source`] as a value: what a message points at. It holds the line, so that it can be
-/// drawn where the text is gone.
+/// A span of a [`Source`] as a value: what a message points at. It contains the line, so that it can
+/// be drawn without the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Spot {
@@ -27,35 +26,14 @@ pub struct Spot {
     pub line: usize,
     /// The character in the line, from 1.
     pub column: usize,
-    /// The bytes of the text that are meant.
+    /// The span in bytes.
     pub span: Range<usize>,
-    /// What they are, in a few words; may be empty.
+    /// A few words about the span; may be empty.
     pub label: String,
     /// The line, cropped around the span where it is long.
     pub text: String,
-    /// The bytes of `text` that are meant.
+    /// The span within `text`, in bytes.
     pub highlight: Range<usize>,
-}
-
-impl Spot {
-    /// The place, the line, carets under the span and the label after them, as rustc draws it.
-    /// Ends without a newline.
-    #[must_use]
-    pub fn excerpt(&self) -> String {
-        let annotation =
-            AnnotationKind::Primary.span(self.highlight.clone()).label(self.label.as_str());
-        let snippet = Snippet::source(self.text.as_str())
-            .line_start(self.line)
-            .path(&self.file)
-            .annotation(annotation);
-        let group = Level::ERROR.no_name().primary_title("").element(snippet);
-        let rendered = Renderer::plain().render(&[group]);
-        let mut lines = rendered.lines().map(str::trim_end).filter(|line| !line.is_empty());
-        // The column that is drawn is one of the cropped line.
-        let header = lines.next().and_then(|line| line.split_once("--> ")).unwrap_or_default();
-        let header = format!("{}--> {}:{}:{}", header.0, self.file, self.line, self.column);
-        std::iter::once(header.as_str()).chain(lines).collect::<Vec<_>>().join("\n")
-    }
 }
 
 /// A place in a [`Source`]: both count from 1; the column counts characters, not bytes.
@@ -79,8 +57,8 @@ impl fmt::Debug for Source {
     }
 }
 
-/// A text as a message can quote it: on one line, and with nothing in it that cannot be seen or that
-/// turns around what stands behind it. Such a character is written as in Rust, `\n` or `\u{202e}`.
+/// Escapes a text so that a message can quote it: invisible characters, line breaks and characters
+/// that change the direction of text are written as in Rust, `\n` or `\u{202e}`.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_invisible) {
@@ -97,8 +75,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a character has no form of its own: controls, breaks, marks of direction, and what has no
-/// width.
+/// Whether a character is invisible: a control character, a line break, a mark of direction, or one
+/// without width.
 #[must_use]
 pub fn is_invisible(character: char) -> bool {
     character.is_control()
@@ -107,7 +85,7 @@ pub fn is_invisible(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// How many lines end in a text: by LF, by CR, or by both.
+/// Counts line breaks: LF, CR, or CR LF.
 #[must_use]
 pub fn line_breaks(text: &[u8]) -> usize {
     let count = |end: u8| text.iter().filter(|&&byte| byte == end).count();
@@ -118,8 +96,8 @@ pub fn line_breaks(text: &[u8]) -> usize {
     feeds + returns - text.windows(2).filter(|pair| pair == b"\r\n").count()
 }
 
-/// The longest line an excerpt shows whole; a minified JSON file has lines of megabytes.
-const EXCERPT_BYTES: usize = 240;
+/// The maximum length of a line in a [`Spot`]; minified JSON has lines of megabytes.
+const LINE_BYTES: usize = 240;
 
 impl Source {
     /// Names a text.
@@ -128,7 +106,7 @@ impl Source {
         Self { name: name.into(), text: text.into() }
     }
 
-    /// The name under which the reader knows the text.
+    /// The name of the text.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -151,8 +129,8 @@ impl Source {
         }
     }
 
-    /// Where the line of a character begins. As in YAML a line ends in LF, in CR or in both; a mark
-    /// of the byte order is no part of the first.
+    /// The start of the line of a character. As in YAML, a line ends with LF, CR or CR LF. A byte order
+    /// mark is not part of the first line.
     fn line_start(&self, offset: usize) -> usize {
         let mut before = &self.text[..offset];
         if self.text[offset..].starts_with('\n') {
@@ -168,16 +146,16 @@ impl Source {
         format!("{}:{}", self.name, self.position(offset))
     }
 
-    /// A span as a value that keeps what is needed to show it: see [`Spot`].
+    /// A span as a [`Spot`] with a label.
     #[must_use]
     pub fn spot(&self, span: Range<usize>, label: impl Into<String>) -> Spot {
         let start = self.floor(span.start);
         let line_start = self.line_start(start);
         let start = start.max(line_start);
         let line_end = self.text[start..].find(['\n', '\r']).map_or(self.text.len(), |n| start + n);
-        let end = self.floor(span.end.min(start + EXCERPT_BYTES)).clamp(start, line_end);
-        let shown_start = self.floor(line_start.max(start.saturating_sub(EXCERPT_BYTES / 2)));
-        let shown_end = self.floor(line_end.min(end.max(start + EXCERPT_BYTES))).max(end);
+        let end = self.floor(span.end.min(start + LINE_BYTES)).clamp(start, line_end);
+        let shown_start = self.floor(line_start.max(start.saturating_sub(LINE_BYTES / 2)));
+        let shown_end = self.floor(line_end.min(end.max(start + LINE_BYTES))).max(end);
         let cropped = |is_cropped: bool| if is_cropped { "…" } else { "" };
         let before = cropped(shown_start > line_start);
         let after = cropped(shown_end < line_end);
@@ -194,13 +172,6 @@ impl Source {
                 end: before.len() + end - shown_start,
             },
         }
-    }
-
-    /// The place of a span, its line, carets under it and a label behind them, as rustc draws it.
-    /// Ends without a newline.
-    #[must_use]
-    pub fn excerpt(&self, span: Range<usize>, label: &str) -> String {
-        self.spot(span, label).excerpt()
     }
 
     /// The nearest character boundary at or before an offset.
@@ -241,25 +212,12 @@ mod tests {
             assert_eq!(place(text), expected, "{text:?}");
         }
         assert_eq!(source.place(usize::MAX), "a.yaml:6:1");
-        insta::assert_snapshot!(source.excerpt(6..7, "here"), @"
-         --> a.yaml:1:4
-          |
-        1 | a: 1
-          |    ^ here
-        ");
-        let at = source.text().find('2').unwrap();
-        insta::assert_snapshot!(source.excerpt(at..at + 1, "here"), @"
-         --> a.yaml:2:4
-          |
-        2 | b: 2
-          |    ^ here
-        ");
-        insta::assert_snapshot!(source.excerpt(0..4, "here"), @"
-         --> a.yaml:1:1
-          |
-        1 | a: 1
-          | ^ here
-        ");
+        let two = source.text().find('2').unwrap();
+        for (span, line, highlight) in [(6..7, "a: 1", 3..4), (two..two + 1, "b: 2", 3..4)] {
+            let spot = source.spot(span, "here");
+            assert_eq!((spot.text.as_str(), spot.highlight), (line, highlight));
+        }
+        assert_eq!(source.spot(0..4, "").highlight, 0..1);
     }
 
     #[test]
@@ -272,23 +230,20 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_shows_the_line_and_points_at_the_span() {
+    fn a_spot_has_the_line_and_the_span_in_it() {
         let source = Source::new("a.yaml", "kind: Pod\nimage: ko://a\n");
         let start = source.text().find("ko").unwrap();
-        insta::assert_snapshot!(source.excerpt(start..start + 6, "no such package"), @"
-         --> a.yaml:2:8
-          |
-        2 | image: ko://a
-          |        ^^^^^^ no such package
-        ");
+        let spot = source.spot(start..start + 6, "no such package");
+        assert_eq!((spot.file.as_str(), spot.line, spot.column), ("a.yaml", 2, 8));
+        assert_eq!((spot.text.as_str(), spot.highlight), ("image: ko://a", 7..13));
     }
 
     #[test]
-    fn an_excerpt_of_a_line_of_megabytes_is_short() {
+    fn the_text_of_a_spot_in_a_line_of_megabytes_is_short() {
         let source =
             Source::new("a.json", format!("{}ko://a{}", "x".repeat(1 << 20), "é".repeat(1 << 20)));
-        assert!(source.excerpt(1 << 20..(1 << 20) + 6, "here").len() < 2000);
-        assert!(source.excerpt(9..3 << 20, "all of it").len() < 2000);
+        assert!(source.spot(1 << 20..(1 << 20) + 6, "").text.len() < 2000);
+        assert!(source.spot(9..3 << 20, "").text.len() < 2000);
     }
 
     #[test]
@@ -296,11 +251,9 @@ mod tests {
         let source =
             Source::new("a.json", format!("1\n{}ko://a{}", "é".repeat(500), "x".repeat(300)));
         let start = source.text().find("ko").unwrap();
-        let excerpt = source.excerpt(start..start + 6, "here");
-        assert!(excerpt.starts_with(" --> a.json:2:501\n"), "{excerpt}");
-        let lines: Vec<&str> = excerpt.lines().collect();
-        assert!(lines[2].starts_with("2 | …ééé") && lines[2].ends_with("xxx..."), "{excerpt}");
-        let column = |line: &str, text: &str| line[..line.find(text).unwrap()].chars().count();
-        assert_eq!(column(lines[3], "^^^^^^ here"), column(lines[2], "ko://a"), "{excerpt}");
+        let spot = source.spot(start..start + 6, "here");
+        assert_eq!((spot.line, spot.column), (2, 501));
+        assert!(spot.text.starts_with("…ééé") && spot.text.ends_with("xxx…"), "{}", spot.text);
+        assert_eq!(&spot.text[spot.highlight], "ko://a");
     }
 }

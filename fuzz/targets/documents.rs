@@ -3,6 +3,7 @@
 #![no_main]
 
 use ko_rs::manifests::{Errors, Manifests, Parse, Rules, parse};
+use ko_rs::report::Diagnostic;
 use ko_rs::source::Source;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +19,7 @@ fuzz_target!(|text: &str| {
     let quick = read(text, Parse::OnlyReferences);
     if let Err(errors) = &quick {
         for error in errors.iter() {
-            let _ = (error.to_string(), error.excerpt(), error.hint());
+            let _ = (error.to_string(), Diagnostic::of(error));
         }
     }
     match read(text, Parse::Everything) {
@@ -30,7 +31,7 @@ fuzz_target!(|text: &str| {
         }
         Err(errors) => {
             for error in errors.iter() {
-                let _ = (error.to_string(), error.excerpt(), error.hint());
+                let _ = (error.to_string(), Diagnostic::of(error));
             }
         }
     }

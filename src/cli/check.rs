@@ -45,7 +45,7 @@ async fn check(complete: &Complete, session: &Session) -> Result<Checked, Failur
     let (manifests, places) = inputs::read(complete, session, Parse::Everything).await?;
     let named = places.iter().filter(|(_, place)| !place.is_found);
     let named: BTreeSet<&str> = named.map(|(name, _)| name.as_str()).collect();
-    let (manifests, others) = manifests.without_strangers(|name| !named.contains(name));
+    let (manifests, others) = manifests.skip_other_files(|name| !named.contains(name));
     for name in others {
         session.report().note(format!("skipped {name}: it is not a Kubernetes object"));
     }

@@ -104,7 +104,7 @@ impl Failure {
         let failed = |found| (found, Exit::Failure);
         match self {
             Self::Settings(error) => failed(error.diagnostics()),
-            Self::Manifests(errors) => failed(pipeline::of_manifests(errors)),
+            Self::Manifests(errors) => failed(errors.diagnostics()),
             Self::Pipeline(error) => (error.diagnostics(), error.exit()),
             Self::Login(error) => {
                 let is_usage =

@@ -39,6 +39,7 @@ use print::Console;
 use result::Results;
 
 use crate::cluster;
+use crate::manifests;
 use crate::pipeline;
 use crate::publish;
 use crate::report::{Code, Exit, Reporter};
@@ -47,6 +48,8 @@ use crate::settings::{self, Environment, Format, Key, Presentation};
 /// The codes of all diagnostics, in the order of `docs/errors.md`.
 pub fn every_code() -> impl Iterator<Item = &'static Code> {
     let modules = [
+        manifests::codes::ALL,
+        manifests::lint_codes::ALL,
         publish::codes::ALL,
         cluster::codes::ALL,
         settings::codes::ALL,

@@ -12,7 +12,7 @@ use super::outline::Outline;
 use super::quote::Style;
 use super::rules::Meaning;
 use super::value::{Builder, Mark, Root, Scalar};
-use super::{Error, Errors, Occurrence, Rules, Spot, block, syntax};
+use super::{Error, Errors, Location, Occurrence, Rules, block, syntax};
 use crate::reference::{CrateReference, InvalidReference};
 use crate::source::Source;
 
@@ -113,16 +113,16 @@ pub(super) fn parse<'a>(
             anchors += 1;
             if anchors > ANCHORS_LIMIT {
                 let reason = format!("this document has more than {ANCHORS_LIMIT} anchors");
-                let spot = Spot::new(source, offset + at.start..offset + at.end);
-                errors.push(Error::Value { spot, reason });
+                let location = Location::new(source, offset + at.start..offset + at.end);
+                errors.push(Error::Value { location, reason });
                 return Vec::new();
             }
         }
         if let Some(builder) = &mut builder
             && let Err((at, reason)) = feed(builder, event, &span, text)
         {
-            let spot = Spot::new(source, offset + at.start..offset + at.end);
-            errors.push(Error::Value { spot, reason });
+            let location = Location::new(source, offset + at.start..offset + at.end);
+            errors.push(Error::Value { location, reason });
             return Vec::new();
         }
     }
@@ -175,14 +175,14 @@ impl Place<'_> {
             Style::Plain | Style::Single | Style::Double => span.len(),
         };
         let (start, before) = (offset + span.start, offset + before);
-        let spot = Spot::new(source, start..start + length);
+        let location = Location::new(source, start..start + length);
         let (reference, image) = match meant {
             Ok(Meaning { reference, image }) => (reference, image),
-            Err(reason) => return Err(Error::Reference { spot, reason, ignores_tags }),
+            Err(reason) => return Err(Error::Reference { location, reason, ignores_tags }),
         };
         // Bytes are replaced only where they are seen to be what is replaced.
         let text = source.text();
-        let found = text.get(spot.span()).is_some_and(|written| match style {
+        let found = text.get(location.span()).is_some_and(|written| match style {
             Style::Plain => value.starts_with(written),
             Style::Single => is_quoted(written, '\''),
             Style::Double => is_quoted(written, '"'),
@@ -196,33 +196,33 @@ impl Place<'_> {
         match strip {
             Some(strip) => {
                 let (strip, image) = (strip.map(Box::new), image.map(String::into_boxed_str));
-                Ok(Occurrence { reference, spot, style, strip, image })
+                Ok(Occurrence { reference, location, style, strip, image })
             }
-            None => Err(unusual(spot)),
+            None => Err(unusual(location)),
         }
     }
 
     /// The reference that an alias is, because of the image that its anchor names.
     fn alias(self, image: Mapped) -> Result<Occurrence, Error> {
         let Self { source, offset, span, .. } = self;
-        let spot = Spot::new(source, offset + span.start..offset + span.end);
+        let location = Location::new(source, offset + span.start..offset + span.end);
         let Mapped { reference, image } = image;
-        match source.text().get(spot.span()) {
+        match source.text().get(location.span()) {
             Some(written) if written.starts_with('*') => Ok(Occurrence {
                 reference,
-                spot,
+                location,
                 style: Style::Plain,
                 strip: None,
                 image: Some(image.into_boxed_str()),
             }),
-            _ => Err(unusual(spot)),
+            _ => Err(unusual(location)),
         }
     }
 }
 
-fn unusual(spot: Spot) -> Error {
-    let reason = "this reference is written in a way that cannot be replaced".to_owned();
-    Error::Value { spot, reason }
+fn unusual(location: Location) -> Error {
+    let reason = "this reference cannot be replaced because of how it is written".to_owned();
+    Error::Value { location, reason }
 }
 
 fn is_quoted(written: &str, quote: char) -> bool {

@@ -1,120 +1,121 @@
-//! What can be wrong with manifests. Every error of a set is reported, not the first alone.
+//! Errors in manifests. All errors of a set are reported, not only the first.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Spot;
+use super::{Location, codes};
 use crate::reference::{CrateReference, InvalidReference};
+use crate::report::{Details, Diagnose, Diagnostic, Severity};
 use crate::source::visible;
 
-/// One thing that is wrong with a manifest, or with what was given as one.
+/// An error in a manifest, or in what was given as one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing is there.
-    #[error("there is no file or folder `{}`", .0.display())]
+    /// The path does not exist.
+    #[error("`{}` does not exist", .0.display())]
     Missing(PathBuf),
-    /// It is there and cannot be read.
+    /// The path exists but cannot be read.
     #[error("could not read `{}`", path.display())]
     Read {
-        /// What was read.
+        /// The file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// A file larger than any manifest.
+    /// The file is larger than any manifest.
     #[error("`{name}` is larger than {} MiB", limit >> 20)]
     TooLarge {
         /// The file.
         name: String,
-        /// The most that is read, in bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// Bytes that are no UTF-8.
-    #[error("`{name}` is not UTF-8: line {line} has the byte 0x{byte:02x}")]
+    /// The file is not UTF-8.
+    #[error("`{name}` is not UTF-8: invalid byte 0x{byte:02x} in line {line}")]
     Encoding {
         /// The file.
         name: String,
-        /// Where it goes wrong.
+        /// The line of the first invalid byte.
         line: usize,
-        /// What stands there.
+        /// The first invalid byte.
         byte: u8,
     },
-    /// A text of two or four bytes a character.
+    /// The file uses two or four bytes for each character.
     #[error("`{0}` is not UTF-8; it looks like UTF-16 or UTF-32")]
     Wide(String),
-    /// A folder with nothing to read in it.
-    #[error("the folder `{}` has no .yaml, .yml or .json file in it", path.display())]
+    /// The folder contains no manifests.
+    #[error("the folder `{}` contains no .yaml, .yml or .json files", path.display())]
     NoManifests {
         /// The folder.
         path: PathBuf,
         /// Whether its subfolders were searched.
         recursive: bool,
     },
-    /// A pattern that nothing matches.
+    /// The pattern matches nothing.
     #[error("no file or folder matches `{}`", .0.display())]
     NoMatch(PathBuf),
-    /// A file made of references.
-    #[error("`{0}` has more than a million references in it")]
+    /// The file has too many references.
+    #[error("`{0}` has more than a million references")]
     TooManyReferences(String),
-    /// A document that is no YAML.
-    #[error("{}: {reason}", spot.place())]
+    /// The document is not YAML.
+    #[error("{reason}")]
     Syntax {
         /// Where the parser stopped.
-        spot: Spot,
-        /// Why.
+        location: Location,
+        /// The parser's message.
         reason: String,
     },
-    /// A scalar that starts like a reference and is none.
-    #[error("{}: {reason}", spot.place())]
+    /// A scalar starts like a reference but is not one.
+    #[error("{reason}")]
     Reference {
         /// The scalar.
-        spot: Spot,
+        location: Location,
         /// What is wrong with it.
         reason: InvalidReference,
-        /// Whether a tag would go, were it one.
+        /// Whether a tag after a reference is ignored.
         ignores_tags: bool,
     },
-    /// A reference for which no image was handed in.
-    #[error("{}: `{reference}` has no image", spot.place())]
+    /// There is no image for a reference.
+    #[error("there is no image for `{reference}`")]
     NoImage {
         /// The scalar.
-        spot: Spot,
+        location: Location,
         /// The reference.
         reference: CrateReference,
     },
-    /// A value that Kubernetes cannot be sent.
-    #[error("{}: {}", spot.place(), visible(reason))]
+    /// A value cannot be sent to Kubernetes.
+    #[error("{}", visible(reason))]
     Value {
         /// The value.
-        spot: Spot,
+        location: Location,
         /// What is wrong with it.
         reason: String,
     },
-    /// A document that is no Kubernetes object.
-    #[error("{}: no Kubernetes object: {}", spot.place(), visible(reason))]
-    NoObject {
+    /// The document is not a Kubernetes object.
+    #[error("not a Kubernetes object: {}", visible(reason))]
+    NotAnObject {
         /// The document.
-        spot: Spot,
+        location: Location,
         /// What it lacks.
         reason: String,
     },
-    /// A List whose items cannot be chosen one by one.
-    #[error("{}: {reason}", spot.place())]
+    /// A selector cannot be applied to the items of a List.
+    #[error("{reason}")]
     Select {
         /// The items.
-        spot: Spot,
-        /// Why not.
+        location: Location,
+        /// The reason.
         reason: String,
     },
 }
 
 impl Error {
-    /// Where it is, for what is wrong inside a manifest.
+    /// The place of an error inside a manifest.
     #[must_use]
-    pub fn spot(&self) -> Option<&Spot> {
+    pub fn location(&self) -> Option<&Location> {
         match self {
             Self::Missing(_)
             | Self::Read { .. }
@@ -124,92 +125,84 @@ impl Error {
             | Self::NoManifests { .. }
             | Self::NoMatch(_)
             | Self::TooManyReferences(_) => None,
-            Self::Syntax { spot, .. }
-            | Self::Reference { spot, .. }
-            | Self::NoImage { spot, .. }
-            | Self::Value { spot, .. }
-            | Self::NoObject { spot, .. }
-            | Self::Select { spot, .. } => Some(spot),
-        }
-    }
-
-    /// The line it is in, with carets under it.
-    #[must_use]
-    pub fn excerpt(&self) -> Option<String> {
-        let label = match self {
-            Self::Syntax { .. } => "here",
-            Self::Reference { .. } => "not a reference",
-            Self::NoImage { .. } => "no image",
-            Self::Value { .. } => "this value",
-            Self::NoObject { .. } => "this document",
-            Self::Select { .. } => "these items",
-            _ => "",
-        };
-        self.spot().map(|spot| spot.excerpt(label))
-    }
-
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Wide(name) => Some(format!("iconv -f UTF-16 -t UTF-8 {name}")),
-            Self::NoManifests { recursive: false, .. } => {
-                Some("-R searches subfolders too".to_owned())
-            }
-            Self::Reference { spot, .. } if spot.text().contains("{{") => Some(TEMPLATE.to_owned()),
-            Self::Reference {
-                reason: reason @ InvalidReference::Suffix { .. },
-                ignores_tags: false,
-                ..
-            } => {
-                let write = reason.hint().map(|hint| format!("{hint},\nor "));
-                Some(format!(
-                    "{}set `ignoreReferenceTags: true` in .ko-rs.yaml where a template adds it",
-                    write.unwrap_or_default()
-                ))
-            }
-            Self::Reference { reason, .. } => reason.hint(),
-            Self::Syntax { spot, .. } | Self::Value { spot, .. } if is_template(spot) => {
-                Some(TEMPLATE.to_owned())
-            }
-            Self::Syntax { .. }
-            | Self::Missing(_)
-            | Self::Read { .. }
-            | Self::TooLarge { .. }
-            | Self::Encoding { .. }
-            | Self::NoManifests { .. }
-            | Self::NoMatch(_)
-            | Self::TooManyReferences(_)
-            | Self::NoImage { .. }
-            | Self::Value { .. }
-            | Self::NoObject { .. }
-            | Self::Select { .. } => None,
+            Self::Syntax { location, .. }
+            | Self::Reference { location, .. }
+            | Self::NoImage { location, .. }
+            | Self::Value { location, .. }
+            | Self::NotAnObject { location, .. }
+            | Self::Select { location, .. } => Some(location),
         }
     }
 }
 
-const TEMPLATE: &str =
-    "this looks like a template, not like YAML: `helm template … | ko-rs … -f -`";
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Missing(_) | Self::NoMatch(_) => Details::new(&codes::MANIFEST_NOT_FOUND),
+            Self::Read { .. } | Self::TooLarge { .. } => {
+                Details::new(&codes::MANIFEST_NOT_READABLE)
+            }
+            Self::Encoding { .. } => Details::new(&codes::INVALID_ENCODING),
+            Self::Wide(name) => Details::new(&codes::INVALID_ENCODING)
+                .hint(format!("convert it: `iconv -f UTF-16 -t UTF-8 {name}`")),
+            Self::NoManifests { recursive, .. } => {
+                let hint = "use `-R` to read subfolders too".to_owned();
+                Details::new(&codes::EMPTY_FOLDER).hints((!recursive).then_some(hint))
+            }
+            Self::TooManyReferences(_) => Details::new(&codes::TOO_MANY_ERRORS),
+            Self::Syntax { location, .. } => Details::new(&codes::INVALID_YAML)
+                .spot(location.spot("here"))
+                .hints(template_hint(location)),
+            Self::Reference { location, reason, ignores_tags } => {
+                let details = Details::new(&codes::MISPLACED_REFERENCE)
+                    .spot(location.spot("not a reference"));
+                if location.text().contains("{{") {
+                    return details.hint(TEMPLATE);
+                }
+                let is_tagged = matches!(reason, InvalidReference::Suffix { .. });
+                let ignore = "set `ignoreReferenceTags: true` in .ko-rs.yaml if a template adds it";
+                let ignore = (is_tagged && !ignores_tags).then(|| ignore.to_owned());
+                details.hints(reason.hint()).hints(ignore)
+            }
+            Self::NoImage { location, .. } => {
+                Details::new(&codes::INVALID_FIELD).spot(location.spot("no image"))
+            }
+            Self::Value { location, .. } => Details::new(&codes::INVALID_FIELD)
+                .spot(location.spot("this value"))
+                .hints(template_hint(location)),
+            Self::NotAnObject { location, .. } => {
+                Details::new(&codes::NOT_AN_OBJECT).spot(location.spot("this document"))
+            }
+            Self::Select { location, .. } => {
+                Details::new(&codes::LIST_NOT_SELECTABLE).spot(location.spot("these items"))
+            }
+        }
+    }
+}
 
-/// How many lines around an error may hold what makes it one.
-const AROUND: usize = 5;
+const TEMPLATE: &str = "this looks like a template rather than YAML; render it first: `helm template … | ko-rs … -f -`";
 
-/// Whether something that a template engine would replace stands around a place, and not in quotes.
-fn is_template(spot: &Spot) -> bool {
-    let (before, behind) = spot.around();
+/// How many lines before and after an error are searched for template syntax.
+const CONTEXT_LINES: usize = 5;
+
+/// A hint, if there is template syntax outside of quotes near an error.
+fn template_hint(location: &Location) -> Option<String> {
+    let (before, after) = location.around();
     let is_bare = |line: &str| {
         line.split_once("{{").is_some_and(|(before, _)| !before.contains(['"', '\'', '#']))
     };
-    before.lines().rev().take(AROUND).chain(behind.lines().take(AROUND)).any(is_bare)
+    let mut lines =
+        before.lines().rev().take(CONTEXT_LINES).chain(after.lines().take(CONTEXT_LINES));
+    lines.any(is_bare).then(|| TEMPLATE.to_owned())
 }
 
-/// The most errors that are kept: hostile input has one in every line.
+/// The maximum number of errors that are kept: hostile input may have one in every line.
 const KEPT: usize = 10_000;
 
-/// The most errors that are told.
-const TOLD: usize = 100;
+/// The maximum number of errors that are reported one by one.
+const REPORTED: usize = 100;
 
-/// Everything that is wrong with a set of manifests, in its order; cheap to clone.
+/// The errors of a set of manifests in the order of their places; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Errors {
     kept: Vec<Arc<Error>>,
@@ -233,13 +226,13 @@ impl Errors {
         }
     }
 
-    /// Adds what is wrong behind it.
-    pub(super) fn extend(&mut self, behind: Self) {
-        self.more += behind.more;
-        behind.kept.into_iter().for_each(|error| self.add(error));
+    /// Adds the errors of what follows.
+    pub(super) fn extend(&mut self, following: Self) {
+        self.more += following.more;
+        following.kept.into_iter().for_each(|error| self.add(error));
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.more == 0
@@ -250,31 +243,44 @@ impl Errors {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// What is wrong with documents as a whole, whatever their references are.
+    /// The errors other than those of references.
     pub(super) fn of_documents(&self) -> Self {
         self.clone().retain(|error| !matches!(error, Error::Reference { .. }))
     }
 
-    /// Those of the errors which are wanted; all where there are more than are known.
-    pub(super) fn retain(mut self, is_wanted: impl Fn(&Error) -> bool) -> Self {
-        self.kept.retain(|error| self.more > 0 || is_wanted(error));
+    /// The errors that match; all, if there are more than are kept.
+    pub(super) fn retain(mut self, matches: impl Fn(&Error) -> bool) -> Self {
+        self.kept.retain(|error| self.more > 0 || matches(error));
         self
     }
 
-    /// The errors that are known, told or not.
+    /// All errors that are kept, reported or not.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Error> {
         self.kept.iter().map(|error| &**error)
     }
 
-    /// The errors that are told.
+    /// The errors that are reported one by one.
     pub fn iter(&self) -> impl Iterator<Item = &Error> {
-        self.kept.iter().take(TOLD).map(|error| &**error)
+        self.kept.iter().take(REPORTED).map(|error| &**error)
     }
 
-    /// How many more there were.
+    /// The errors as values; a last one has the number of those that are not reported one by one.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let more = (self.more() > 0).then(|| Diagnostic {
+            severity: Severity::Error,
+            ..Diagnostic::warning(
+                &codes::TOO_MANY_ERRORS,
+                format!("{} more errors like these", self.more()),
+            )
+        });
+        self.iter().map(Diagnostic::of).chain(more).collect()
+    }
+
+    /// The number of errors beyond those.
     #[must_use]
     pub fn more(&self) -> usize {
-        self.more + self.kept.len().saturating_sub(TOLD)
+        self.more + self.kept.len().saturating_sub(REPORTED)
     }
 }
 
@@ -286,12 +292,24 @@ impl From<Error> for Errors {
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separated = |index: usize| if index == 0 { "" } else { "\n" };
-        self.iter()
-            .enumerate()
-            .try_for_each(|(at, error)| write!(f, "{}{error}", separated(at)))?;
+        for (at, error) in self.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "\n" })?;
+            if let Some(location) = error.location() {
+                write!(f, "{}: ", location.place())?;
+            }
+            write!(f, "{error}")?;
+        }
         if self.more() > 0 { write!(f, "\nand {} more", self.more()) } else { Ok(()) }
     }
 }
 
 impl std::error::Error for Errors {}
+
+impl Diagnose for Errors {
+    fn details(&self) -> Details {
+        match self.kept.first() {
+            Some(first) => first.details(),
+            None => Details::new(&codes::TOO_MANY_ERRORS),
+        }
+    }
+}

@@ -37,9 +37,7 @@ pub struct FieldPath(Vec<String>);
 
 /// A text that is no [`FieldPath`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a field: write the keys that lead to it with dots between, as in `engine.image`"
-)]
+#[error("`{0}` is not a field: expected keys separated by dots, such as `engine.image`")]
 pub struct InvalidField(String);
 
 impl FromStr for FieldPath {

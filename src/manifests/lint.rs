@@ -1,8 +1,9 @@
-//! What a manifest says that will not do what it seems to say. A lint finds it and points there;
-//! whether that is silent, a warning or an error is for settings to say.
+//! Lints: valid manifests that will not do what they appear to do. Settings decide whether a lint is
+//! off, a warning or an error.
 //!
-//! Knows nothing of clusters, and of images what is handed to it.
+//! Does not access clusters; facts about images are passed in.
 
+pub(crate) mod codes;
 mod containers;
 mod embedded;
 mod entries;
@@ -13,44 +14,45 @@ mod unmapped;
 use std::collections::BTreeMap;
 
 use super::file::File;
-use super::{Manifests, Occurrence, Spot};
+use super::{Location, Manifests, Occurrence};
 use crate::oci::ImageFacts;
 use crate::reference::CrateReference;
+use crate::report::{Code, Details, Diagnose};
 use crate::source::visible;
 
 pub(super) use notes::Notes;
 
-/// The most findings of a kind that are kept of a source: hostile input has one in every line.
+/// The maximum number of findings of a lint in a source: hostile input may have one in every line.
 const KEPT: usize = 1000;
 
-/// One kind of mistake.
+/// A check for one kind of mistake. [`Lint::code`] describes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lint {
-    /// `imagePullPolicy: Always` for an image that is loaded and lies in no registry.
+    /// `imagePullPolicy: Always` for an image that is only loaded into a node.
     AlwaysPulled,
-    /// A prefix of references where none is read: in longer text, or in a comment instead of a value.
-    EmbeddedReference,
-    /// An image under a tag that moves, in a set that pins others by digest.
-    LatestTag,
-    /// Two entries of a list that the API server tells apart by a key they share.
+    /// Two entries of a list with the same merge key.
     DuplicateEntry,
-    /// A user that the image lacks, or that may not run it.
+    /// A reference inside longer text, or in a comment in place of a value.
+    EmbeddedReference,
+    /// A user that does not exist in the image, or that may not run it.
     ImageUser,
-    /// A `command:` that is not in the image.
+    /// An image with a tag that moves, in a set that has images with digests.
+    LatestTag,
+    /// A `command` that does not exist in the image.
     MissingCommand,
-    /// A port that the image does not say it serves.
+    /// A port that the image does not expose.
     UnexposedPort,
-    /// A repository that looks like one of the image map and is none.
+    /// A repository that is similar to one of the image map.
     UnmappedRepository,
-    /// A template in settings that makes another image of every commit; whoever knows the settings
-    /// looks for it.
+    /// A template in settings that makes another image of every commit. Found in settings, not in
+    /// manifests.
     VolatileTemplate,
 }
 
-/// What a lint's findings are.
+/// The level of a lint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
-    /// Nothing is said.
+    /// Findings are ignored.
     Off,
     /// A warning; the run goes on.
     #[default]
@@ -76,77 +78,47 @@ impl Lint {
     /// Its name in settings.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::AlwaysPulled => "always-pulled",
-            Self::DuplicateEntry => "duplicate-entry",
-            Self::EmbeddedReference => "embedded-reference",
-            Self::ImageUser => "image-user",
-            Self::LatestTag => "latest-tag",
-            Self::MissingCommand => "missing-command",
-            Self::UnexposedPort => "unexposed-port",
-            Self::UnmappedRepository => "unmapped-repository",
-            Self::VolatileTemplate => "volatile-template",
-        }
+        self.code().name
     }
 
-    /// What it finds, in one line.
+    /// Its code, which has its name and what it finds.
     #[must_use]
-    pub fn about(self) -> &'static str {
+    pub fn code(self) -> &'static Code {
         match self {
-            Self::AlwaysPulled => {
-                "`imagePullPolicy: Always` for an image that is loaded and lies in no registry"
-            }
-            Self::DuplicateEntry => {
-                "Two environment variables of a name, ports, volumes or containers that the API server refuses"
-            }
-            Self::EmbeddedReference => {
-                "A reference inside longer text, or in a comment where its value should be"
-            }
-            Self::ImageUser => {
-                "A user that the image lacks, or `runAsNonRoot` for one that runs as root or by a name"
-            }
-            Self::LatestTag => {
-                "An image without a tag, or with `latest`, in a set that pins others by digest"
-            }
-            Self::MissingCommand => "A `command:` whose program is not in the image",
-            Self::UnexposedPort => {
-                "A `containerPort` that is none of those the image says it serves"
-            }
-            Self::UnmappedRepository => {
-                "An image whose repository is nearly one of `images:`, and so is not replaced"
-            }
-            Self::VolatileTemplate => {
-                "A template in `.ko-rs.yaml` (`Git.FullCommit`, `Date`) that makes another image of every commit"
-            }
+            Self::AlwaysPulled => &codes::ALWAYS_PULLED,
+            Self::DuplicateEntry => &codes::DUPLICATE_ENTRY,
+            Self::EmbeddedReference => &codes::EMBEDDED_REFERENCE,
+            Self::ImageUser => &codes::IMAGE_USER,
+            Self::LatestTag => &codes::LATEST_TAG,
+            Self::MissingCommand => &codes::MISSING_COMMAND,
+            Self::UnexposedPort => &codes::UNEXPOSED_PORT,
+            Self::UnmappedRepository => &codes::UNMAPPED_REPOSITORY,
+            Self::VolatileTemplate => &codes::VOLATILE_TEMPLATE,
         }
     }
 
     fn hint(self) -> &'static str {
         match self {
             Self::AlwaysPulled => {
-                "leave out `imagePullPolicy`: it is `IfNotPresent` for what ko-rs puts in"
+                "remove `imagePullPolicy`; the default is `IfNotPresent` for images of ko-rs"
             }
             Self::DuplicateEntry => "remove one of them",
-            Self::EmbeddedReference => {
-                "a reference has to be the whole value; in anything else it stays as it is"
-            }
+            Self::EmbeddedReference => "a reference must be the whole value to be replaced",
             Self::ImageUser => {
-                "set `image.user` of the build, or `runAsUser` here, to a number that is not 0"
+                "set `image.user` of the build, or `runAsUser` here, to a number other than 0"
             }
+            Self::LatestTag => "write a fixed tag or a digest: `NAME@sha256:…`",
             Self::MissingCommand => {
-                "leave out `command`: the image starts its program, and `args` are given to it"
+                "remove `command`: the image starts its program, and passes `args` to it"
             }
             Self::UnexposedPort => "add it to `image.ports` of the build, or correct it here",
-            Self::UnmappedRepository => {
-                "if it is meant, add it to `images:` in .ko-rs.yaml, or write it as it stands there"
-            }
-            Self::LatestTag => "write a tag that stays, or a digest: `NAME@sha256:…`",
+            Self::UnmappedRepository => "add it to `images` in .ko-rs.yaml, or correct it here",
             Self::VolatileTemplate => "`Git.Path…` changes only with the crate's own files",
         }
     }
 }
 
-/// The level of each lint; those that are not named warn.
+/// The level of each lint; the default is to warn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels(pub BTreeMap<Lint, Level>);
 
@@ -158,64 +130,51 @@ impl Levels {
     }
 }
 
-/// What lints ask of an image that only a look into it tells.
+/// What lints need to know about the contents of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asks {
-    /// Whether the program of a `command:` is there.
+pub struct Needs {
+    /// Whether the program of a `command` exists.
     pub command: bool,
-    /// Whether the user is there that it runs as.
+    /// Whether the user that it runs as exists.
     pub user: bool,
 }
 
-/// Something that a lint found.
-#[derive(Clone, Debug)]
+/// A place where a lint found something. An error or a warning, depending on the lint's level.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", visible(message))]
 pub struct Finding {
     /// Which lint.
     pub lint: Lint,
     message: String,
-    spot: Spot,
+    location: Location,
     label: &'static str,
-    /// What it clashes with.
-    other: Option<(Spot, &'static str)>,
+    /// A second place that it conflicts with.
+    other: Option<(Location, &'static str)>,
+}
+
+impl Diagnose for Finding {
+    fn details(&self) -> Details {
+        let details = Details::new(self.lint.code())
+            .spot(self.location.spot(self.label))
+            .hint(self.lint.hint());
+        match &self.other {
+            Some((location, label)) => details.spot(location.spot(*label)),
+            None => details,
+        }
+    }
 }
 
 impl Finding {
-    /// What was found, the name of the lint, and the lines that are meant.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = format!("{} [{}]", visible(&self.message), self.lint.name());
-        for (spot, label) in [(&self.spot, self.label)]
-            .into_iter()
-            .chain(self.other.iter().map(|(spot, label)| (spot, *label)))
-        {
-            text.push('\n');
-            text.push_str(&spot.excerpt(label));
-        }
-        text
-    }
-
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        self.lint.hint().to_owned()
-    }
-
     /// By place, then by what was found.
     fn order(&self) -> (usize, Lint, Option<usize>) {
-        let other = self.other.as_ref().map(|(spot, _)| spot.span().start);
-        (self.spot.span().start, self.lint, other)
-    }
-
-    /// Where it was found.
-    #[must_use]
-    pub fn spot(&self) -> &Spot {
-        &self.spot
+        let other = self.other.as_ref().map(|(location, _)| location.span().start);
+        (self.location.span().start, self.lint, other)
     }
 }
 
 impl Manifests {
-    /// What the lints find without any image, in the order of the sources. `loaded` is whether
-    /// images go where nothing can be pulled from.
+    /// The findings of lints that need no image, in the order of the sources. `loaded` is whether
+    /// images are loaded into nodes, so that they cannot be pulled.
     #[must_use]
     pub fn lint(&self, loaded: bool) -> Vec<Finding> {
         let is_pinned = self.files.iter().any(|file| file.notes.is_pinned());
@@ -238,39 +197,39 @@ impl Manifests {
             found.extend(latest);
             found.extend(root);
             found.sort_by_key(Finding::order);
-            // What several aliases lead to is found as often.
+            // A node with several aliases is visited several times.
             found.dedup_by_key(|finding| finding.order());
             findings.extend(found);
         }
         findings
     }
 
-    /// The same without what only lints look at, which makes room for what is written.
+    /// The same without the notes of lints, which frees memory.
     #[must_use]
     pub fn linted(mut self) -> Self {
         self.files.iter_mut().for_each(|file| file.notes = Notes::default());
         self
     }
 
-    /// What lints ask of the images of references.
+    /// What lints need to know about the images of references.
     #[must_use]
-    pub fn asks(&self) -> BTreeMap<&CrateReference, Asks> {
-        let mut all: BTreeMap<&CrateReference, Asks> = BTreeMap::new();
+    pub fn needs(&self) -> BTreeMap<&CrateReference, Needs> {
+        let mut all: BTreeMap<&CrateReference, Needs> = BTreeMap::new();
         for file in &self.files {
             for container in file.notes.containers() {
                 let Some(run) = container.run.as_deref() else { continue };
-                let own = Asks { command: run.command.is_some(), user: run.user.is_none() };
+                let own = Needs { command: run.command.is_some(), user: run.user.is_none() };
                 if let Some(reference) = file.reference_at(container.image.start) {
-                    let asks = all.entry(reference).or_default();
-                    asks.command |= own.command;
-                    asks.user |= own.user;
+                    let needs = all.entry(reference).or_default();
+                    needs.command |= own.command;
+                    needs.user |= own.user;
                 }
             }
         }
         all
     }
 
-    /// What the lints find once it is known what the images of references are.
+    /// The findings of lints that compare manifests with the images of references.
     #[must_use]
     pub fn lint_images(&self, facts: &BTreeMap<CrateReference, ImageFacts>) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -295,9 +254,9 @@ impl Manifests {
 }
 
 impl File {
-    /// The reference that stands at a place.
+    /// The reference at an offset.
     fn reference_at(&self, start: usize) -> Option<&CrateReference> {
-        let at = |found: &Occurrence| found.spot.span().start;
+        let at = |found: &Occurrence| found.location.span().start;
         let found = self.occurrences.binary_search_by_key(&start, at).ok()?;
         Some(&self.occurrences[found].reference)
     }

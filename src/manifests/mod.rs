@@ -5,6 +5,7 @@
 
 mod base64;
 mod block;
+pub(crate) mod codes;
 mod document;
 mod error;
 mod file;
@@ -28,8 +29,8 @@ mod search;
 mod select;
 mod selector;
 mod split;
-mod spot;
-mod strangers;
+mod location;
+mod skip;
 mod syntax;
 mod text;
 mod texts;
@@ -43,13 +44,14 @@ pub use error::{Error, Errors};
 pub use image_map::{FieldPath, ImageMap, InvalidField, Mapping};
 pub use images_file::{ImagesFile, InvalidImagesFile, Reader, Replacement, Unwritable};
 pub use join::join;
-pub use lint::{Asks, Finding, Level, Levels, Lint};
+pub(crate) use lint::codes as lint_codes;
+pub use lint::{Finding, Level, Levels, Lint, Needs};
+pub use location::Location;
 pub use object::Object;
 pub use read::{Input, LARGEST, Loaded, Place, names, read, read_from};
 pub use rules::Rules;
 pub use search::Search;
 pub use selector::{InvalidSelector, Selector};
-pub use spot::Spot;
 pub use syntax::why_no_yaml;
 pub use text::Text;
 
@@ -80,7 +82,7 @@ pub struct Manifests {
 pub struct Occurrence {
     /// The reference.
     pub reference: CrateReference,
-    spot: Spot,
+    location: Location,
     style: Style,
     /// Where a `-` has to stand instead, where it is a block scalar whose value ends in a newline.
     strip: Option<Box<Range<usize>>>,
@@ -92,13 +94,7 @@ impl Occurrence {
     /// Where it stands: `name:line:column`.
     #[must_use]
     pub fn place(&self) -> String {
-        self.spot.place()
-    }
-
-    /// Its line with carets under it and a label behind them.
-    #[must_use]
-    pub fn excerpt(&self, label: &str) -> String {
-        self.spot.excerpt(label)
+        self.location.place()
     }
 
     /// The image that stands there, where the image map makes it a reference.
@@ -127,14 +123,14 @@ impl Occurrence {
 
     /// The string that stands there, with a tag that goes with it.
     fn text(&self) -> Option<String> {
-        let written = self.spot.source().text().get(self.spot.span())?;
+        let written = self.location.source().text().get(self.location.span())?;
         Some(quote::read(written, self.style)?.trim_end().to_owned())
     }
 
     /// Where it stands, for an error that points there.
     #[must_use]
-    pub fn spot(&self) -> &Spot {
-        &self.spot
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::texts::Wrong;
 use super::value::{Items, Root};
-use super::{Error, Errors, Object, Spot, scalar};
+use super::{Error, Errors, Location, Object, scalar};
 use crate::source::Source;
 
 /// The objects of a document.
@@ -29,17 +29,17 @@ pub(super) fn read(
     let mut content = Content::default();
     for root in roots {
         let place = |line: usize, column| format!("{}:{}:{column}", source.name(), lines + line);
-        let spot = |at: usize| Spot::new(source, offset + at..offset + at + 1);
+        let location = |at: usize| Location::new(source, offset + at..offset + at + 1);
         if root.value.is_null() {
             continue;
         }
         if let Some(reason) = lack(&root.value) {
-            errors.push(Error::NoObject { spot: spot(root.span.start), reason });
+            errors.push(Error::NotAnObject { location: location(root.span.start), reason });
             continue;
         }
         let wrong = |Wrong { span, reason }| {
-            let spot = Spot::new(source, offset + span.start..offset + span.end);
-            Error::Value { spot, reason }
+            let location = Location::new(source, offset + span.start..offset + span.end);
+            Error::Value { location, reason }
         };
         let whole = Object { value: root.value, place: place(root.line, root.column) };
         if !is_list(&whole) {
@@ -49,13 +49,17 @@ pub(super) fn read(
         }
         let marks = root.items.as_ref().map(|items| items.each.as_slice()).unwrap_or_default();
         match items(whole) {
-            Err(reason) => errors.push(Error::NoObject { spot: spot(root.span.start), reason }),
+            Err(reason) => {
+                errors.push(Error::NotAnObject { location: location(root.span.start), reason })
+            }
             Ok((values, list)) => {
                 for (index, value) in values.into_iter().enumerate() {
                     let mark = marks.get(index);
                     let at = mark.map_or(root.span.start, |mark| mark.span.start);
                     match lack(&value) {
-                        Some(reason) => errors.push(Error::NoObject { spot: spot(at), reason }),
+                        Some(reason) => {
+                            errors.push(Error::NotAnObject { location: location(at), reason })
+                        }
                         None => content.objects.push(Object {
                             value,
                             place: mark
@@ -86,7 +90,7 @@ fn lack(value: &Value) -> Option<String> {
     };
     ["apiVersion", "kind"].into_iter().find_map(|key| match map.get(key) {
         Some(Value::String(text)) if !text.is_empty() => None,
-        Some(_) => Some(format!("its `{key}` is not a string with something in it")),
+        Some(_) => Some(format!("its `{key}` is not a non-empty string")),
         None => Some(format!("it has no `{key}`")),
     })
 }
@@ -106,7 +110,7 @@ fn items(list: Object) -> Result<(Vec<Value>, String), String> {
     let mut items = match value.get_mut("items").map(Value::take) {
         Some(Value::Array(items)) => items,
         Some(Value::Null) => Vec::new(),
-        Some(_) => return Err("its `items` are no sequence".to_owned()),
+        Some(_) => return Err("its `items` is not a sequence".to_owned()),
         None => return Err("it is a List without `items`".to_owned()),
     };
     for item in &mut items {

@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(matched("k8s/*", false), ["k8s/a.yaml", "k8s/d.txt", "k8s/sub/b.yaml"]);
         assert_eq!(matched("k8s/[es]*", false), ["k8s/sub/b.yaml"]);
         let errors = read(&[Input::Path(at("k8s/e*"))], &Search::default()).unwrap_err();
-        assert!(errors.to_string().ends_with("empty` has no .yaml, .yml or .json file in it"));
+        assert!(errors.to_string().ends_with("empty` contains no .yaml, .yml or .json files"));
     }
 
     #[test]
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_cannot_be_read_is_told() {
+    fn all_files_that_cannot_be_read_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("empty")).unwrap();
@@ -423,9 +423,9 @@ mod tests {
         let root = folder.path().display().to_string();
         assert_eq!(
             errors.replace(&root, ""),
-            "there is no file or folder `/gone.yaml`\n\
-             the folder `/empty` has no .yaml, .yml or .json file in it\n\
-             `/latin.yaml` is not UTF-8: line 2 has the byte 0xe9\n\
+            "`/gone.yaml` does not exist\n\
+             the folder `/empty` contains no .yaml, .yml or .json files\n\
+             `/latin.yaml` is not UTF-8: invalid byte 0xe9 in line 2\n\
              `/wide.yaml` is not UTF-8; it looks like UTF-16 or UTF-32\n\
              no file or folder matches `/*.nothing`"
         );

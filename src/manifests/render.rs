@@ -21,7 +21,7 @@ impl Manifests {
         for occurrence in self.references() {
             if !images.contains_key(&occurrence.reference) {
                 errors.push(Error::NoImage {
-                    spot: occurrence.spot.clone(),
+                    location: occurrence.location.clone(),
                     reference: occurrence.reference.clone(),
                 });
             }
@@ -113,13 +113,13 @@ impl File {
     fn edits(&self, images: &BTreeMap<CrateReference, String>) -> Vec<Edit> {
         let mut edits = Vec::with_capacity(self.occurrences.len() + self.cuts.len());
         let mut written: BTreeMap<(&CrateReference, Style), Arc<str>> = BTreeMap::new();
-        for Occurrence { reference, spot, style, strip, .. } in &self.occurrences {
+        for Occurrence { reference, location, style, strip, .. } in &self.occurrences {
             let Some(image) = images.get(reference) else { continue };
             edits.extend(strip.as_deref().map(|span| Edit { span: span.clone(), new: New::Strip }));
             let image = written
                 .entry((reference, *style))
                 .or_insert_with(|| quote::write(image, *style).into());
-            edits.push(Edit { span: spot.span(), new: New::Image(Arc::clone(image)) });
+            edits.push(Edit { span: location.span(), new: New::Image(Arc::clone(image)) });
         }
         let cut = |span: &Range<usize>| Edit { span: span.clone(), new: New::Nothing };
         edits.extend(self.cuts.iter().map(cut));

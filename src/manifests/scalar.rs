@@ -124,9 +124,7 @@ fn float(value: f64, text: &str) -> Result<Value, String> {
     if value.fract() == 0.0 && value.abs() < 9.2e18 {
         return Ok((value as i64).into());
     }
-    Number::from_f64(value)
-        .map(Value::Number)
-        .ok_or_else(|| format!("`{text}` is a number that JSON does not have"))
+    Number::from_f64(value).map(Value::Number).ok_or_else(|| format!("JSON has no number `{text}`"))
 }
 
 /// A float as a key, as Go's `FormatFloat(value, 'g', -1, 32)` writes it.

@@ -7,7 +7,7 @@ use super::document;
 use super::file::{Document, File};
 use super::objects::Content;
 use super::value::{Builder, Items};
-use super::{Error, Errors, Manifests, Object, Selector, Spot};
+use super::{Error, Errors, Location, Manifests, Object, Selector};
 use crate::source::Source;
 
 impl Manifests {
@@ -23,7 +23,7 @@ impl Manifests {
             chosen.push(file.select(selector, &mut builder, &mut wrong));
         }
         let errors = errors.retain(|error| {
-            error.spot().is_some_and(|spot| chosen.iter().any(|file| file.holds(spot)))
+            error.location().is_some_and(|location| chosen.iter().any(|file| file.holds(location)))
         });
         wrong.check(Self { files: chosen, rules, errors })
     }
@@ -53,14 +53,14 @@ impl File {
         wrong.into_iter().for_each(|error| errors.push(error));
         let Self { source, mut occurrences, mut notes, has_objects, .. } = self;
         let stays = |at: usize| stays(&kept, &cuts, at);
-        occurrences.retain(|occurrence| stays(occurrence.spot.span().start));
+        occurrences.retain(|occurrence| stays(occurrence.location.span().start));
         notes.retain(stays);
         Self { source, documents: kept, occurrences, notes, has_objects, cuts }
     }
 
     /// Whether something that stood in a source is in what was chosen of it.
-    fn holds(&self, spot: &Spot) -> bool {
-        spot.is_in(&self.source) && stays(&self.documents, &self.cuts, spot.span().start)
+    fn holds(&self, location: &Location) -> bool {
+        location.is_in(&self.source) && stays(&self.documents, &self.cuts, location.span().start)
     }
 }
 
@@ -76,7 +76,7 @@ fn cuts_of(
     flags: &[bool],
 ) -> Result<Vec<Range<usize>>, Error> {
     let wrong = |reason: &str| Error::Select {
-        spot: Spot::new(source, range.clone()),
+        location: Location::new(source, range.clone()),
         reason: reason.to_owned(),
     };
     let items = items.filter(|items| items.each.len() == flags.len());
@@ -86,8 +86,9 @@ fn cuts_of(
 }
 
 const BEHIND_ALIAS: &str =
-    "the items of this List are not written out, so that they cannot be chosen one by one";
-const LOST_ANCHOR: &str = "an item of this List that is chosen uses an anchor of one that is not";
+    "cannot select items of this List: they are behind an alias or a merge key";
+const LOST_ANCHOR: &str =
+    "cannot select items of this List: a selected item uses an anchor of one that is not selected";
 
 fn is_chosen(object: &Object, selector: &Selector) -> bool {
     let labels = object.value.pointer("/metadata/labels");

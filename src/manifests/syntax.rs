@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Parser, ScanError};
 
-use super::{Error, Spot, document};
+use super::{Error, Location, document};
 use crate::source::{Source, visible};
 
 /// The error of a document that starts at `offset`.
 pub(super) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
     let text = source.text().get(offset..).unwrap_or_default();
     let (span, reason) = explained(text, error);
-    Error::Syntax { spot: Spot::new(source, offset + span.start..offset + span.end), reason }
+    Error::Syntax {
+        location: Location::new(source, offset + span.start..offset + span.end),
+        reason,
+    }
 }
 
 /// Where a text stops being YAML, and why.
@@ -38,7 +41,7 @@ fn explained(text: &str, error: &ScanError) -> (Range<usize>, String) {
         | ErrorKind::UnexpectedEofBlockMapping
         | ErrorKind::UnexpectedEof => {
             if let Some(first) = first.filter(|_| !rest.trim().is_empty()) {
-                reason = format!("a value belongs here, not `{}`", visible(&first.to_string()));
+                reason = format!("expected a value, found `{}`", visible(&first.to_string()));
             }
         }
         ErrorKind::UnknownAnchor => {
@@ -46,7 +49,7 @@ fn explained(text: &str, error: &ScanError) -> (Range<usize>, String) {
             let shown: String = name.chars().take(100).collect();
             reason = format!("found unknown anchor `{}`", visible(&shown));
             if name.ends_with(':') {
-                reason.push_str("; a `:` right behind an alias is part of its name");
+                reason.push_str("; a `:` directly after an alias is part of its name");
             }
             span.end = at + rest.find(name).map_or(0, |start| start + name.len());
         }
@@ -124,32 +127,28 @@ mod tests {
         let errors =
             parse(vec![source], &Rules::default(), Parse::OnlyReferences).checked().unwrap_err();
         let error = errors.iter().next().unwrap();
-        let spot = error.spot().unwrap();
-        (error.to_string(), spot.source().text()[spot.span()].to_owned())
+        let location = error.location().unwrap();
+        (error.to_string(), location.source().text()[location.span()].to_owned())
     }
 
     #[test]
     fn the_end_is_only_said_to_be_where_it_is() {
         for (text, expected, at) in [
-            ("b: [1, , 2]\n", "a.yaml:1:8: a value belongs here, not `,`", ","),
-            ("b: [, 2]\n", "a.yaml:1:5: a value belongs here, not `,`", ","),
+            ("b: [1, , 2]\n", "expected a value, found `,`", ","),
+            ("b: [, 2]\n", "expected a value, found `,`", ","),
         ] {
             assert_eq!(said(text), (expected.to_owned(), at.to_owned()), "{text}");
         }
         let (open, _) = said("b: {a: [1, 2\n");
-        assert!(open.contains("[") && !open.contains("belongs"), "{open}");
+        assert!(open.contains("[") && !open.contains("expected"), "{open}");
     }
 
     #[test]
     fn an_alias_of_nothing_is_named() {
         for (text, expected, at) in [
-            ("a: *nope\n", "a.yaml:1:4: found unknown anchor `nope`", "*nope"),
-            ("a: [*nope, 1]\n", "a.yaml:1:5: found unknown anchor `nope`", "*nope"),
-            (
-                "a: *no\u{202e}pe\n",
-                r"a.yaml:1:4: found unknown anchor `no\u{202e}pe`",
-                "*no\u{202e}pe",
-            ),
+            ("a: *nope\n", "found unknown anchor `nope`", "*nope"),
+            ("a: [*nope, 1]\n", "found unknown anchor `nope`", "*nope"),
+            ("a: *no\u{202e}pe\n", r"found unknown anchor `no\u{202e}pe`", "*no\u{202e}pe"),
         ] {
             assert_eq!(said(text), (expected.to_owned(), at.to_owned()), "{text}");
         }

@@ -50,7 +50,7 @@ pub(super) fn wrong(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>)
                 for (key, value) in wrong.take(WRONG_LIMIT) {
                     let span = at(Some(key)).unwrap_or_else(whole);
                     let reason = format!(
-                        "the {one} `{key}` is {}, and has to be text: quote it",
+                        "the {one} `{key}` must be a string, but is {}: quote it",
                         scalar::kind(value)
                     );
                     found.push(Wrong { span, reason });
@@ -58,7 +58,7 @@ pub(super) fn wrong(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>)
             }
             Some(other) => {
                 let reason =
-                    format!("`metadata.{field}` is {}, not a mapping", scalar::kind(other));
+                    format!("`metadata.{field}` must be a mapping, but is {}", scalar::kind(other));
                 found.push(Wrong { span: whole(), reason });
             }
         }

@@ -199,7 +199,7 @@ impl Builder {
         // Brackets around it all are JSON's, or may be.
         let is_json = self.stack.first().is_some_and(|root| root.is_flow);
         if is_json && plain && tag.is_none() && scalar::overflows(&text) {
-            return Err(format!("`{text}` is a number that is too large"));
+            return Err(format!("the number `{text}` is too large"));
         }
         let is_key = self.open_key().is_some();
         if plain && let Some(reason) = scalar::ambiguous(&text, is_key && is_glued, self.is_flow())

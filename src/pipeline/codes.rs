@@ -17,10 +17,6 @@ codes! {
     VERIFICATION_FAILED = "verification-failed", Failure,
         "The second build of `--verify` failed.",
         "The sources are copied to another folder without what Git ignores. Commit files that a build needs.";
-    VOLATILE_TEMPLATE = "volatile-template", Failure,
-        "A template in the settings file changes with every commit or every run.",
-        "Each commit makes another image then, so nothing is ever up to date. `Git.Path…` changes only with \
-         commits to the crate's own files. `lints: {volatile-template: off}` disables the lint.";
     TOO_MANY_FINDINGS = "too-many-findings", Failure,
         "More findings or unresolved references than are reported one by one.",
         "Correct those that are reported, and run the command again.";

@@ -1,6 +1,5 @@
 //! A failure of a run: one variant for each stage.
 
-use std::error::Error as _;
 use std::process::ExitStatus;
 
 use super::codes;
@@ -152,7 +151,7 @@ pub enum Fault {
     #[error(transparent)]
     Workspace(cargo::Error),
     /// A denied lint found something.
-    #[error("{}", .0.text())]
+    #[error(transparent)]
     Denied(Finding),
     /// There are more findings than are reported one by one.
     #[error("{more} more of [{}]", .lint.name())]
@@ -170,12 +169,12 @@ pub enum Fault {
 impl Diagnose for Fault {
     fn details(&self) -> Details {
         match self {
-            Self::Manifests(_) => Details::new(&UNNAMED),
+            Self::Manifests(errors) => errors.details(),
             Self::Unresolved(unresolved) => unresolved.details(),
             Self::Unseen(_) | Self::More { .. } => Details::new(&codes::TOO_MANY_FINDINGS),
             Self::Workspace(error) => of_cargo(error),
-            Self::Denied(finding) => Details::new(&UNNAMED).hint(finding.hint()),
-            Self::Volatile(volatile) => Details::new(&codes::VOLATILE_TEMPLATE)
+            Self::Denied(finding) => finding.details(),
+            Self::Volatile(volatile) => Details::new(Lint::VolatileTemplate.code())
                 .spot(volatile.spot.clone())
                 .hint(volatile.hint()),
         }
@@ -210,7 +209,7 @@ impl Unresolved {
         };
         let spot = |(at, occurrence): (usize, &&Occurrence)| {
             let label = if at == 0 { label(occurrence) } else { String::new() };
-            occurrence.spot().source().spot(occurrence.spot().span(), label)
+            occurrence.location().spot(label)
         };
         let spots = occurrences.iter().enumerate().map(spot).collect();
         Self { error, spots, hint }
@@ -245,7 +244,7 @@ impl Error {
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         match self {
             Self::Faulty(faults) => faults.iter().flat_map(Fault::diagnostics).collect(),
-            Self::Manifests(errors) => of_manifests(errors),
+            Self::Manifests(errors) => errors.diagnostics(),
             Self::UnknownBuilds(unknown) => unknown.iter().map(Diagnostic::of).collect(),
             Self::Mismatch(mismatches) => mismatches.iter().map(Diagnostic::of).collect(),
             error => vec![Diagnostic::of(error)],
@@ -261,7 +260,7 @@ impl Fault {
 
     fn diagnostics(&self) -> Vec<Diagnostic> {
         match self {
-            Self::Manifests(errors) => of_manifests(errors),
+            Self::Manifests(errors) => errors.diagnostics(),
             fault => vec![Diagnostic::of(fault)],
         }
     }
@@ -270,7 +269,7 @@ impl Fault {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Manifests(_) => Details::new(&UNNAMED),
+            Self::Manifests(errors) => errors.details(),
             Self::Source(error) => error.details(),
             Self::Faulty(faults) => match faults.first() {
                 Some(first) => first.details(),
@@ -295,25 +294,4 @@ impl Diagnose for Error {
             Self::Cluster(error) => error.details(),
         }
     }
-}
-
-/// What is wrong with manifests, each with its place.
-pub(crate) fn of_manifests(errors: &manifests::Errors) -> Vec<Diagnostic> {
-    let one = |error: &manifests::Error| {
-        let excerpt = error.excerpt().map(|excerpt| format!("\n{excerpt}")).unwrap_or_default();
-        let message = format!("{error}{excerpt}");
-        let diagnostic = Diagnostic::note(message);
-        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-        Diagnostic {
-            severity: Severity::Error,
-            causes: causes.map(ToString::to_string).collect(),
-            hints: error.hint().into_iter().collect(),
-            ..diagnostic
-        }
-    };
-    let more = (errors.more() > 0).then(|| {
-        let message = format!("{} more like these", errors.more());
-        Diagnostic { severity: Severity::Error, ..Diagnostic::note(message) }
-    });
-    errors.iter().map(one).chain(more).collect()
 }

@@ -31,7 +31,6 @@ use crate::manifests::{ImageMap, Manifests, Object, Rendered};
 use crate::oci::Platform;
 use crate::report::Stage;
 
-pub(crate) use error::of_manifests;
 pub use error::{Error, Fault, SourceError, Unresolved};
 pub use images::Images;
 pub use mismatch::Mismatch;

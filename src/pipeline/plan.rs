@@ -9,7 +9,7 @@ use super::error::Error;
 use super::session::Session;
 use crate::cargo::{Binary, Build, Workspace};
 use crate::image::{BaseName, Recipe};
-use crate::manifests::Asks;
+use crate::manifests::Needs;
 use crate::oci::{Digest, Platform};
 use crate::publish::{Choice, KeepTag, Publisher};
 use crate::reference::{CrateReference, ImportPath};
@@ -79,7 +79,7 @@ pub(super) struct Order {
     pub(super) recipe: Recipe,
     pub(super) keep: Option<KeepTag>,
     /// What lints need to know about the image.
-    pub(super) needs: Asks,
+    pub(super) needs: Needs,
 }
 
 /// The binaries that a run builds.
@@ -90,7 +90,7 @@ pub(super) struct Targets {
     /// Each request and the index of its binary.
     pub(super) requests: Vec<(Option<CrateReference>, usize)>,
     /// What lints need to know about images.
-    pub(super) needs: BTreeMap<ImportPath, Asks>,
+    pub(super) needs: BTreeMap<ImportPath, Needs>,
 }
 
 impl Targets {
@@ -165,7 +165,7 @@ impl Session {
         publisher: &Publisher,
         binary: &Binary,
         default: &(Vec<Platform>, &str),
-        needs: Asks,
+        needs: Needs,
     ) -> Result<PlannedImage, Error> {
         let options = self.settings.builds.options(binary).map_err(Error::Template)?;
         let mut platforms = self.platforms(binary, &options, &default.0).await?;

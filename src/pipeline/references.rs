@@ -11,7 +11,7 @@ use super::session::Session;
 use serde::Serialize;
 
 use crate::cargo::{self, Binary, Workspace};
-use crate::manifests::{Asks, Finding, Level, Lint, Manifests, Occurrence};
+use crate::manifests::{Finding, Level, Lint, Manifests, Needs, Occurrence};
 use crate::publish::{Destination, Facts, choose};
 use crate::reference::{CrateReference, ImportPath, PREFIX};
 
@@ -124,18 +124,18 @@ impl Session {
     }
 
     /// What the enabled lints need to know about the images of binaries.
-    fn needs(&self, manifests: &Manifests, targets: &Targets) -> BTreeMap<ImportPath, Asks> {
+    fn needs(&self, manifests: &Manifests, targets: &Targets) -> BTreeMap<ImportPath, Needs> {
         let is_on = |lint| self.settings.lints.of(lint) != Level::Off;
         let (commands, users) = (is_on(Lint::MissingCommand), is_on(Lint::ImageUser));
         let requests = targets.requests.iter();
         let by_reference: BTreeMap<_, _> =
             requests.filter_map(|(reference, at)| Some((reference.as_ref()?, *at))).collect();
-        let mut needs: BTreeMap<ImportPath, Asks> = BTreeMap::new();
-        for (reference, asks) in manifests.asks() {
+        let mut needs: BTreeMap<ImportPath, Needs> = BTreeMap::new();
+        for (reference, own) in manifests.needs() {
             let Some(&at) = by_reference.get(&reference) else { continue };
             let all = needs.entry(targets.binaries[at].import_path.clone()).or_default();
-            all.command |= asks.command && commands;
-            all.user |= asks.user && users;
+            all.command |= own.command && commands;
+            all.user |= own.user && users;
         }
         needs
     }
@@ -178,7 +178,7 @@ impl Session {
             *times += usize::from(level != Level::Off);
             match level {
                 Level::Warn if *times <= REPORTED => {
-                    self.report.warn(finding.text(), Some(finding.hint()));
+                    self.report.diagnostic(Fault::Denied(finding).warning());
                 }
                 Level::Deny if *times <= REPORTED => denied.push(Fault::Denied(finding)),
                 Level::Off | Level::Warn | Level::Deny => {}

@@ -111,7 +111,7 @@ mod tests {
     fn what_is_no_yaml_is_pointed_at_as_in_manifests() {
         insta::assert_snapshot!(error("keepTag: true\ndefaultPlatforms: [a, , b]\n"), @"
         settings-not-yaml: the settings are not valid YAML
-          2:23 `,`: a value belongs here, not `,`
+          2:23 `,`: expected a value, found `,`
         ");
         assert!(error("keepTag: *nope\n").contains("`*nope`: found unknown anchor `nope`"));
         assert!(error("repo: \"a\\q\"\n").contains("`\\q`: while parsing a quoted scalar"));

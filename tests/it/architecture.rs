@@ -12,7 +12,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("reference", &["source"]),
     ("template", &["reference"]),
     ("cache", &["oci"]),
-    ("manifests", &["source", "oci", "reference"]),
+    ("manifests", &["source", "report", "oci", "reference"]),
     ("cargo", &["report", "source", "oci", "reference", "cache"]),
     ("registry", &["report", "oci", "cache"]),
     ("daemon", &["report", "oci"]),

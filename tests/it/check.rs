@@ -34,12 +34,12 @@ fn check_tells_everything_at_once_and_builds_nothing() {
     assert_eq!(ran.stdout(), "");
     let root = std::fs::canonicalize(sandbox.directory()).unwrap();
     insta::assert_snapshot!(ran.stderr().replace(root.to_str().unwrap(), "ROOT"), @"
-    error: `envoy` is whatever was pushed last, beside images that are pinned [latest-tag]
+    error[latest-tag]: `envoy` has a tag that moves, while other images have digests
       --> a.yaml:12:12
        |
     12 |     image: envoy
-       |            ^^^^^ not pinned
-    hint: write a tag that stays, or a digest: `NAME@sha256:…`
+       |            ^^^^^ no fixed tag or digest
+    hint: write a fixed tag or a digest: `NAME@sha256:…`
     error: `ko://lnk-service` names no crate of the workspace `ROOT`
      --> b.yaml:3:4
       |
@@ -64,13 +64,13 @@ fn what_is_found_and_is_no_object_is_passed_over_with_a_note() {
         assert!(ran.stderr().starts_with(&notes), "{}", ran.stderr());
     }
     let ran = sandbox.run(["check", "-f", "k8s", "-f", "k8s/values.yaml"]).exits(1);
-    assert!(ran.stderr().contains("error: k8s/values.yaml:1:1: no Kubernetes"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[not-an-object]: not a Kubernetes object: it has no `apiVersion`\n --> k8s/values.yaml:1:1\n"), "{}", ran.stderr());
     sandbox.write("k8s/a.yaml", "apiVersion: v1\nkind: A\n---\na: 1\n");
     let ran = sandbox.run(["check", "-f", "k8s"]).exits(1);
-    assert!(ran.stderr().contains("error: k8s/a.yaml:4:1: no Kubernetes"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[not-an-object]: not a Kubernetes object: it has no `apiVersion`\n --> k8s/a.yaml:4:1\n"), "{}", ran.stderr());
     sandbox.write("k8s/a.yaml", object);
     let ran = sandbox.run(["check", "-l", "app=a", "-f", "k8s"]).exits(1);
-    assert!(ran.stderr().contains("error: k8s/values.yaml:1:1: no Kubernetes"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[not-an-object]: not a Kubernetes object: it has no `apiVersion`\n --> k8s/values.yaml:1:1\n"), "{}", ran.stderr());
 }
 
 /// What cannot be read, what is no reference, what points nowhere and what lints deny: nobody should
@@ -92,12 +92,16 @@ fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
     for (command, errors) in [("check", 5), ("resolve", 4)] {
         let ran = sandbox.run([&[command][..], &files].concat()).exits(1);
         let text = ran.stderr();
-        assert_eq!(text.matches("error: ").count(), errors, "{text}");
-        assert_eq!(text.contains("b.yaml:5:1: no Kubernetes object"), command == "check", "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("error")).count(), errors, "{text}");
+        assert_eq!(
+            text.contains("not a Kubernetes object: it has no `apiVersion`\n --> b.yaml:5:1\n"),
+            command == "check",
+            "{text}"
+        );
         for told in [
-            "error: c.yaml:3:4: `ko://link-service:1` ends in `:1`",
-            "error: c.yaml:6:4: unclosed bracket",
-            "error: `envoy` is whatever was pushed last",
+            "`ko://link-service:1` ends in `:1`; a reference has no tag or digest\n --> c.yaml:3:4\n",
+            "error[invalid-yaml]: unclosed bracket '['\n --> c.yaml:6:4\n",
+            "error[latest-tag]: `envoy` has a tag that moves",
             "error: `ko://lnk-service` names no crate",
             " --> b.yaml:3:4\n",
             " ::: b.yaml:6:4\n ::: c.yaml:4:4\n",
@@ -108,7 +112,7 @@ fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
     let nowhere =
         Sandbox::new().file(".ko-rs.yaml", "lints: {latest-tag: deny}\n").file("a.yaml", MANIFEST);
     let ran = nowhere.run(["resolve", "-f", "a.yaml"]).exits(1);
-    assert!(ran.stderr().contains("error: `envoy`"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[latest-tag]: `envoy`"), "{}", ran.stderr());
     assert!(ran.stderr().contains("error: there is no Cargo workspace"), "{}", ran.stderr());
 }
 
@@ -137,7 +141,7 @@ fn of_very_many_mistakes_the_first_hundred_are_told_and_the_rest_is_counted() {
     let sandbox = workspace().file("nowhere.yaml", &lines("")).file("glued.yaml", &lines(":1"));
     for (file, more) in [
         ("nowhere.yaml", "error[too-many-findings]: 19900 more references were not checked"),
-        ("glued.yaml", "error: 19900 more like these"),
+        ("glued.yaml", "error[too-many-errors]: 19900 more errors like these"),
     ] {
         let ran = sandbox.run(["resolve", "-f", file]).exits(1);
         assert_eq!(
@@ -183,22 +187,22 @@ fn what_lints_find_is_a_warning_unless_settings_say_otherwise() {
     let sandbox = workspace().file("a.yaml", MANIFEST);
     let ran = sandbox.run(["check", "-f", "a.yaml"]).exits(0);
     insta::assert_snapshot!(ran.stderr(), @"
-    warning: the environment variable `LEVEL` is there twice, which the API server refuses [duplicate-entry]
+    warning[duplicate-entry]: the environment variable `LEVEL` is defined twice, which the API server refuses
       --> a.yaml:10:14
        |
     10 |     - {name: LEVEL, value: debug}
-       |              ^^^^^ again
+       |              ^^^^^ second definition
      --> a.yaml:9:14
       |
     9 |     - {name: LEVEL, value: info}
-      |              ^^^^^ first
+      |              ^^^^^ first definition
     hint: remove one of them
-    warning: `envoy` is whatever was pushed last, beside images that are pinned [latest-tag]
+    warning[latest-tag]: `envoy` has a tag that moves, while other images have digests
       --> a.yaml:12:12
        |
     12 |     image: envoy
-       |            ^^^^^ not pinned
-    hint: write a tag that stays, or a digest: `NAME@sha256:…`
+       |            ^^^^^ no fixed tag or digest
+    hint: write a fixed tag or a digest: `NAME@sha256:…`
     note: references: 1, binaries: 1
     ");
     let sandbox = sandbox.file(".ko-rs.yaml", "lints: {latest-tag: off, duplicate-entry: off}\n");
@@ -212,7 +216,7 @@ fn a_lint_that_is_denied_stops_resolve_before_anything_is_built() {
         workspace().file(".ko-rs.yaml", "lints: {latest-tag: deny}\n").file("a.yaml", MANIFEST);
     let ran = sandbox.run(["resolve", "--push=false", "-f", "a.yaml"]).exits(1);
     assert_eq!(ran.stdout(), "");
-    assert!(ran.stderr().contains("error: `envoy` is whatever"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[latest-tag]: `envoy` has a tag"), "{}", ran.stderr());
     assert!(!ran.stderr().contains("Building"), "{}", ran.stderr());
 }
 
@@ -221,12 +225,12 @@ fn check_refuses_what_is_no_object_and_needs_no_workspace_without_references() {
     let sandbox = Sandbox::new().env("PATH", "");
     let ran = sandbox.run_with_input(["check", "-f", "-"], "a: 1\n---\nb: [\n").exits(1);
     insta::assert_snapshot!(ran.stderr(), @"
-    error: <stdin>:1:1: no Kubernetes object: it has no `apiVersion`
+    error[not-an-object]: not a Kubernetes object: it has no `apiVersion`
      --> <stdin>:1:1
       |
     1 | a: 1
       | ^ this document
-    error: <stdin>:3:4: unclosed bracket '['
+    error[invalid-yaml]: unclosed bracket '['
      --> <stdin>:3:4
       |
     3 | b: [
@@ -266,12 +270,12 @@ fn a_command_that_is_not_in_the_image_is_found_once_the_image_is_built() {
     let resolve = ["resolve", "--push=false", "-q", "-f", "-"];
     let ran = sandbox.run_with_input(resolve, &manifest("/bin/sh")).exits(0);
     insta::assert_snapshot!(ran.stderr(), @"
-    warning: `/bin/sh` is not in the image [missing-command]
+    warning[missing-command]: `/bin/sh` does not exist in the image
      --> <stdin>:6:15
       |
     6 |     command: [/bin/sh]
-      |               ^^^^^^^ not there
-    hint: leave out `command`: the image starts its program, and `args` are given to it
+      |               ^^^^^^^ does not exist
+    hint: remove `command`: the image starts its program, and passes `args` to it
     ");
     for there in ["/ko-app/hello", "hello"] {
         let ran = sandbox.run_with_input(resolve, &manifest(there)).exits(0);
@@ -294,7 +298,7 @@ fn a_user_that_the_image_lacks_is_found_wherever_it_matters() {
     for more in ["", "lints: {missing-command: off}\n"] {
         sandbox.write(".ko-rs.yaml", &settings("app", more));
         let ran = sandbox.run_with_input(resolve, &manifest("")).exits(0);
-        let said = "warning: the image runs as `app`, and has no such user [image-user]\n --> <stdin>:5:12\n";
+        let said = "warning[image-user]: the image runs as user `app`, which does not exist in it\n --> <stdin>:5:12\n";
         assert!(ran.stderr().starts_with(said), "{}", ran.stderr());
     }
     let ran = sandbox.run_with_input(resolve, &manifest("runAsUser: 1000")).exits(0);
@@ -306,7 +310,11 @@ fn a_user_that_the_image_lacks_is_found_wherever_it_matters() {
     }
     sandbox.write(".ko-rs.yaml", &settings("app", "lints: {image-user: deny}\n"));
     let ran = sandbox.run_with_input(resolve, &manifest("")).exits(1);
-    assert!(ran.stderr().starts_with("error: the image runs as `app`"), "{}", ran.stderr());
+    assert!(
+        ran.stderr().starts_with("error[image-user]: the image runs as user `app`"),
+        "{}",
+        ran.stderr()
+    );
     assert_eq!(ran.stdout(), "");
 }
 
@@ -365,7 +373,7 @@ fn of_many_findings_that_are_denied_the_rest_is_part_of_the_error() {
     );
     sandbox.write(".ko-rs.yaml", "lints: {latest-tag: deny}\n");
     let ran = sandbox.run(["check", "-f", "a.yaml"]).exits(1);
-    assert_eq!(ran.stderr().matches("error: `envoy` is").count(), 20);
+    assert_eq!(ran.stderr().matches("error[latest-tag]: `envoy` has").count(), 20);
     assert!(
         ran.stderr().ends_with("\nerror[too-many-findings]: 5 more of [latest-tag]\n"),
         "{}",
@@ -385,11 +393,11 @@ fn an_image_by_any_digest_is_replaced_and_one_by_half_a_digest_is_found() {
     }
     let ran = sandbox.run_with_input(["resolve", "-f", "-"], &manifest("Acme/link@sha512:0"));
     insta::assert_snapshot!(ran.exits(0).stderr(), @"
-    warning: this image is not replaced, though `images:` has `acme/link` [unmapped-repository]
+    warning[unmapped-repository]: this image is not replaced: it is similar to `acme/link` of `images` but does not match
      --> <stdin>:3:15
       |
     3 | spec: {image: 'Acme/link@sha512:0'}
-      |               ^^^^^^^^^^^^^^^^^^^^ not an image's name
-    hint: if it is meant, add it to `images:` in .ko-rs.yaml, or write it as it stands there
+      |               ^^^^^^^^^^^^^^^^^^^^ not an image name
+    hint: add it to `images` in .ko-rs.yaml, or correct it here
     ");
 }

@@ -104,13 +104,13 @@ fn what_is_no_reference_is_shown_with_its_place() {
         &workspace().file("k8s.yaml", "a: 1\nimage: ko://link-service:v1\n"),
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: k8s.yaml:2:8: `ko://link-service:v1` ends in `:v1`; a reference has no tag or digest
+        "error[misplaced-reference]: `ko://link-service:v1` ends in `:v1`; a reference has no tag or digest
  --> k8s.yaml:2:8
   |
 2 | image: ko://link-service:v1
   |        ^^^^^^^^^^^^^^^^^^^^ not a reference
-hint: write `ko://link-service`: the image's digest is put in its place,
-      or set `ignoreReferenceTags: true` in .ko-rs.yaml where a template adds it
+hint: write `ko://link-service`: the image's digest is put in its place
+hint: set `ignoreReferenceTags: true` in .ko-rs.yaml if a template adds it
 ",
     );
 }
@@ -220,7 +220,7 @@ error[invalid-setting]: `imageFields` cannot be read
  --> .ko-rs.yaml:6:14
   |
 6 | imageFields: a..b
-  |              ^^^^ `a..b` is not a field: write the keys that lead to it with dots between, as in `engine.image`
+  |              ^^^^ `a..b` is not a field: expected keys separated by dots, such as `engine.image`
 ",
     );
 }
@@ -232,12 +232,12 @@ fn a_template_is_said_to_be_one() {
         &workspace().file("templates/link.yaml", chart),
         ["resolve", "-f", "templates"],
         1,
-        "error: templates/link.yaml:1:3: \"-\" is only valid inside a block
+        "error[invalid-yaml]: \"-\" is only valid inside a block
  --> templates/link.yaml:1:3
   |
 1 | {{- if .Values.on }}
   |   ^ here
-hint: this looks like a template, not like YAML: `helm template … | ko-rs … -f -`
+hint: this looks like a template rather than YAML; render it first: `helm template … | ko-rs … -f -`
 ",
     );
 }
@@ -332,7 +332,7 @@ fn broken_yaml_is_shown_with_file_line_and_column() {
         &package(sandbox, ".", "link-service", ""),
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: k8s.yaml:3:2: illegal placement of ':' indicator
+        "error[invalid-yaml]: illegal placement of ':' indicator
  --> k8s.yaml:3:2
   |
 3 | c: 3
@@ -345,13 +345,18 @@ fn broken_yaml_is_shown_with_file_line_and_column() {
 fn manifests_that_cannot_be_read_are_named() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.directory().join("k8s")).unwrap();
-    fails(&sandbox, ["resolve", "-f", "x.yaml"], 1, "error: there is no file or folder `x.yaml`\n");
+    fails(
+        &sandbox,
+        ["resolve", "-f", "x.yaml"],
+        1,
+        "error[manifest-not-found]: `x.yaml` does not exist\n",
+    );
     fails(
         &sandbox,
         ["resolve", "-f", "k8s"],
         1,
-        "error: the folder `k8s` has no .yaml, .yml or .json file in it\n\
-         hint: -R searches subfolders too\n",
+        "error[empty-folder]: the folder `k8s` contains no .yaml, .yml or .json files\n\
+         hint: use `-R` to read subfolders too\n",
     );
     fails(
         &sandbox,
@@ -364,7 +369,8 @@ fn manifests_that_cannot_be_read_are_named() {
     {
         let ran = sandbox.run(["resolve", "-f", "/proc/self/mem"]).exits(1);
         assert!(
-            ran.stderr().starts_with("error: could not read `/proc/self/mem`"),
+            ran.stderr()
+                .starts_with("error[manifest-not-readable]: could not read `/proc/self/mem`"),
             "{}",
             ran.stderr()
         );

@@ -81,8 +81,8 @@ fn a_password_in_a_url_is_sent_to_its_own_host_alone_and_shown_nowhere() {
     });
     let url = server.url.replace("http://", "http://me:secret@");
     let ran = Sandbox::new().run(["resolve", "-f", &format!("{url}/a.yaml?token=secret")]).exits(1);
-    let place = format!("error: {}/a.yaml:1:4: ", server.url);
-    assert!(ran.stderr().starts_with(&place), "{}", ran.stderr());
+    let place = format!("\n --> {}/a.yaml:1:4\n", server.url);
+    assert!(ran.stderr().contains(&place), "{}", ran.stderr());
     assert!(!ran.stderr().contains("secret"), "{}", ran.stderr());
     let sent = |request: &String| request.contains("authorization: Basic bWU6c2VjcmV0");
     assert_eq!(server.asked().iter().map(sent).collect::<Vec<_>>(), [true, true]);
@@ -192,7 +192,7 @@ fn commas_separate_names_as_for_kubectl() {
     let ran = sandbox.run_with_input(args, "c: 3\n").exits(0);
     assert_eq!(ran.stdout(), "a: 1\n---\nc: 3\n---\nb: 2\n");
     let ran = sandbox.run(["resolve", "-f", "a.yaml,d.yaml"]).exits(1);
-    assert_eq!(ran.stderr(), "error: there is no file or folder `d.yaml`\n");
+    assert_eq!(ran.stderr(), "error[manifest-not-found]: `d.yaml` does not exist\n");
 }
 
 /// What Cargo and Git keep beside manifests is none of them, nor are workflows.
@@ -217,7 +217,7 @@ fn a_repository_can_be_searched_from_its_root() {
 #[test]
 fn a_pattern_that_matches_nothing_is_an_error() {
     let ran = Sandbox::new().run(["resolve", "-f", "k8s/*.yaml"]).exits(1);
-    assert_eq!(ran.stderr(), "error: no file or folder matches `k8s/*.yaml`\n");
+    assert_eq!(ran.stderr(), "error[manifest-not-found]: no file or folder matches `k8s/*.yaml`\n");
 }
 
 #[test]
@@ -238,8 +238,8 @@ fn yaml_that_is_not_utf_8_is_refused_with_a_way_out() {
         let ran = sandbox.run(["resolve", "-f", "a.yaml"]).exits(1);
         assert_eq!(
             ran.stderr(),
-            "error: `a.yaml` is not UTF-8; it looks like UTF-16 or UTF-32\n\
-             hint: iconv -f UTF-16 -t UTF-8 a.yaml\n"
+            "error[invalid-encoding]: `a.yaml` is not UTF-8; it looks like UTF-16 or UTF-32\n\
+             hint: convert it: `iconv -f UTF-16 -t UTF-8 a.yaml`\n"
         );
         assert_eq!(ran.stdout(), "");
     }

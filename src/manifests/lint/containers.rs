@@ -1,10 +1,10 @@
-//! Containers, and what can be said of one alone.
+//! Containers, and the lints that look at one container alone.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, Lint};
-use crate::manifests::Spot;
+use crate::manifests::Location;
 use crate::manifests::image_name::ImageName;
 use crate::manifests::outline::{Found, Node};
 use crate::source::Source;
@@ -160,10 +160,12 @@ impl Container {
         let policy = self.always.clone().filter(|_| is_loaded)?;
         Some(Finding {
             lint: Lint::AlwaysPulled,
-            message: "this container pulls an image that is only loaded, and cannot".to_owned(),
-            spot: Spot::new(source, policy),
-            label: "looks into a registry at every start",
-            other: Some((Spot::new(source, self.image.clone()), "is in none")),
+            message:
+                "this container always pulls its image, which is only loaded and cannot be pulled"
+                    .to_owned(),
+            location: Location::new(source, policy),
+            label: "pulls at every start",
+            other: Some((Location::new(source, self.image.clone()), "not in a registry")),
         })
     }
 
@@ -173,10 +175,10 @@ impl Container {
         let (_, user) = run.user.as_deref().filter(|(user, _)| &**user == "0")?;
         Some(Finding {
             lint: Lint::ImageUser,
-            message: "this container must not be root, and runs as root".to_owned(),
-            spot: Spot::new(source, run.non_root.clone()?),
+            message: "this container must not run as root, but runs as root".to_owned(),
+            location: Location::new(source, run.non_root.clone()?),
             label: "refused by the node",
-            other: Some((Spot::new(source, user.clone()), "is root")),
+            other: Some((Location::new(source, user.clone()), "root")),
         })
     }
 
@@ -186,11 +188,11 @@ impl Container {
         is_found.then(|| Finding {
             lint: Lint::LatestTag,
             message: format!(
-                "`{}` is whatever was pushed last, beside images that are pinned",
+                "`{}` has a tag that moves, while other images have digests",
                 image.trim_matches(['\'', '"'])
             ),
-            spot: Spot::new(source, self.image.clone()),
-            label: "not pinned",
+            location: Location::new(source, self.image.clone()),
+            label: "no fixed tag or digest",
             other: None,
         })
     }

@@ -1,17 +1,17 @@
-//! Prefixes of references that stand where no reference is read.
+//! References in places where they are not replaced.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, KEPT, Lint};
 use crate::manifests::outline::Outline;
-use crate::manifests::{Rules, Spot};
+use crate::manifests::{Location, Rules};
 use crate::source::Source;
 
-/// The most bytes of a reference that are shown.
+/// The maximum number of bytes of a reference that are shown.
 const LONGEST: usize = 300;
 
-/// Where a prefix stands that is no reference's, and how.
+/// A prefix that is not part of a reference.
 #[derive(Clone, Debug)]
 pub(super) struct Embedded {
     span: Range<usize>,
@@ -25,14 +25,14 @@ impl Embedded {
 
     pub(super) fn finding(&self, source: &Arc<Source>) -> Finding {
         let (message, label) = if self.in_comment {
-            ("this reference is a comment, and its key has no value", "behind the `#`")
+            ("this reference is in a comment, and its key has no value", "after the `#`")
         } else {
-            ("this reference is inside longer text and is not replaced", "stays as it is")
+            ("this reference is inside longer text and is not replaced", "not replaced")
         };
         Finding {
             lint: Lint::EmbeddedReference,
             message: message.to_owned(),
-            spot: Spot::new(source, self.span.clone()),
+            location: Location::new(source, self.span.clone()),
             label,
             other: None,
         }

@@ -1,4 +1,4 @@
-//! Lists that the API server merges by a key: of two entries with the same key it takes neither.
+//! Lists that the API server merges by a key: it refuses two entries with the same key.
 //!
 //! See [merge strategy](https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy).
 
@@ -8,15 +8,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, KEPT, Lint};
-use crate::manifests::Spot;
+use crate::manifests::Location;
 use crate::manifests::outline::Node;
 use crate::source::Source;
 
-/// A list with its keys, and the values of those that are left out.
+/// A list, its merge keys, and the default values of the keys.
 struct List {
     name: &'static str,
     keys: &'static [(&'static str, &'static str)],
-    /// What an entry is called.
+    /// What an entry is called in messages.
     entry: &'static str,
 }
 
@@ -60,18 +60,18 @@ impl Clash {
     pub(super) fn finding(&self, source: &Arc<Source>) -> Finding {
         Finding {
             lint: Lint::DuplicateEntry,
-            message: format!("the {} is there twice, which the API server refuses", self.what),
-            spot: Spot::new(source, self.again.clone()),
-            label: "again",
-            other: Some((Spot::new(source, self.first.clone()), "first")),
+            message: format!("the {} is defined twice, which the API server refuses", self.what),
+            location: Location::new(source, self.again.clone()),
+            label: "second definition",
+            other: Some((Location::new(source, self.first.clone()), "first definition")),
         }
     }
 }
 
-/// The lists of containers that the API server knows.
+/// The lists of containers in a pod.
 const OF_CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
-/// Whether a key is one that clashes are looked for behind.
+/// Whether the value of a key is searched for clashes.
 pub(super) fn is_asked_for(key: &str) -> bool {
     OF_CONTAINERS.contains(&key) || key == "spec"
 }
@@ -106,7 +106,7 @@ fn in_list(node: Node<'_, '_>, list: &List, offset: usize, clashes: &mut Vec<Cla
     for written in node.items() {
         let item = written.target();
         let Some(named) = list.keys.first().and_then(|(key, _)| item.find(key)) else { continue };
-        // Where an entry is an alias or merges one, it is not the alias's value that is wrong.
+        // If an entry is an alias or merges one, the mistake is in the alias, not in the value.
         let named = named.seen_from(written).written;
         let key = |(key, default): &(&str, &'static str)| match item.get(key) {
             Some(value) => value.meaning(),

@@ -42,7 +42,7 @@ impl Notes {
         self.has_references |= !references.is_empty();
         let offset = range.start;
         let is_reference = |start: usize| {
-            references.binary_search_by_key(&start, |found| found.spot.span().start).is_ok()
+            references.binary_search_by_key(&start, |found| found.location.span().start).is_ok()
         };
         // Containers that are written in the list of their pod.
         let mut listed: BTreeSet<usize> = BTreeSet::new();

@@ -1,15 +1,15 @@
-//! Images that are nearly those of the image map, in every field where these would be replaced.
+//! Images that are similar to those of the image map, in every field where these are replaced.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, KEPT, Lint};
-use crate::manifests::Spot;
+use crate::manifests::Location;
 use crate::manifests::image_map::{ImageMap, Like};
 use crate::manifests::outline::{Node, Outline};
 use crate::source::Source;
 
-/// An image that is not replaced, and what it looks like.
+/// An image that is not replaced, and what it is similar to.
 #[derive(Clone, Debug)]
 pub(super) struct Unmapped {
     span: Range<usize>,
@@ -25,9 +25,11 @@ impl Unmapped {
         let Like { written, is_image } = &self.like;
         Finding {
             lint: Lint::UnmappedRepository,
-            message: format!("this image is not replaced, though `images:` has `{written}`"),
-            spot: Spot::new(source, self.span.clone()),
-            label: if *is_image { "another repository" } else { "not an image's name" },
+            message: format!(
+                "this image is not replaced: it is similar to `{written}` of `images` but does not match"
+            ),
+            location: Location::new(source, self.span.clone()),
+            label: if *is_image { "a different repository" } else { "not an image name" },
             other: None,
         }
     }

@@ -9,7 +9,7 @@ fn outcome(text: String, depth: Parse) -> Result<usize, String> {
     parse(source, &Rules::default(), depth)
         .checked()
         .map(|manifests| manifests.references().count())
-        .map_err(|errors| errors.iter().next().map(ToString::to_string).unwrap_or_default())
+        .map_err(|errors| errors.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 fn error(text: String) -> String {

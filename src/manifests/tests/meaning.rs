@@ -31,23 +31,35 @@ fn an_anchor_on_a_key_is_the_value_that_it_is_elsewhere() {
 #[test]
 fn labels_and_annotations_have_to_be_text() {
     for (metadata, expected) in [
-        ("{labels: {app: web, version: 1}}", "a.yaml:3:40: the label `version` is a number"),
-        ("{labels: {a: yes, b: ~, c: }}", "a.yaml:3:24: the label `a` is a boolean"),
-        ("{annotations: {a: [x]}}", "a.yaml:3:29: the annotation `a` is a sequence"),
-        ("{annotations: {a: {x: y}}}", "a.yaml:3:29: the annotation `a` is a mapping"),
+        (
+            "{labels: {app: web, version: 1}}",
+            "a.yaml:3:40: the label `version` must be a string, but is a number",
+        ),
+        (
+            "{labels: {a: yes, b: ~, c: }}",
+            "a.yaml:3:24: the label `a` must be a string, but is a boolean",
+        ),
+        (
+            "{annotations: {a: [x]}}",
+            "a.yaml:3:29: the annotation `a` must be a string, but is a sequence",
+        ),
+        (
+            "{annotations: {a: {x: y}}}",
+            "a.yaml:3:29: the annotation `a` must be a string, but is a mapping",
+        ),
         (
             "{labels: {a: &x 1}, annotations: {a: *x}}",
-            "a.yaml:3:48: the annotation `a` is a number",
+            "a.yaml:3:48: the annotation `a` must be a string, but is a number",
         ),
-        ("{labels: {<<: {a: 1}}}", "a.yaml:3:20: the label `a` is a number"),
-        ("{<<: {labels: {a: 1}}}", "a.yaml:1:1: the label `a` is a number"),
-        ("{<<: [{labels: {a: 1}}]}", "a.yaml:1:1: the label `a` is a number"),
-        ("{labels: [a]}", "a.yaml:3:20: `metadata.labels` is a sequence, not a mapping"),
+        ("{labels: {<<: {a: 1}}}", "a.yaml:3:20: the label `a` must be a string, but is a number"),
+        ("{<<: {labels: {a: 1}}}", "a.yaml:1:1: the label `a` must be a string, but is a number"),
+        ("{<<: [{labels: {a: 1}}]}", "a.yaml:1:1: the label `a` must be a string, but is a number"),
+        ("{labels: [a]}", "a.yaml:3:20: `metadata.labels` must be a mapping, but is a sequence"),
     ] {
         let found = wrong(&format!("metadata: {metadata}\n"));
         assert!(found.contains(expected), "{metadata}: {found}");
     }
-    let found = "a.yaml:4:20: the label `a` is a number, and has to be text: quote it";
+    let found = "a.yaml:4:20: the label `a` must be a string, but is a number: quote it";
     assert_eq!(wrong("x: &x {a: 1}\nmetadata: {labels: *x}\n"), found);
     assert_eq!(wrong("<<: {metadata: {labels: {a: 1}}}\n").lines().count(), 1);
     assert_eq!(wrong("metadata:\n  labels:\n    a: 1\n    b: '1'\n").lines().count(), 1);
@@ -68,7 +80,7 @@ fn labels_of_the_items_of_a_list_have_to_be_text() {
     let item =
         |labels: &str| format!("- {{apiVersion: v1, kind: A, metadata: {{labels: {labels}}}}}\n");
     let found = errors(&list(&(item("{a: b}") + &item("{a: 2}"))), Parse::Everything);
-    let expected = "a.yaml:5:52: the label `a` is a number, and has to be text: quote it";
+    let expected = "a.yaml:5:52: the label `a` must be a string, but is a number: quote it";
     assert_eq!(found, expected);
     assert_eq!(objects(&list(&item("{a: '2'}"))).len(), 1);
     let aliased = format!("{}{}", list(&item("&x {a: 2}")), item("*x"));
@@ -98,7 +110,7 @@ fn a_number_of_json_that_is_too_large_is_an_error() {
         |number: &str| format!("{{\"apiVersion\": \"v1\", \"kind\": \"A\", \"x\": {number}}}");
     for number in ["1e400", "-1e400", "1E+400", &"9".repeat(400)] {
         let found = errors(&json(number), Parse::Everything);
-        assert_eq!(found, format!("a.yaml:1:40: `{number}` is a number that is too large"));
+        assert_eq!(found, format!("a.yaml:1:40: the number `{number}` is too large"));
     }
     for right in ["1e300", "1e-400", "\"1e400\""] {
         assert_eq!(objects(&json(right)).len(), 1, "{right}");

@@ -106,7 +106,7 @@ fn duplicates_that_the_api_server_refuses_are_found_before() {
         assert_eq!(said, found.is_some(), "{manifest}\n{}", checked.stderr());
         if let Some(what) = found {
             assert!(
-                checked.stderr().contains(&format!("the {what} is there twice")),
+                checked.stderr().contains(&format!("the {what} is defined twice")),
                 "{}",
                 checked.stderr()
             );

@@ -1,19 +1,19 @@
-//! Files that are no manifests, and lie where manifests were looked for: `values.yaml`, `Chart.yaml`.
+//! Skips files that are not manifests but were found where manifests are, such as `values.yaml`.
 
 use std::collections::BTreeSet;
 
 use super::{Error, Manifests};
 
 impl Manifests {
-    /// Takes no offence at files that were merely found and are no manifests: they can be parsed, nothing in
-    /// them says what object it is, and they hold no reference. Their names come with the rest.
+    /// Drops the errors of files that were found (not named by the user) and are not manifests: they are
+    /// valid YAML without any object or reference. Also returns the names of these files.
     #[must_use]
-    pub fn without_strangers(mut self, is_found: impl Fn(&str) -> bool) -> (Self, Vec<String>) {
+    pub fn skip_other_files(mut self, is_found: impl Fn(&str) -> bool) -> (Self, Vec<String>) {
         fn is_about_kind(error: &Error) -> bool {
-            matches!(error, Error::NoObject { .. })
+            matches!(error, Error::NotAnObject { .. })
         }
         fn name(error: &Error) -> Option<&str> {
-            error.spot().map(|spot| spot.source().name())
+            error.location().map(|location| location.source().name())
         }
         let wrong: BTreeSet<&str> = self.errors.kept().filter_map(name).collect();
         let others = self.errors.kept().filter(|error| !is_about_kind(error));
@@ -21,15 +21,16 @@ impl Manifests {
         let manifests =
             self.files.iter().filter(|file| file.has_objects || !file.occurrences.is_empty());
         let manifests: BTreeSet<&str> = manifests.map(|file| file.source.name()).collect();
-        let strangers: Vec<String> = wrong
+        let skipped: Vec<String> = wrong
             .into_iter()
             .filter(|name| is_found(name) && !broken.contains(name) && !manifests.contains(name))
             .map(str::to_owned)
             .collect();
-        let is_stranger =
-            |name: &str| strangers.binary_search_by(|stranger| stranger.as_str().cmp(name)).is_ok();
-        self.errors = self.errors.retain(|error| !name(error).is_some_and(is_stranger));
-        (self, strangers)
+        let is_skipped = |name: &str| {
+            skipped.binary_search_by(|name_of_skipped| name_of_skipped.as_str().cmp(name)).is_ok()
+        };
+        self.errors = self.errors.retain(|error| !name(error).is_some_and(is_skipped));
+        (self, skipped)
     }
 }
 
@@ -39,9 +40,9 @@ mod tests {
     use crate::source::Source;
 
     #[test]
-    fn what_is_found_and_is_no_manifest_is_no_error() {
+    fn files_that_were_found_and_are_not_manifests_are_skipped() {
         let object = "apiVersion: v1\nkind: A\n";
-        for (text, is_stranger) in [
+        for (text, is_skipped) in [
             ("a: 1\n", true),
             ("apiVersion: v2\nname: chart\n---\n- 1\n", true),
             ("a: ko://a\n", false),
@@ -54,10 +55,10 @@ mod tests {
             let set = parse(sources.into(), &Rules::default(), Parse::Everything);
             let before = set.errors().iter().count();
             assert!(before > 0, "{text}");
-            let (set, strangers) = set.without_strangers(|name| name == "found.yaml");
-            let expected: &[&str] = if is_stranger { &["found.yaml"] } else { &[] };
-            assert_eq!(strangers, expected, "{text}");
-            let left = if is_stranger { before / 2 } else { before };
+            let (set, skipped) = set.skip_other_files(|name| name == "found.yaml");
+            let expected: &[&str] = if is_skipped { &["found.yaml"] } else { &[] };
+            assert_eq!(skipped, expected, "{text}");
+            let left = if is_skipped { before / 2 } else { before };
             assert_eq!(set.errors().iter().count(), left, "{text}");
         }
     }
