@@ -327,13 +327,31 @@ fn links_of_documents_lead_to_files() {
 fn shell_commands_of_documents_work_or_say_why_they_are_not_run() {
     for block in blocks::all() {
         match block.info.as_str() {
-            "run" => block.run(Sandbox::with_fixture("delinkcious"), &[]),
+            "run" => {
+                let sandbox = Sandbox::inside_fixture("delinkcious");
+                let archive = sandbox.outside("link.tar");
+                block.run(sandbox, &[("link.tar", archive.to_str().unwrap())]);
+            }
             "needs=registry" | "needs=cluster" => {}
             skipped => assert!(
                 skipped.strip_prefix("skip=\"").is_some_and(|reason| reason.len() > 10),
                 "{}: expected `run`, `needs=…` or `skip=\"WHY\"` behind the language",
                 block.place
             ),
+        }
+    }
+}
+
+#[test]
+fn files_that_the_architecture_names_exist() {
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        for code in document(name).split('`').skip(1).step_by(2) {
+            let is_path =
+                ["src/", "tests/", "fixtures/", "docs/"].iter().any(|top| code.starts_with(top));
+            assert!(
+                !is_path || code.contains("CODE") || repository().join(code).exists(),
+                "{name}: {code}"
+            );
         }
     }
 }
