@@ -8,6 +8,7 @@
 
 mod blob;
 mod bound;
+mod codes;
 mod held;
 mod record;
 mod size;
@@ -19,6 +20,8 @@ use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
+use crate::oci::{self, Digest};
+use crate::report::{Details, Diagnose};
 use held::Held;
 
 pub use blob::BlobWriter;
@@ -75,19 +78,29 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// What was written is not what it was said to be.
-    #[error("the bytes for {expected} have the digest {found}")]
+    /// What was written does not have the expected digest.
+    #[error("expected content with the digest {expected}, found {found}")]
     Digest {
-        /// What was announced.
-        expected: crate::oci::Digest,
-        /// What came.
-        found: crate::oci::Digest,
+        /// The expected digest.
+        expected: Digest,
+        /// The digest of what was written.
+        found: Digest,
     },
 }
 
-/// The way out where the cache's folder is full or cannot be written.
-pub const ANOTHER_FOLDER: &str =
-    "KOCACHE names another folder for the cache; --no-cache does without one";
+/// The hint for a cache folder that is full or cannot be written.
+pub(crate) const ANOTHER_FOLDER: &str =
+    "set KOCACHE to use another folder for the cache, or pass --no-cache";
+
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::Write { .. } => Details::new(&codes::CACHE_NOT_WRITABLE).hint(ANOTHER_FOLDER),
+            Self::Remove { .. } => Details::new(&codes::CACHE_NOT_WRITABLE),
+            Self::Digest { .. } => Details::new(&oci::codes::WRONG_DIGEST),
+        }
+    }
+}
 
 impl Cache {
     fn new(folder: Folder, limit: Option<u64>, aside: Option<Aside>) -> Self {

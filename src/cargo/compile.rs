@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::explain;
 use super::group::Group;
-use super::messages::{Executable, Heard};
+use super::messages::{BuildMessages, Executable};
 use super::neighbours;
 use super::program;
 use super::recipe::{Alike, Packages, Recipe};
@@ -80,11 +80,11 @@ async fn run(
     let lost = |source| Error::Lost { command: shown.clone(), source };
     recipe.tools.forget_failures();
     let mut group = Group::start(command)?;
-    let mut heard = Heard::default();
+    let mut messages = BuildMessages::default();
     if let Some(stdout) = group.stdout() {
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await.map_err(lost)? {
-            let Some(Executable { package_id, bin, path }) = heard.line(&line) else { continue };
+            let Some(Executable { package_id, bin, path }) = messages.read(&line) else { continue };
             let asked = |index: &usize| {
                 let binary = &builds[*index].binary;
                 binary.package_id == package_id && binary.bin == bin
@@ -111,7 +111,7 @@ async fn run(
         (true, None) => Ok(()),
         (true, Some(&index)) => Err(Error::NoExecutable { binary: name(&builds[index].binary) }),
         (false, _) => {
-            let causes = explain::causes(recipe, packages, &heard).await;
+            let causes = explain::causes(recipe, packages, &messages).await;
             // Nothing missing and yet a failure: it is in what the executables were not waiting for.
             let binaries =
                 if missing.is_empty() { indexes.iter().copied().collect() } else { missing };

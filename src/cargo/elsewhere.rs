@@ -11,7 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
 use super::program::{self, Environment};
-use super::{Settings, Workspace};
+use super::{Settings, Workspace, codes};
+use crate::report::{Details, Diagnose};
 
 /// How much is copied. What is larger is no source code.
 const LARGEST: u64 = 4 << 30;
@@ -28,48 +29,44 @@ pub struct Elsewhere {
     roots: Vec<PathBuf>,
 }
 
-/// Why sources could not be copied.
+/// A failure to copy sources.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The folder for the copy.
-    #[error("could not make a folder for a second build in `{parent}`")]
+    /// The folder for the copy could not be created.
+    #[error("could not create a folder for a second build in `{parent}`")]
     Folder {
-        /// Where.
+        /// The parent folder.
         parent: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file.
+    /// A file could not be copied.
     #[error("could not copy `{path}` for a second build")]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Git.
+    /// Git failed.
     #[error("could not copy the sources for a second build")]
     Git(#[source] super::Error),
-    /// Too much.
+    /// The sources are too large.
     #[error("the sources in `{root}` have more than {} GiB, too much to copy", LARGEST >> 30)]
     TooLarge {
-        /// Where.
+        /// The folder.
         root: PathBuf,
     },
 }
 
-impl CopyError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for CopyError {
+    fn details(&self) -> Details {
         match self {
-            Self::Folder { .. } | Self::File { .. } => {
-                Some("TMPDIR names another folder for what a run needs for a while".to_owned())
-            }
-            Self::TooLarge { .. } => {
-                Some("have Git ignore what is no source: that is not copied".to_owned())
-            }
-            Self::Git(_) => None,
+            Self::Folder { .. } | Self::File { .. } => Details::new(&codes::SOURCES_NOT_COPIED)
+                .hint("set TMPDIR to use another folder for temporary files"),
+            Self::TooLarge { .. } => Details::new(&codes::SOURCES_NOT_COPIED)
+                .hint("let Git ignore files that are not sources: those are not copied"),
+            Self::Git(error) => error.details(),
         }
     }
 }

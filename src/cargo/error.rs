@@ -1,89 +1,94 @@
-//! What can go wrong between a reference and its executable, and the ways out.
+//! What can go wrong between a reference and its executable.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use super::TargetTriple;
-use super::explain::Cause;
+use super::explain::{Cause, Problem};
+use super::{TargetTriple, codes};
 use crate::oci::Platform;
-use crate::reference::{InvalidReference, without_users};
+use crate::reference::{CrateReference, InvalidReference, without_users};
+use crate::report::{Details, Diagnose};
 
-/// A failure to find or to compile.
+/// A failure to find or to compile a binary.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A program could not be started.
-    #[error("could not start `{program}`")]
+    #[error("could not run `{program}`")]
     Start {
         /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A program that answers questions failed.
+    /// A program other than `cargo build` failed.
     #[error("`{command}` failed ({status}){}", indented(stderr))]
     Command {
-        /// As its user would type it.
+        /// The command line.
         command: String,
         /// How it ended.
         status: String,
-        /// What it said.
+        /// Its standard error.
         stderr: String,
     },
-    /// Cargo's answer could not be read.
-    #[error("could not read the answer of `cargo metadata`")]
+    /// The output of `cargo metadata` could not be parsed.
+    #[error("could not parse the output of `cargo metadata`")]
     Metadata {
-        /// Why.
+        /// The cause.
         source: cargo_metadata::Error,
     },
     /// A configuration file of Cargo could not be read.
-    #[error("could not read Cargo's configuration `{path}`{}", indented(reason))]
+    #[error("could not read Cargo's configuration file `{path}`{}", indented(reason))]
     Config {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// There is no `Cargo.toml` where one was named.
-    #[error("there is no `{path}`")]
+    /// The named `Cargo.toml` does not exist.
+    #[error("`{path}` does not exist")]
     NoManifest {
         /// The file.
         path: PathBuf,
     },
     /// There is no Cargo workspace.
-    #[error("there is no Cargo workspace in `{directory}` or above it")]
+    #[error("could not find a Cargo workspace in `{directory}` or any parent folder")]
     NoWorkspace {
         /// The working directory.
         directory: PathBuf,
+        /// A reference to a Go module of the repository, and its `go.mod`.
+        go: Option<(CrateReference, PathBuf)>,
     },
-    /// Several workspaces may be meant.
-    #[error("{} may be meant{}", listed(roots), for_reference(reference.as_ref()))]
+    /// Several workspaces are possible.
+    #[error("{}", ambiguous(reference.as_deref(), roots))]
     AmbiguousWorkspace {
-        /// The reference that is in several.
+        /// The reference that matches several.
         reference: Option<String>,
         /// Their roots.
         roots: Vec<PathBuf>,
     },
-    /// A reference is none.
+    /// An argument is not a valid reference.
     #[error(transparent)]
     InvalidReference {
-        /// Why.
+        /// The cause.
         source: InvalidReference,
     },
-    /// A reference names no package.
-    #[error("`{reference}` names no crate of {}", listed(workspaces))]
+    /// A reference does not match a package.
+    #[error("`{reference}` does not match any crate of {}", listed(workspaces))]
     NoSuchCrate {
         /// The reference.
         reference: String,
-        /// Where it was looked for.
+        /// The workspaces that were searched.
         workspaces: Vec<PathBuf>,
         /// `did you mean …?`
         nearest: Option<String>,
-        /// What can be named, if there is anything.
+        /// A list of crates that have a binary.
         crates: Option<String>,
+        /// The `go.mod` of the Go module of the repository that the reference is in.
+        go_module: Option<PathBuf>,
     },
     /// A package has several binaries and no default.
-    #[error("`{reference}` may be any of the binaries of `{package}`: {}", quoted(bins))]
+    #[error("`{reference}` could be any of the binaries of `{package}`: {}", quoted(bins))]
     AmbiguousBinary {
         /// The reference.
         reference: String,
@@ -92,7 +97,7 @@ pub enum Error {
         /// Its binaries.
         bins: Vec<String>,
     },
-    /// A package has no binary at all.
+    /// A package has no binary.
     #[error("`{reference}` is the library `{package}`, which has no binary")]
     NoBinary {
         /// The reference.
@@ -101,7 +106,10 @@ pub enum Error {
         package: String,
     },
     /// A package has no binary of that name.
-    #[error("`{reference}` names no binary of `{package}`, which has {}", quoted(bins))]
+    #[error(
+        "`{package}` does not have the binary that `{reference}` names; it has {}",
+        quoted(bins)
+    )]
     NoSuchBinary {
         /// The reference.
         reference: String,
@@ -112,72 +120,72 @@ pub enum Error {
         /// `did you mean …?`
         suggestion: Option<String>,
     },
-    /// Flags ask for code that only this machine's processor is sure to run.
-    #[error("`target-cpu=native` ({place}) would compile for the processor of this machine")]
+    /// Flags select the processor of this machine.
+    #[error("`target-cpu=native` ({place}) would compile for the processor of this machine only")]
     NativeCpu {
-        /// Where it is written.
+        /// Where it is set.
         place: String,
     },
-    /// rustc has no target for the platform.
-    #[error("rustc has no target for {platform}")]
+    /// No target is known for the platform.
+    #[error("no Rust target is known for {platform}")]
     UnsupportedPlatform {
         /// The platform.
         platform: Platform,
     },
-    /// A platform has no static executables, and the base has no C library.
-    #[error("there is no musl target of rustc for {platform}, and the base image has no glibc")]
+    /// The platform has only a glibc target, and the base image no glibc.
+    #[error("Rust has no musl target for {platform}, and the base image has no glibc")]
     NeedsGlibc {
         /// The platform.
         platform: Platform,
     },
-    /// None of the targets that settings name is for a platform.
-    #[error("{} of the settings is not for {platform}", quoted(&shown(targets)))]
+    /// None of the targets in the settings is for the platform.
+    #[error("{} in the settings is not for {platform}", quoted(&shown(targets)))]
     Contradiction {
         /// The targets.
         targets: Vec<TargetTriple>,
         /// The platform.
         platform: Platform,
     },
-    /// The standard library of a target is not installed and could not be.
-    #[error("the standard library for `{target}` is not in `{sysroot}`")]
+    /// The standard library of a target is not installed and could not be added.
+    #[error("the standard library for `{target}` is not installed in `{sysroot}`")]
     MissingTarget {
         /// The target.
         target: TargetTriple,
         /// Where it was looked for.
         sysroot: PathBuf,
-        /// Whether it was not added because nothing may be fetched.
+        /// Whether it was not added because ko-rs must not use the network.
         offline: bool,
     },
-    /// A script that stands for a compiler or a linker could not be written.
+    /// A script for a compiler or a linker could not be written.
     #[error("could not write `{path}`")]
     Tool {
         /// The script.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Cargo ran and failed; what it had to say, it has said.
+    /// `cargo build` failed; its output has been shown.
     #[error("could not compile {}", quoted(binaries))]
     Compile {
         /// What does not compile, as `package` or `package#bin`.
         binaries: Vec<String>,
-        /// Build scripts that failed for want of something outside Cargo.
+        /// What crates needed from outside of Cargo.
         causes: Vec<Cause>,
-        /// A package that fails although the same code may compile with its neighbours' features.
+        /// A package that may compile only with the features that its neighbours enable.
         alone: Option<String>,
     },
     /// Cargo succeeded without naming an executable.
-    #[error("Cargo compiled `{binary}` and named no executable")]
+    #[error("Cargo compiled `{binary}` but did not report an executable")]
     NoExecutable {
         /// The binary.
         binary: String,
     },
-    /// Cargo's output or end could not be had.
-    #[error("lost touch with `{command}`")]
+    /// The output or the exit status of Cargo could not be read.
+    #[error("lost the connection to `{command}`")]
     Lost {
-        /// As its user would type it.
+        /// The command line.
         command: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// An executable could not be opened.
@@ -185,7 +193,7 @@ pub enum Error {
     Executable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -195,90 +203,125 @@ impl Error {
         Self::Start { program: command.get_program().to_string_lossy().into_owned(), source }
     }
 
-    /// A program's failure in its own words, but for the passwords in them: Cargo and Git name a
-    /// dependency's URL as it is written.
-    pub(super) fn command(command: String, status: ExitStatus, said: &str) -> Self {
-        Self::Command { command, status: status.to_string(), stderr: without_users(said.trim()) }
+    /// The failure of a program, with its output but without the passwords in it: Cargo and Git print
+    /// the URL of a dependency as it is written.
+    pub(super) fn command(command: String, status: ExitStatus, stderr: &str) -> Self {
+        Self::Command { command, status: status.to_string(), stderr: without_users(stderr.trim()) }
     }
+}
 
-    /// Whether `cargo build` itself ran and failed.
-    #[must_use]
-    pub fn is_compilation(&self) -> bool {
-        matches!(self, Self::Compile { .. })
-    }
-
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Start { program, .. } => {
-                Some(format!("install Rust (https://rustup.rs) so that `{program}` is on the PATH"))
-            }
-            Self::NoManifest { .. } | Self::NoWorkspace { .. } => Some(
-                "run in a Cargo workspace, or name it: `--manifest-path PATH/Cargo.toml`, or \
-                 `workspaces: [PATH]` in `.ko-rs.yaml`"
-                    .to_owned(),
-            ),
-            Self::AmbiguousWorkspace { .. } => Some(
-                "run in one of them, or name it: `--manifest-path PATH/Cargo.toml`".to_owned(),
-            ),
-            Self::InvalidReference { source } => source.hint(),
-            Self::NoSuchCrate { nearest, crates, .. } => {
-                let none = || "the workspace has no package with a binary".to_owned();
-                Some(nearest.clone().or_else(|| crates.clone()).unwrap_or_else(none))
-            }
-            Self::NoSuchBinary { suggestion, .. } => suggestion.clone(),
-            Self::AmbiguousBinary { reference, bins, .. } => bins.first().map(|bin| {
-                format!("write `{reference}#{bin}`, or set `default-run` in the package's Cargo.toml")
-            }),
-            Self::NoBinary { .. } => Some("an image is made of a binary: name its package".to_owned()),
-            Self::NativeCpu { .. } => Some(
-                "name the oldest processor that shall run the image, as in `-C target-cpu=x86-64-v3`"
-                    .to_owned(),
-            ),
-            Self::UnsupportedPlatform { .. } => Some(
-                "set `target:` of the build to another triple, and a base image that has its C library"
-                    .to_owned(),
-            ),
-            Self::NeedsGlibc { .. } => Some(
-                "set a base image that has it: `base:` of the build, or `--base-image`".to_owned(),
-            ),
-            Self::Contradiction { platform, .. } => Some(match TargetTriple::for_platform(platform) {
-                Some(own) => format!(
-                    "leave `target:` out (`{own}` is taken then), name one for each platform \
-                     (`target: [{own}, …]`), or build for another `--platform`"
-                ),
-                None => "build for another `--platform`".to_owned(),
-            }),
-            Self::MissingTarget { target, offline: true, .. } => {
-                Some(format!("nothing may be fetched now; run `rustup target add {}` before", target.as_str()))
-            }
-            Self::MissingTarget { target, offline: false, .. } => Some(format!(
-                "install Rust with rustup (https://rustup.rs) and run `rustup target add {}`, \
-                 or install your distribution's package for that target",
-                target.as_str()
+            Self::Start { program, .. } => Details::new(&codes::PROGRAM_NOT_FOUND).hint(format!(
+                "install Rust (https://rustup.rs), or add the folder of `{program}` to the PATH"
             )),
-            Self::Compile { causes, alone, .. } => {
-                let hints: Vec<String> = causes.iter().map(Cause::hint).collect();
-                let alone = alone.as_ref().map(|package| {
+            Self::NoWorkspace { go: Some((_, module)), .. } => {
+                Details::new(&codes::NO_WORKSPACE).hint(go_hint(module))
+            }
+            Self::NoManifest { .. } | Self::NoWorkspace { go: None, .. } => {
+                Details::new(&codes::NO_WORKSPACE).hint(
+                    "run ko-rs in a Cargo workspace, or name one with `--manifest-path \
+                     PATH/Cargo.toml` or `workspaces: [PATH]` in .ko-rs.yaml",
+                )
+            }
+            Self::AmbiguousWorkspace { .. } => Details::new(&codes::AMBIGUOUS_WORKSPACE)
+                .hint("run ko-rs in one of them, or name it: `--manifest-path PATH/Cargo.toml`"),
+            Self::InvalidReference { source } => source.details(),
+            Self::NoSuchCrate { nearest, go_module: Some(module), .. } => {
+                Details::new(&codes::UNKNOWN_CRATE).hints(nearest.clone()).hint(go_hint(module))
+            }
+            Self::NoSuchCrate { nearest, crates, go_module: None, .. } => {
+                let none = || "the workspace has no package with a binary".to_owned();
+                let hint = nearest.clone().or_else(|| crates.clone()).unwrap_or_else(none);
+                Details::new(&codes::UNKNOWN_CRATE).hint(hint)
+            }
+            Self::NoSuchBinary { suggestion, .. } => {
+                Details::new(&codes::UNKNOWN_BINARY).hints(suggestion.clone())
+            }
+            Self::AmbiguousBinary { reference, bins, .. } => {
+                let hint = bins.first().map(|bin| {
                     format!(
-                        "`{package}` is built with only the features it asks for itself; if it needs \
-                         what others in the workspace switch on, as under `cargo build --workspace`, \
-                         set `featureUnification: workspace`"
+                        "write `{reference}#{bin}`, or set `default-run` in the package's Cargo.toml"
                     )
                 });
-                let hints: Vec<String> = hints.into_iter().chain(alone).collect();
-                (!hints.is_empty()).then(|| hints.join("\n"))
+                Details::new(&codes::AMBIGUOUS_BINARY).hints(hint)
             }
+            Self::NoBinary { .. } => Details::new(&codes::NO_BINARY)
+                .hint("an image needs an executable: name a package that has a binary"),
+            Self::NativeCpu { .. } => Details::new(&codes::NATIVE_CPU).hint(
+                "name the oldest processor that must run the image: `-C target-cpu=x86-64-v3`",
+            ),
+            Self::UnsupportedPlatform { .. } => Details::new(&codes::UNSUPPORTED_PLATFORM)
+                .hint("set `target` of the build, and a base image that has its C library"),
+            Self::NeedsGlibc { .. } => Details::new(&codes::BASE_WITHOUT_GLIBC)
+                .hint("set a base image that has glibc: `base` of the build, or `--base-image`"),
+            Self::Contradiction { platform, .. } => {
+                let hint = match TargetTriple::for_platform(platform) {
+                    Some(own) => format!(
+                        "remove `target` to use `{own}`, list one target for each platform \
+                         (`target: [{own}, …]`), or build for another `--platform`"
+                    ),
+                    None => "build for another `--platform`".to_owned(),
+                };
+                Details::new(&codes::TARGET_PLATFORM_MISMATCH).hint(hint)
+            }
+            Self::MissingTarget { target, offline, .. } => {
+                let add = format!("`rustup target add {}`", target.as_str());
+                Details::new(&codes::MISSING_TARGET).hint(match offline {
+                    true => format!("ko-rs is offline: run {add} while there is a network"),
+                    false => format!(
+                        "install Rust with rustup (https://rustup.rs) and run {add}, or install your \
+                         distribution's package for that target"
+                    ),
+                })
+            }
+            Self::Compile { causes, alone, .. } => {
+                let alone = alone.as_ref().map(|package| {
+                    format!(
+                        "`{package}` is compiled with only the features that it enables itself; if it \
+                         needs those that other packages enable, as in `cargo build --workspace`, set \
+                         `featureUnification: workspace`"
+                    )
+                });
+                let code = causes.first().map(|cause| cause.problem.code());
+                Details::new(code.unwrap_or(&codes::COMPILATION_FAILED))
+                    .hints(causes.iter().map(Cause::hint))
+                    .hints(alone)
+            }
+            Self::Config { .. } => Details::new(&codes::CARGO_CONFIG),
+            Self::Tool { .. } => Details::new(&codes::TARGET_DIRECTORY),
             Self::Command { .. }
             | Self::Metadata { .. }
-            | Self::Config { .. }
-            | Self::Tool { .. }
             | Self::NoExecutable { .. }
             | Self::Lost { .. }
-            | Self::Executable { .. } => None,
+            | Self::Executable { .. } => Details::new(&codes::CARGO_FAILED),
         }
     }
+}
+
+impl Problem {
+    fn code(&self) -> &'static crate::report::Code {
+        match self {
+            Self::NoCCompiler | Self::NoCxxCompiler | Self::BrokenZig { .. } => {
+                &codes::MISSING_C_COMPILER
+            }
+            Self::Library(_) => &codes::MISSING_LIBRARY,
+            Self::Tool(_) => &codes::MISSING_TOOL,
+            Self::ForeignObjects { .. } | Self::GlibcObjects { .. } => &codes::FOREIGN_OBJECTS,
+            Self::NoLinker | Self::LinkArgument(_) => &codes::UNSUITABLE_LINKER,
+        }
+    }
+}
+
+/// The hint for a reference that is for Go's ko.
+fn go_hint(module: &Path) -> String {
+    format!(
+        "this is a path in the Go module of `{}`; where Go and Rust share manifests, write `ko-rs://` \
+         for Rust crates, set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f \
+         PATH | ko-rs apply -f -`",
+        module.display()
+    )
 }
 
 fn quoted(names: &[String]) -> String {
@@ -295,11 +338,14 @@ fn listed(roots: &[PathBuf]) -> String {
     format!("{workspaces} {}", quoted(&names))
 }
 
-fn for_reference(reference: Option<&String>) -> String {
-    reference.map(|reference| format!(" by `{reference}`")).unwrap_or_default()
+fn ambiguous(reference: Option<&str>, roots: &[PathBuf]) -> String {
+    match reference {
+        Some(reference) => format!("`{reference}` matches crates of {}", listed(roots)),
+        None => format!("could not choose between {}", listed(roots)),
+    }
 }
 
-/// What a program said, on lines of its own.
+/// The output of a program, on lines of their own.
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("\n  {line}")).collect()
 }

@@ -223,6 +223,7 @@ pub(crate) fn across(
             workspaces: workspaces.iter().map(|names| names.facts.root.clone()).collect(),
             nearest: did_you_mean(place, candidates.iter().map(String::as_str)),
             crates: packages(workspaces),
+            go_module: None,
         })
     })
 }

@@ -5,8 +5,8 @@ use super::program::Environment;
 use super::rustflags::UserFlags;
 use super::toolchain::Toolchain;
 use super::tools::Tools;
-use super::{Error, TargetTriple};
-use crate::report::Reporter;
+use super::{Error, TargetTriple, codes};
+use crate::report::{Diagnostic, Reporter};
 
 /// The flags that make rustc link as a target needs it: an executable for musl static, by what comes
 /// with rustc, or by zig where rustc has nothing for the target; one for glibc of another machine, or of
@@ -37,13 +37,12 @@ pub(crate) fn flags(
             let lld = if Tools::can_be_used() { tools.rust_lld()? } else { "rust-lld".into() };
             flags.extend([linker(&lld), "-Clinker-flavor=ld.lld".to_owned()]);
         } else {
-            report.warn(
-                format!(
-                    "`{}` has no rust-lld, so the system's linker links",
-                    toolchain.sysroot.display()
-                ),
-                Some("install Rust with rustup (https://rustup.rs)".to_owned()),
+            let message = format!(
+                "`{}` does not contain `rust-lld`; linking with the linker of the system",
+                toolchain.sysroot.display()
             );
+            let warning = Diagnostic::warning(&codes::NO_RUST_LLD, message);
+            report.diagnostic(warning.hint("install Rust with rustup (https://rustup.rs)"));
         }
     } else if target.is_gnu() && c::is_foreign(target, &toolchain.host) {
         match c::cross_compiler(target, environment) {

@@ -1,15 +1,14 @@
-//! Where the workspace is: named, upwards from the working directory, or somewhere in the repository.
+//! Finds the workspace: named, in a parent of the working directory, or anywhere in the repository.
 
 use std::path::{Path, PathBuf};
 
 use super::{Error, Settings};
 
-/// How deep below the repository's root workspaces are looked for, and how many are taken.
-const DEPTH: usize = 6;
+/// How deep the repository is searched, and for how many workspaces.
+pub(super) const DEPTH: usize = 6;
 const MOST: usize = 64;
 
-/// The `Cargo.toml` files of the workspaces that may be meant: one, or several between which the
-/// references decide.
+/// The `Cargo.toml` files of the possible workspaces. The references select among several.
 pub(crate) fn manifests(settings: &Settings) -> Result<Vec<PathBuf>, Error> {
     if let Some(path) = &settings.manifest_path {
         let path = settings.directory.join(path);
@@ -33,7 +32,7 @@ pub(crate) fn manifests(settings: &Settings) -> Result<Vec<PathBuf>, Error> {
     }
     found.sort();
     if found.is_empty() {
-        return Err(Error::NoWorkspace { directory: settings.directory.clone() });
+        return Err(Error::NoWorkspace { directory: settings.directory.clone(), go: None });
     }
     Ok(found)
 }
@@ -60,8 +59,8 @@ pub(crate) fn has_package(settings: &Settings, name: &str) -> bool {
     false
 }
 
-/// The folders in a folder that may hold somebody's own crates.
-fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+/// The folders in a folder that may contain sources of the user.
+pub(super) fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries
         .filter(|entry| {
@@ -73,7 +72,7 @@ fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
         .map(|entry| entry.path())
 }
 
-/// Takes the topmost `Cargo.toml` of every branch: what lies below one is its own affair.
+/// Finds the topmost `Cargo.toml` of every branch. Those below it belong to it.
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     let manifest = folder.join("Cargo.toml");
     if manifest.is_file() {

@@ -77,17 +77,17 @@ impl fmt::Display for Package {
     }
 }
 
-/// What was heard of a build so far.
+/// What was messages of a build so far.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct BuildMessages {
     build_scripts: BTreeSet<String>,
     packages: BTreeSet<String>,
     links: BTreeMap<String, String>,
 }
 
-impl Heard {
+impl BuildMessages {
     /// Takes in a line. Lines that are not Cargo's, as wrappers may write them, are passed over.
-    pub(crate) fn line(&mut self, line: &str) -> Option<Executable> {
+    pub(crate) fn read(&mut self, line: &str) -> Option<Executable> {
         match serde_json::from_str(line).ok()? {
             Message::CompilerArtifact { package_id, target, executable } => {
                 self.packages.insert(package_id.clone());
@@ -154,18 +154,18 @@ mod tests {
 
     #[test]
     fn executables_and_unfinished_build_scripts_are_heard() {
-        let mut heard = Heard::default();
+        let mut messages = BuildMessages::default();
         let artifact = |kind: &str, executable: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","package_id":"p","target":{{"kind":["{kind}"],"name":"n"}},"executable":{executable}}}"#
             )
         };
-        let executable = heard.line(&artifact("bin", r#""/x/n""#)).unwrap();
+        let executable = messages.read(&artifact("bin", r#""/x/n""#)).unwrap();
         assert_eq!(
             executable,
             Executable { package_id: "p".into(), bin: "n".into(), path: "/x/n".into() }
         );
-        let example = heard.line(&artifact("example", r#""/x/n""#)).unwrap();
+        let example = messages.read(&artifact("example", r#""/x/n""#)).unwrap();
         assert_eq!(example.bin, "examples/n");
         for line in [
             artifact("lib", "null"),
@@ -175,10 +175,10 @@ mod tests {
             "hello".to_owned(),
             "{".to_owned(),
         ] {
-            assert_eq!(heard.line(&line), None);
+            assert_eq!(messages.read(&line), None);
         }
-        assert_eq!(heard.unfinished_build_scripts().len(), 1);
-        heard.line(r#"{"reason":"build-script-executed","package_id":"p"}"#);
-        assert!(heard.unfinished_build_scripts().is_empty());
+        assert_eq!(messages.unfinished_build_scripts().len(), 1);
+        messages.read(r#"{"reason":"build-script-executed","package_id":"p"}"#);
+        assert!(messages.unfinished_build_scripts().is_empty());
     }
 }

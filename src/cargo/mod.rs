@@ -6,6 +6,7 @@
 //! mean what they mean to `cargo build`. Knows nothing of images or of where they go.
 
 mod c;
+mod codes;
 mod compile;
 mod config;
 mod dependencies;
@@ -14,6 +15,7 @@ mod error;
 mod explain;
 mod facts;
 mod find;
+mod go_modules;
 mod group;
 mod linker;
 mod locate;
@@ -32,6 +34,7 @@ mod zig;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use crate::cache::Cache;
 use crate::oci::Platform;
@@ -41,10 +44,11 @@ use crate::report::Reporter;
 pub use dependencies::{Dependencies, Dependency, Origin};
 pub use elsewhere::{CopyError, Elsewhere};
 pub use error::Error;
-pub use explain::{Cause, Lack};
+pub use explain::{Cause, Problem};
 use facts::Facts;
 use find::Names;
 pub(crate) use find::is_path;
+use go_modules::GoModules;
 pub use paths::StrayPath;
 pub use program::Environment;
 pub(crate) use program::on_path;
@@ -79,6 +83,7 @@ pub struct Workspace {
     settings: Settings,
     cache: Cache,
     facts: Vec<Facts>,
+    go_modules: Arc<OnceLock<GoModules>>,
 }
 
 /// A binary of a package: what a reference means.
@@ -205,7 +210,15 @@ impl Workspace {
         report: &Reporter,
         wanted: &[CrateReference],
     ) -> Result<Self, Error> {
-        let manifests = locate::manifests(settings)?;
+        let manifests = locate::manifests(settings).map_err(|error| match error {
+            Error::NoWorkspace { directory, .. } => {
+                let modules = GoModules::of(settings);
+                let of_go =
+                    |wanted: &CrateReference| Some((wanted.clone(), modules.containing(wanted)?));
+                Error::NoWorkspace { directory, go: wanted.iter().find_map(of_go) }
+            }
+            error => error,
+        })?;
         let mut facts: Vec<Facts> = Vec::with_capacity(manifests.len());
         for manifest in manifests {
             let read = Facts::read(&manifest, &settings.environment, cache, report)?;
@@ -213,7 +226,9 @@ impl Workspace {
                 facts.push(read);
             }
         }
-        let mut workspace = Self { settings: settings.clone(), cache: cache.clone(), facts };
+        let go_modules = Arc::default();
+        let mut workspace =
+            Self { settings: settings.clone(), cache: cache.clone(), facts, go_modules };
         if workspace.facts.len() > 1 {
             workspace.decide(wanted)?;
         }
@@ -264,7 +279,12 @@ impl Workspace {
 
     fn look_up(&self, reference: &CrateReference, argument: bool) -> Result<Binary, Error> {
         let directory = argument.then_some(self.settings.directory.as_path());
-        find::across(&self.names(), reference, directory)
+        let mut found = find::across(&self.names(), reference, directory);
+        if let Err(Error::NoSuchCrate { go_module, .. }) = &mut found {
+            let modules = self.go_modules.get_or_init(|| GoModules::of(&self.settings));
+            *go_module = modules.containing(reference);
+        }
+        found
     }
 
     /// Every default binary; of a package without a default one, all.

@@ -87,7 +87,7 @@ impl Tools {
     }
 
     /// What linkers that failed had to say.
-    pub(crate) fn said(&self) -> Vec<String> {
+    pub(crate) fn linker_output(&self) -> Vec<String> {
         let read = |path: PathBuf| {
             let mut text = Vec::new();
             let file = std::fs::File::open(path).ok()?;
@@ -162,7 +162,7 @@ mod tests {
         let given = ["-flavor", "gnu", "a b.o", "-Wl,-z,now", "-Xlinker", "-Wl,x", "-fuse-ld=lld"];
         assert_eq!(run(&ld, &path, &given), ["-flavor", "gnu", "a b.o", "-z", "now", "-Wl,x"]);
         assert_eq!(run(&ld, &path, &["-o", "x y"]), ["-o", "x y"]);
-        assert!(tools.said().is_empty());
+        assert!(tools.linker_output().is_empty());
     }
 
     #[test]
@@ -174,9 +174,9 @@ mod tests {
         let output = Command::new(ld).env("PATH", &path).output().unwrap();
         assert_eq!(output.status.code(), Some(3));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "no such library\n");
-        assert_eq!(tools.said(), ["no such library\n"]);
+        assert_eq!(tools.linker_output(), ["no such library\n"]);
         tools.forget_failures();
-        assert!(tools.said().is_empty());
+        assert!(tools.linker_output().is_empty());
     }
 
     #[test]

@@ -1,95 +1,97 @@
-//! A base image, read from the bytes of its index, manifest and configuration.
+//! Reads a base image from the bytes of its index, manifest and configuration.
 //!
-//! Every byte comes from outside: sizes are bounded, digests recomputed, and a document that is
-//! something else than it was said to be is an error.
+//! All input is untrusted: sizes are limited, digests are computed, and a document of another type
+//! than expected is an error.
 
 use bytes::Bytes;
 
+use super::codes;
 use crate::oci::manifest::InvalidConfig;
 use crate::oci::{
-    BlobSource, Compression, Descriptor, Digest, Format, ImageConfig, ImageIndex, ImageManifest,
-    ImageReference, Layer, MediaType, Platform,
+    self, BlobSource, Compression, Descriptor, Digest, Format, ImageConfig, ImageIndex,
+    ImageManifest, ImageReference, Layer, MediaType, Platform,
 };
+use crate::report::{Details, Diagnose};
 
-/// The largest index, manifest or configuration that is read.
+/// The maximum length of an index, a manifest or a configuration.
 pub const LARGEST_DOCUMENT: u64 = 8 << 20;
 
-/// The most layers a base may have: file systems that stack them take no more either.
+/// The maximum number of layers: overlay file systems support no more either.
 const MOST_LAYERS: usize = 500;
 
-/// What an image is built upon, for one platform.
+/// A base image for one platform.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaseImage {
-    /// What it runs on.
+    /// Its platform.
     pub platform: Platform,
-    /// Its family of media types, which an image on it shares.
+    /// Its family of media types, also used for the image that is built on it.
     pub format: Format,
     /// Its configuration.
     pub config: ImageConfig,
-    /// Its layers, lowest first, and where their blobs can be had.
+    /// Its layers, lowest first, and where their blobs are.
     pub layers: Vec<(Layer, BlobSource)>,
-    /// The name by which others can pull it.
+    /// The name by which it can be pulled.
     pub name: Option<ImageReference>,
     /// The digest of its manifest.
     pub digest: Option<Digest>,
-    /// The digest of the index that it was chosen from, if it was.
+    /// The digest of the index that it was selected from, if any.
     pub index: Option<Digest>,
 }
 
-/// Why something is no base image.
+/// The reason why documents are not those of a usable base image.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidBase {
-    /// A document is larger than any that means well.
+    /// A document is too large.
     #[error("its {what} has {size} bytes, more than {LARGEST_DOCUMENT}")]
     TooLarge {
-        /// Which document.
+        /// The document.
         what: &'static str,
         /// Its length.
         size: u64,
     },
-    /// A document is not what its digest says.
-    #[error("its {what} has the digest {found}, not {expected}")]
+    /// A document does not have the expected digest.
+    #[error("its {what} has the digest {found}, expected {expected}")]
     Digest {
-        /// Which document.
+        /// The document.
         what: &'static str,
-        /// What was asked for.
+        /// The expected digest.
         expected: Digest,
-        /// What came.
+        /// The digest of what was received.
         found: Digest,
     },
-    /// A document cannot be read.
-    #[error("its {what} is no such document")]
+    /// A document cannot be parsed.
+    #[error("its {what} cannot be parsed")]
     Json {
-        /// Which document.
+        /// The document.
         what: &'static str,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A media type that is none of an image's.
-    #[error("its {what} has the media type `{media_type}`, which is none of a container image's")]
+    /// A media type that container images do not have.
+    #[error("its {what} has the media type `{media_type}`, which is not one of a container image")]
     MediaType {
-        /// Which document or blob.
+        /// The document or blob.
         what: &'static str,
         /// Its media type.
         media_type: MediaType,
     },
-    /// The index has nothing for the platform.
-    #[error("it is not there for {wanted}, only for {}", list(.offered))]
+    /// The index has no image for the platform.
+    #[error("it is not available for {wanted}, only for {}", list(.offered))]
     Platform {
-        /// What was asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// What there is.
+        /// The available ones.
         offered: Vec<Platform>,
     },
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] InvalidConfig),
-    /// Layers and diff IDs do not go together.
-    #[error("its manifest has {layers} layers and its configuration {diff_ids} diff IDs")]
+    /// The numbers of layers and of diff IDs differ.
+    #[error("its manifest has {layers} layers, but its configuration has {diff_ids} diff IDs")]
     Layers {
-        /// How many layers.
+        /// The number of layers.
         layers: usize,
-        /// How many diff IDs.
+        /// The number of diff IDs.
         diff_ids: usize,
     },
     /// More layers than an image can have.
@@ -97,17 +99,21 @@ pub enum InvalidBase {
     TooManyLayers(usize),
 }
 
-impl InvalidBase {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for InvalidBase {
+    fn details(&self) -> Details {
         match self {
-            Self::Platform { .. } => Some(
-                "ask for one of those with --platform, or take another base (`defaultBaseImage` or \
-                 `baseImageOverrides` in .ko-rs.yaml); `static` is there for every platform"
-                    .to_owned(),
+            Self::Platform { .. } => Details::new(&codes::BASE_IMAGE_PLATFORM).hint(
+                "build for one of these with --platform, or use another base image \
+                 (`defaultBaseImage` or `baseImageOverrides` in .ko-rs.yaml); `static` is available \
+                 for every platform",
             ),
-            _ => None,
+            Self::Digest { .. } => Details::new(&oci::codes::WRONG_DIGEST),
+            Self::TooLarge { .. }
+            | Self::Json { .. }
+            | Self::MediaType { .. }
+            | Self::Config(_)
+            | Self::Layers { .. }
+            | Self::TooManyLayers(_) => Details::new(&codes::INVALID_BASE_IMAGE),
         }
     }
 }
@@ -119,8 +125,8 @@ fn list(platforms: &[Platform]) -> String {
     }
 }
 
-/// Picks the image for a platform out of an index. Entries without a platform and attestations
-/// (`unknown/unknown`) are no images.
+/// Selects the image for a platform from an index. Entries without a platform and attestations
+/// (`unknown/unknown`) are not images.
 pub fn choose(index: &[u8], platform: &Platform) -> Result<Descriptor, InvalidBase> {
     bounded("index", index)?;
     let index: ImageIndex = serde_json::from_slice(index)
@@ -131,7 +137,7 @@ pub fn choose(index: &[u8], platform: &Platform) -> Result<Descriptor, InvalidBa
     choose_among(index.manifests, platform)
 }
 
-/// The first of those manifests that fits a platform best.
+/// The first of the manifests that fit a platform best.
 pub(super) fn choose_among(
     manifests: Vec<Descriptor>,
     platform: &Platform,
@@ -152,12 +158,12 @@ pub(super) fn choose_among(
     Ok(chosen)
 }
 
-/// How well something made for `found` runs where `wanted` is asked for, the least number best.
+/// How well an image for `found` fits `wanted`; the lowest number is the best.
 fn fit(wanted: &Platform, found: &Platform) -> Option<usize> {
     if (&wanted.os, &wanted.architecture) != (&found.os, &found.architecture) {
         return None;
     }
-    // Of the 32-bit Arms a later one runs what was made for an earlier one.
+    // A 32-bit Arm runs code for earlier versions.
     let arms = ["v8", "v7", "v6", "v5"];
     let usual = match wanted.architecture.as_str() {
         "arm64" => Some("v8"),
@@ -176,7 +182,7 @@ fn fit(wanted: &Platform, found: &Platform) -> Option<usize> {
     }
 }
 
-/// Reads an image manifest, which must be the one described.
+/// Reads the image manifest that a descriptor refers to.
 pub fn image_manifest(
     descriptor: &Descriptor,
     manifest: &[u8],
@@ -209,7 +215,7 @@ pub fn image_manifest(
     Ok((format, manifest))
 }
 
-/// Whether a media type is that of a layer's tar, in whatever compression.
+/// Whether a media type is that of a layer, with any compression.
 fn is_layer(media_type: &MediaType) -> bool {
     [Compression::None, Compression::Gzip { level: 1 }, Compression::Zstd { level: 1 }]
         .into_iter()
@@ -218,8 +224,8 @@ fn is_layer(media_type: &MediaType) -> bool {
         })
 }
 
-/// A base on its way from its documents, one after the other: an index perhaps, the manifest, the
-/// configuration. Who fetches them, and from where, is not known here.
+/// Reads a base image document by document: an optional index, the manifest, the configuration. The
+/// caller fetches them.
 #[derive(Clone, Debug)]
 pub struct Reading {
     platform: Platform,
@@ -229,26 +235,26 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Begins with the index or manifest that is described.
+    /// Begins with the index or manifest that a descriptor refers to.
     #[must_use]
     pub fn begin(platform: &Platform, descriptor: Descriptor) -> Self {
         Self { platform: platform.clone(), wanted: descriptor, index: None, manifest: None }
     }
 
-    /// The document that is to be fetched. What has more than [`LARGEST_DOCUMENT`] bytes is refused.
+    /// The next document to fetch. It must not have more than [`LARGEST_DOCUMENT`] bytes.
     #[must_use]
     pub fn wants(&self) -> &Descriptor {
         &self.wanted
     }
 
-    /// Whether a registry has that document among its manifests, not among its blobs.
+    /// Whether that document is a manifest in a registry, not a blob.
     #[must_use]
     pub fn wants_manifest(&self) -> bool {
         self.manifest.is_none()
     }
 
-    /// Takes the document that was wanted; gives the base once it is complete, else wants another.
-    /// `source` says where a layer's blob can be had.
+    /// Accepts the requested document. Returns the base image if it was the last one. `source` returns
+    /// where the blob of a layer is.
     pub fn take(
         &mut self,
         document: Bytes,
@@ -273,8 +279,8 @@ impl Reading {
 }
 
 impl BaseImage {
-    /// Puts a base together from its manifest and configuration, each of which must be the one
-    /// described. `source` says where a layer's blob can be had.
+    /// Assembles a base image from its manifest and configuration, both verified. `source` returns where
+    /// the blob of a layer is.
     pub fn from_parts(
         platform: &Platform,
         descriptor: &Descriptor,
@@ -301,7 +307,7 @@ impl BaseImage {
         Ok(Self { platform: found, format, config, layers, name: None, digest, index: None })
     }
 
-    /// Puts a base together from its configuration and the layers that it names, which lie here.
+    /// Assembles a base image from its configuration and its layers.
     pub(super) fn from_config(
         platform: &Platform,
         format: Format,
@@ -314,14 +320,14 @@ impl BaseImage {
         Ok(Self { platform, format, config, layers, name: None, digest: None, index: None })
     }
 
-    /// The same base, which others can pull by that name.
+    /// The same base image with the name by which it can be pulled.
     #[must_use]
     pub fn named(self, name: ImageReference) -> Self {
         Self { name: Some(name), ..self }
     }
 }
 
-/// What a configuration's image runs on, if that is what is wanted. The variant may be `stated`
+/// The platform of a configuration, if it fits the requested one. The variant may be `stated`
 /// elsewhere.
 fn fitting(
     platform: &Platform,
@@ -344,7 +350,7 @@ fn bounded(what: &'static str, bytes: &[u8]) -> Result<(), InvalidBase> {
     }
 }
 
-/// Whether a document is the one that a descriptor points at.
+/// Checks that a document is the one that a descriptor refers to.
 pub(super) fn verify(
     what: &'static str,
     descriptor: &Descriptor,

@@ -14,17 +14,17 @@ use crate::reference::without_users;
 pub enum InvalidRecipe {
     /// Not a port.
     #[error(
-        "`{0}` is not a port (a number up to 65535, `/tcp`, `/udp` or `/sctp` behind it if need be)"
+        "`{0}` is not a port (a number up to 65535, optionally followed by `/tcp`, `/udp` or `/sctp`)"
     )]
     Port(String),
     /// A time that has no date of four digits.
-    #[error("the creation time {0} is not within the years 1 to 9999")]
+    #[error("the creation time {0} is not between the years 1 and 9999")]
     Created(i64),
     /// Not a variable's name.
-    #[error("`{0}` is not a name of an environment variable")]
+    #[error("`{0}` is not the name of an environment variable")]
     Variable(String),
     /// A name that no file in the image can have.
-    #[error("`{0}` is not a name that an executable can have in an image")]
+    #[error("an executable in an image cannot have the name `{0}`")]
     Program(String),
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::BaseImage;
 use super::blob::Blob;
+use super::codes;
 use super::elf::ElfFacts;
 use super::layer_facts::{LARGEST_TEXT, LayerError, LayerFacts, kept};
 use super::packages::Package;
@@ -22,6 +23,7 @@ use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{BlobSource, Digest, Layer};
 use crate::registry::{self, Client};
+use crate::report::{Details, Diagnose, UNNAMED};
 
 /// The kind of the records of layers. What they hold decides their number.
 const RECORDS: &str = "layer-facts-1";
@@ -38,37 +40,36 @@ pub struct Contents {
     packages: BTreeMap<String, Vec<Package>>,
 }
 
-/// Why nobody knows what a base holds.
+/// The reason why the contents of an image cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentsError {
-    /// A layer cannot be fetched.
-    #[error("could not pull the base image's layer {layer}")]
+    /// A layer cannot be pulled.
+    #[error("could not pull the layer {layer} of the base image")]
     Pull {
         /// The layer.
         layer: Digest,
-        /// Why.
+        /// The cause.
         source: registry::Error,
     },
     /// A layer cannot be read.
-    #[error("could not read the base image's layer {layer}")]
+    #[error("could not read the layer {layer} of the base image")]
     Layer {
         /// The layer.
         layer: Digest,
-        /// Why.
+        /// The cause.
         source: LayerError,
     },
-    /// Reading was broken off.
-    #[error("reading the base image's layer {0} was broken off")]
-    BrokenOff(Digest),
+    /// Reading was interrupted.
+    #[error("reading the layer {0} of the base image was interrupted")]
+    Interrupted(Digest),
 }
 
-impl ContentsError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for ContentsError {
+    fn details(&self) -> Details {
         match self {
-            Self::Pull { source, .. } => source.hint(),
-            Self::Layer { .. } | Self::BrokenOff(_) => None,
+            Self::Pull { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Layer { source, .. } => source.details(),
+            Self::Interrupted(_) => Details::new(&codes::BASE_IMAGE_UNREADABLE),
         }
     }
 }
@@ -264,7 +265,7 @@ async fn read_and_keep(
     let (digest, layer) = (layer.descriptor.digest, layer.clone());
     let facts = tokio::task::spawn_blocking(move || read(&layer)).await;
     let facts = facts
-        .map_err(|_| ContentsError::BrokenOff(digest))?
+        .map_err(|_| ContentsError::Interrupted(digest))?
         .map_err(|source| ContentsError::Layer { layer: digest, source })?;
     // That it cannot be kept costs the next run time, no more.
     let _ = cache.put_record(RECORDS, &digest, &facts);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::base::BaseImage;
+use super::codes;
 use super::config::{HistoryLine, InvalidRecipe, config};
 use super::contents::Contents;
 use super::elf::ElfFacts;
@@ -21,6 +22,7 @@ use crate::oci::{
     LayerSource, MediaType, Platform,
 };
 use crate::reference::{ImportPath, without_users};
+use crate::report::{Details, Diagnose};
 
 /// What is laid on a base.
 #[derive(Clone, Debug)]
@@ -66,44 +68,43 @@ pub struct Recipe {
     pub without_link_check: bool,
 }
 
-/// Why an image cannot be made.
+/// The reason why an image cannot be assembled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The data folder.
-    #[error("could not take the data in `{folder}` into the image")]
+    #[error("could not add the data in `{folder}` to the image")]
     Data {
         /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The cause.
         source: DataError,
     },
     /// The files that settings name.
-    #[error("could not take the files under `files:` into the image")]
+    #[error("could not add the files under `files` to the image")]
     Files(#[source] DataError),
     /// The recipe.
     #[error(transparent)]
     Recipe(#[from] InvalidRecipe),
-    /// The program and the base.
+    /// The program does not run on the base image.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The executable.
-    #[error("could not look at the executable `{path}`")]
+    /// The executable cannot be read.
+    #[error("could not read the executable `{path}`")]
     Executable {
-        /// Where it was.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Data { source, .. } | Self::Files(source) => source.hint(),
-            Self::Recipe(_) | Self::Executable { .. } => None,
-            Self::Link(error) => error.hint(),
+            Self::Data { source, .. } | Self::Files(source) => source.details(),
+            Self::Recipe(_) => Details::new(&codes::INVALID_IMAGE_SETTINGS),
+            Self::Executable { .. } => Details::new(&codes::FILE_UNREADABLE),
+            Self::Link(error) => error.details(),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::base::{BaseImage, InvalidBase, LARGEST_DOCUMENT};
 use super::blob::Blob;
+use super::codes;
 use super::layer_facts::{LARGEST_TAR, LayerError};
 use super::tar_entries::TarEntries;
 use super::unpack::unpack;
@@ -23,18 +24,19 @@ use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Format, ImageConfig, ImageReference, Layer,
     Platform,
 };
+use crate::report::{Details, Diagnose, UNNAMED};
 
 /// The kind of the records of exported images.
 const RECORDS: &str = "engine-base-1";
 
-/// Why an engine gives no base image.
+/// The reason why an engine does not provide a base image.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The engine.
+    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] daemon::Error),
-    /// The engine has no such image.
-    #[error("the Docker Engine at {address} has no such image")]
+    /// The engine does not have the image.
+    #[error("the Docker Engine at {address} does not have the image")]
     Missing {
         /// The engine.
         address: daemon::Address,
@@ -42,45 +44,42 @@ pub enum EngineError {
     /// The archive cannot be read.
     #[error("could not read the archive that the Docker Engine sent")]
     Archive(#[source] io::Error),
-    /// The archive lacks a file that it names.
+    /// A file is missing in the archive, or cannot be used.
     #[error("the archive that the Docker Engine sent has no usable `{0}`")]
     Entry(String),
-    /// Its layers cannot be kept.
+    /// A layer cannot be written to the cache.
     #[error(transparent)]
     Keep(#[from] cache::Error),
-    /// A layer is not what the configuration says.
+    /// A layer is not the one in the configuration.
     #[error("could not read the layer {diff_id}")]
     Layer {
         /// The layer.
         diff_id: Digest,
-        /// Why.
+        /// The cause.
         source: LayerError,
     },
-    /// What it is, is no base.
+    /// The image is not a usable base image.
     #[error(transparent)]
     Base(#[from] InvalidBase),
-    /// Reading was broken off.
-    #[error("reading the archive was broken off")]
-    BrokenOff,
+    /// Reading was interrupted.
+    #[error("reading the archive was interrupted")]
+    Interrupted,
 }
 
-impl EngineError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for EngineError {
+    fn details(&self) -> Details {
         match self {
-            Self::Engine(error) => error.hint(),
-            Self::Missing { .. } => Some(
-                "`docker images` lists what it has; an image that was built there needs a name: \
-                 `docker tag IMAGE ko.local/NAME`"
-                    .to_owned(),
+            Self::Engine(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Missing { .. } => Details::new(&codes::IMAGE_NOT_IN_ENGINE).hint(
+                "`docker images` lists its images; give one a name with `docker tag IMAGE \
+                 ko.local/NAME`",
             ),
-            Self::Base(error) => error.hint(),
-            Self::Archive(_)
-            | Self::Entry(_)
-            | Self::Keep(_)
-            | Self::Layer { .. }
-            | Self::BrokenOff => None,
+            Self::Base(error) => error.details(),
+            Self::Keep(error) => error.details(),
+            Self::Layer { source, .. } => source.details(),
+            Self::Archive(_) | Self::Entry(_) | Self::Interrupted => {
+                Details::new(&codes::BASE_IMAGE_UNREADABLE)
+            }
         }
     }
 }
@@ -127,7 +126,7 @@ pub async fn from_engine(
     let bridge = SyncIoBridge::new(StreamReader::new(Box::pin(archive)));
     let keep_in = cache.clone();
     let exported = tokio::task::spawn_blocking(move || take_in(bridge, &keep_in)).await;
-    let exported = exported.map_err(|_| EngineError::BrokenOff)??;
+    let exported = exported.map_err(|_| EngineError::Interrupted)??;
     let _ = cache.put_record(RECORDS, &key, &exported);
     let base = put_together(&exported, platform, cache);
     Ok(base.ok_or_else(|| EngineError::Entry("layers".to_owned()))??)

@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::contents::Contents;
-use super::folder::{DataError, Entries, Gathering, checked_name, real};
+use super::folder::{Collector, DataError, Entries, checked_name, real};
 use crate::oci::layer::{Content, Entry};
 
 /// Where the data folder lies in the image; `KO_DATA_PATH` says so to the program.
@@ -34,7 +34,7 @@ pub(super) fn data(
         return Err(DataError::Outside { link, target, boundary });
     }
     let mut entries = Entries::new();
-    Gathering::new(&boundary, None, &mut entries).take(&folder, DATA)?;
+    Collector::new(&boundary, None, &mut entries).take(&folder, DATA)?;
     if entries.len() == 1 {
         return Ok(Vec::new());
     }
@@ -55,7 +55,7 @@ pub(super) fn files(
         let root = repository_root.map(real).transpose()?;
         let boundary = root.filter(|root| from.starts_with(root)).unwrap_or_else(|| from.clone());
         let to = place(rule)?;
-        Gathering::new(&boundary, rule.mode, &mut entries).take(&from, &to)?;
+        Collector::new(&boundary, rule.mode, &mut entries).take(&from, &to)?;
     }
     for (path, (_, second)) in &entries {
         let above = parents(path).find_map(|parent| {

@@ -4,6 +4,7 @@ use tokio::sync::OnceCell;
 
 use super::base::{BaseImage, InvalidBase, Reading};
 use super::base_name::BaseName;
+use super::codes;
 use super::contents::{Contents, ContentsError};
 use super::embedded::{embedded, scratch};
 use super::engine::{EngineError, from_engine};
@@ -13,7 +14,7 @@ use crate::cargo::TargetTriple;
 use crate::daemon::{self, Address, Daemon};
 use crate::oci::{BlobSource, ImageReference, Platform};
 use crate::registry::{self, Client};
-use crate::report::Reporter;
+use crate::report::{Details, Diagnose, Reporter, UNNAMED};
 
 /// A failure to find a base image, or to read it.
 #[derive(Debug, thiserror::Error)]
@@ -97,17 +98,18 @@ impl BaseError {
             _ => None,
         }
     }
+}
 
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for BaseError {
+    fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => source.hint(),
-            Self::Unusable { source, .. } => source.hint(),
-            Self::Contents { source, .. } => source.hint(),
-            Self::NoEngine { source, .. } => source.hint(),
-            Self::Engine { source, .. } => source.hint(),
-            Self::Read { .. } | Self::Layout { .. } => None,
+            Self::Registry { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Read { .. } => Details::new(&codes::BASE_IMAGE_UNREADABLE),
+            Self::Unusable { source, .. } => source.details(),
+            Self::Layout { source, .. } => source.details(),
+            Self::Contents { source, .. } => source.details(),
+            Self::NoEngine { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Engine { source, .. } => source.details(),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A folder of this machine as entries of a layer.
+//! Collects files and folders of this machine as entries of a layer.
 //!
-//! Symbolic links are followed, since what they point at must be in the image, but only inside a
-//! boundary: a link that leaves the repository would put something of this machine into it.
+//! Symbolic links are followed, but only inside of a boundary: a link to the outside of the repository
+//! would put private files of this machine into the image.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,13 +9,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::codes;
 use crate::oci::file::SeenFile;
 use crate::oci::layer::{Content, Entry};
+use crate::report::{Details, Diagnose};
 
-/// More files than data for a container has; a link that multiplies folders ends here.
+/// The maximum number of files. Links can multiply folders without limit.
 const MOST_ENTRIES: usize = 200_000;
 
-/// What cannot be put into an image.
+/// The reason why files cannot be added to an image.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// A file or folder cannot be read.
@@ -23,90 +25,93 @@ pub enum DataError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A link's target is not there.
-    #[error("the symbolic link `{link}` points at `{target}`, which cannot be found")]
+    /// The target of a link does not exist.
+    #[error("the symbolic link `{link}` points to `{target}`, which cannot be found")]
     Dangling {
         /// The link.
         link: PathBuf,
         /// Its target as it is written.
         target: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A link leaves the boundary.
-    #[error("the symbolic link `{link}` points at `{target}`, which lies outside `{boundary}`")]
+    /// The target of a link is outside of the boundary.
+    #[error("the symbolic link `{link}` points to `{target}`, which is outside of `{boundary}`")]
     Outside {
         /// The link.
         link: PathBuf,
-        /// Where it ends.
+        /// Its target.
         target: PathBuf,
-        /// What it must not leave.
+        /// The folder that links must stay in.
         boundary: PathBuf,
     },
-    /// A link leads to a folder that it lies in.
-    #[error("the symbolic link `{link}` leads back to the folder `{target}` that it is in")]
+    /// The target of a link is a folder that the link is in.
+    #[error("the symbolic link `{link}` points to the folder `{target}`, which contains it")]
     Loop {
         /// The link.
         link: PathBuf,
-        /// Where it ends.
+        /// Its target.
         target: PathBuf,
     },
     /// Neither a file nor a folder.
     #[error("`{0}` is neither a file nor a folder")]
     Special(PathBuf),
-    /// A name that a layer cannot hold, or that means something else there.
-    #[error("`{path}` cannot be put into an image: {reason}")]
+    /// A name that a layer cannot contain, or that has another meaning there.
+    #[error("`{path}` cannot be added to an image: {reason}")]
     Name {
-        /// The file or the path in the image.
+        /// The file, or its path in the image.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
-    /// More than is meant.
-    #[error("`{0}` holds more than {MOST_ENTRIES} files and folders")]
+    /// Too many files.
+    #[error("`{0}` contains more than {MOST_ENTRIES} files and folders")]
     TooMany(PathBuf),
-    /// Two files for one place.
+    /// Two files with one path.
     #[error("both `{first}` and `{second}` would be `/{path}` in the image")]
     Twice {
-        /// The place.
+        /// The path.
         path: String,
         /// One file.
         first: PathBuf,
-        /// The other.
+        /// The other file.
         second: PathBuf,
     },
 }
 
-impl DataError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for DataError {
+    fn details(&self) -> Details {
         match self {
-            Self::Outside { .. } => Some(
-                "copy the file into the repository, or list it under `files:` in .ko-rs.yaml, \
-                 which may name a file from anywhere"
-                    .to_owned(),
+            Self::Read { .. } => Details::new(&codes::FILE_UNREADABLE),
+            Self::Outside { .. } => Details::new(&codes::LINK_OUTSIDE_REPOSITORY).hint(
+                "copy the file into the repository, or list it under `files` in .ko-rs.yaml, which \
+                 may name any file",
             ),
-            Self::Dangling { .. } => Some("remove the link or make its target first".to_owned()),
-            _ => None,
+            Self::Dangling { .. } => Details::new(&codes::BROKEN_LINK)
+                .hint("remove the link, or create its target before running ko-rs"),
+            Self::Loop { .. } => Details::new(&codes::BROKEN_LINK),
+            Self::Special(_) | Self::Name { .. } | Self::TooMany(_) => {
+                Details::new(&codes::UNSUPPORTED_FILE)
+            }
+            Self::Twice { .. } => Details::new(&codes::DUPLICATE_FILE),
         }
     }
 }
 
-/// Entries by path, and where each came from.
+/// Entries by path, each with its source.
 pub(super) type Entries = BTreeMap<String, (Entry, PathBuf)>;
 
-/// Gathers files and folders, by their paths in the image.
-pub(super) struct Gathering<'a> {
-    /// What links may not leave, without links itself.
+/// Collects files and folders by their paths in the image.
+pub(super) struct Collector<'a> {
+    /// The folder that links must stay in, without links.
     boundary: &'a Path,
-    /// The permissions of files; those of their sources' kind without.
+    /// The permissions of files; by default those of their sources.
     mode: Option<u32>,
     entries: &'a mut Entries,
-    /// The folders that lie around the one that is read, without links.
+    /// The folders that contain the one being read, without links.
     around: Vec<PathBuf>,
 }
 
@@ -115,14 +120,14 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, DataError> {
     fs::canonicalize(path).map_err(|source| DataError::Read { path: path.to_owned(), source })
 }
 
-impl<'a> Gathering<'a> {
-    /// Gathers into `entries`.
+impl<'a> Collector<'a> {
+    /// Collects into `entries`.
     pub(super) fn new(boundary: &'a Path, mode: Option<u32>, entries: &'a mut Entries) -> Self {
         Self { boundary, mode, entries, around: Vec::new() }
     }
 
-    /// Takes a file, or a folder with all that is in it, as `to` of the image. `from` is without
-    /// links; an empty `to` is the image's root and no entry.
+    /// Adds a file, or a folder with all of its contents, at `to` in the image. `from` must not contain
+    /// links; an empty `to` is the root of the image, which is not an entry.
     pub(super) fn take(&mut self, from: &Path, to: &str) -> Result<(), DataError> {
         let failed = |source| DataError::Read { path: from.to_owned(), source };
         let metadata = fs::metadata(from).map_err(failed)?;
@@ -155,7 +160,7 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    /// What a path is after its links, if that is inside the boundary and no folder around it.
+    /// Resolves links in a path. The result must be inside of the boundary and not contain the path.
     fn follow(&self, path: &Path) -> Result<PathBuf, DataError> {
         let failed = |source| DataError::Read { path: path.to_owned(), source };
         if !fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
@@ -180,14 +185,14 @@ impl<'a> Gathering<'a> {
 
     fn put(&mut self, to: &str, from: &Path, content: Content, mode: u32) -> Result<(), DataError> {
         if self.entries.len() >= MOST_ENTRIES {
-            let outermost = self.around.first().map_or(from, PathBuf::as_path);
-            return Err(DataError::TooMany(outermost.to_owned()));
+            let outer = self.around.first().map_or(from, PathBuf::as_path);
+            return Err(DataError::TooMany(outer.to_owned()));
         }
         let folder = matches!(content, Content::Folder);
         let entry =
             Entry { path: to.to_owned(), content, mode, uid: 0, gid: 0, capabilities: None };
         match self.entries.get(to) {
-            // Two folders are one.
+            // Two folders are merged.
             Some((Entry { content: Content::Folder, .. }, _)) if folder => Ok(()),
             Some((_, first)) => {
                 let (path, first, second) = (to.to_owned(), first.clone(), from.to_owned());
@@ -206,7 +211,7 @@ pub(super) fn checked_name<'a>(path: &Path, name: Option<&'a str>) -> Result<&'a
     let wrong = |reason| Err(DataError::Name { path: path.to_owned(), reason });
     match name {
         None => wrong("its name is not UTF-8"),
-        Some(name) if name.contains('\0') => wrong("its name holds a zero byte"),
+        Some(name) if name.contains('\0') => wrong("its name contains a zero byte"),
         Some(name) if name.starts_with(".wh.") => {
             wrong("a name that starts with `.wh.` removes a file of the base image")
         }

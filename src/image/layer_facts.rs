@@ -9,11 +9,13 @@ use std::io::{self, Read};
 use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
+use super::codes;
 use super::elf::ElfFacts;
 use super::ld_cache;
 use super::packages::{self, Package};
 use super::tar_entries::{TarEntries, TarEntry};
-use crate::oci::facts::Node;
+use crate::oci::{self, facts::Node};
+use crate::report::{Details, Diagnose};
 
 /// More than a layer's tar has; a few kilobytes of gzip can become any number of bytes.
 pub(super) const LARGEST_TAR: u64 = 32 << 30;
@@ -56,28 +58,39 @@ enum Kept {
     Link(String),
 }
 
-/// Why a layer cannot be read.
+/// The reason why a layer cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
-    /// Its bytes cannot be had or unpacked, or are no tar.
+    /// Its bytes cannot be read or unpacked, or are not a tar archive.
     #[error("it cannot be unpacked")]
     Read(#[from] io::Error),
-    /// More entries, or longer names, than any layer has.
+    /// Too many entries, or too long names.
     #[error("it has more entries than any layer of a container image")]
     TooMany,
-    /// More bytes than any layer has.
+    /// Too many bytes.
     #[error("it unpacks to more than {LARGEST_TAR} bytes")]
     TooLarge,
-    /// Its bytes are not those that its digest stands for.
-    #[error("its {what} has the digest {found}, not {expected}")]
+    /// It does not have the expected digest.
+    #[error("its {what} has the digest {found}, expected {expected}")]
     Digest {
-        /// The blob, or the tar in it.
+        /// The blob, or the tar archive in it.
         what: &'static str,
-        /// What was asked for.
-        expected: crate::oci::Digest,
-        /// What is there.
-        found: crate::oci::Digest,
+        /// The expected digest.
+        expected: oci::Digest,
+        /// The actual digest.
+        found: oci::Digest,
     },
+}
+
+impl Diagnose for LayerError {
+    fn details(&self) -> Details {
+        match self {
+            Self::Digest { .. } => Details::new(&oci::codes::WRONG_DIGEST),
+            Self::Read(_) | Self::TooMany | Self::TooLarge => {
+                Details::new(&codes::BASE_IMAGE_UNREADABLE)
+            }
+        }
+    }
 }
 
 /// What is kept of a file's text, if it is one of those.

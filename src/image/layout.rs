@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::base::{BaseImage, InvalidBase, LARGEST_DOCUMENT, Reading, choose_among};
+use super::codes;
 use crate::oci::{BlobSource, Descriptor, Digest, Format, ImageIndex, Platform};
+use crate::report::{Details, Diagnose};
 
-/// Why a folder gives no base image.
+/// The reason why a layout does not contain a base image.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
     /// A file of the layout cannot be read.
@@ -19,41 +21,37 @@ pub enum LayoutError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The folder holds several images, and none is the one that is meant.
-    #[error("the OCI image layout `{path}` holds {count} images for {platform}")]
+    /// The layout does not contain exactly one image for the platform.
+    #[error("expected one image for {platform} in the OCI image layout `{path}`, found {count}")]
     Several {
         /// The folder.
         path: PathBuf,
-        /// How many.
+        /// The number of images.
         count: usize,
-        /// For which platform.
+        /// The platform.
         platform: Box<Platform>,
     },
-    /// What it holds is no base image.
-    #[error("the image in the OCI image layout `{path}` cannot be a base")]
+    /// The image is not a usable base image.
+    #[error("cannot use the image in the OCI image layout `{path}`")]
     Base {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: Box<InvalidBase>,
     },
 }
 
-impl LayoutError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for LayoutError {
+    fn details(&self) -> Details {
         match self {
-            Self::Read { .. } => None,
-            Self::Several { .. } => Some(
-                "copy the one that is meant into a layout of its own: skopeo copy oci:PATH:TAG \
-                 oci:OTHER"
-                    .to_owned(),
+            Self::Read { .. } => Details::new(&codes::BASE_IMAGE_UNREADABLE),
+            Self::Several { .. } => Details::new(&codes::SEVERAL_IMAGES_IN_LAYOUT).hint(
+                "copy the image to a layout of its own: `skopeo copy oci:PATH:TAG oci:OTHER`",
             ),
-            Self::Base { source, .. } => source.hint(),
+            Self::Base { source, .. } => source.details(),
         }
     }
 }

@@ -1,76 +1,77 @@
-//! Whether a base holds what an executable needs to be started.
+//! Checks that a base image contains what an executable needs to start.
 //!
-//! A container whose loader or library is missing fails with `no such file or directory` and no
-//! word of which; so it is said before anything is sent.
+//! A container without its loader or a library fails with `no such file or directory`, which does not
+//! name the file. Here it is found before anything is published.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write as _;
 
+use super::codes;
 use super::contents::Contents;
 use super::elf::{ElfFacts, NotElf};
 use super::loader::{Asking, Loader};
 use crate::oci::Platform;
+use crate::report::{Details, Diagnose};
 
-/// More shared libraries than a program has.
+/// The maximum number of shared libraries of a program.
 const MOST_LIBRARIES: usize = 4096;
 
-/// Why an executable cannot run on a base.
+/// The reason why an executable cannot run on a base image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// It is no executable for Linux.
+    /// It is not an executable for Linux.
     #[error("`{program}` cannot run in a container")]
     NotElf {
-        /// The executable's name.
+        /// The name of the executable.
         program: String,
-        /// Why not.
+        /// The cause.
         source: NotElf,
     },
-    /// It is made for other machines.
-    #[error("`{program}` is made for {found}, the image for {wanted}")]
+    /// It is for another architecture.
+    #[error("`{program}` is for {found}, but the image is for {wanted}")]
     Machine {
-        /// The executable's name.
+        /// The name of the executable.
         program: String,
-        /// What it is made for.
+        /// Its architecture.
         found: String,
-        /// What the image is for.
+        /// The platform of the image.
         wanted: Box<Platform>,
     },
-    /// The base lacks files.
-    #[error("`{program}` needs {}, which the base image does not hold", list(.missing))]
+    /// The base image does not have files that it needs.
+    #[error("`{program}` needs {}, which the base image does not contain", list(.missing))]
     Missing {
-        /// The executable's name.
+        /// The name of the executable.
         program: String,
-        /// The loader's path, then names of libraries.
+        /// The path of the loader, then the names of libraries.
         missing: Vec<Missing>,
     },
-    /// The base's libraries are older than those that were linked with.
+    /// The libraries of the base image are older than those that it was linked with.
     #[error("`{program}` needs {}", list(.older))]
     Older {
-        /// The executable's name.
+        /// The name of the executable.
         program: String,
         /// The libraries.
         older: Vec<Older>,
     },
 }
 
-/// A file that is not there.
+/// A file that the base image does not contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The loader's path or a library's name.
+    /// The path of the loader, or the name of a library.
     name: String,
     /// The library that needs it, if it is not the executable.
     by: Option<String>,
-    /// Where a file of that name lies, though nobody looks there.
+    /// The path of a file of that name where the loader does not look.
     elsewhere: Option<String>,
 }
 
-/// A library that lacks symbol versions.
+/// A library without the needed symbol versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Older {
     library: String,
-    /// The newest of the versions that are wanted and not there.
+    /// The newest needed version that it does not have.
     wanted: String,
-    /// The newest of the same kind that is there.
+    /// The newest version of the same kind that it has.
     found: Option<String>,
     /// The library that needs it, if it is not the executable.
     by: Option<String>,
@@ -88,8 +89,8 @@ impl std::fmt::Display for Older {
         write!(f, "`{}` with {}", self.library, self.wanted)?;
         by(f, self.by.as_deref())?;
         match &self.found {
-            Some(found) => write!(f, ", and the base image's has {found}"),
-            None => f.write_str(", which the base image's does not have"),
+            Some(found) => write!(f, ", but the base image has {found}"),
+            None => f.write_str(", which the base image does not have"),
         }
     }
 }
@@ -102,60 +103,56 @@ fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-impl LinkError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let without = "--no-link-check takes it as it is";
+impl Diagnose for LinkError {
+    fn details(&self) -> Details {
+        let skip = "skip this check with --no-link-check".to_owned();
         match self {
             Self::Missing { missing, .. } => {
-                let mut hint = String::new();
-                for (name, path) in
-                    missing.iter().filter_map(|m| m.elsewhere.as_ref().map(|path| (&m.name, path)))
-                {
-                    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                    let _ = write!(
-                        hint,
-                        "`{name}` lies in `/{folder}`, where the loader does not look: run \
-                         `ldconfig` in the base image, or set LD_LIBRARY_PATH under `image: \
-                         {{env: …}}`; "
-                    );
-                }
-                Some(format!(
-                    "{hint}build it static, for a musl target (the default), or name a base image \
-                     that has these files under `baseImageOverrides` in .ko-rs.yaml; a crate that \
-                     links a system library often has a feature (`vendored`, `bundled`, `rustls`) \
-                     that does without; {without}"
-                ))
+                let elsewhere = missing.iter().filter_map(|missing| {
+                    let (folder, _) = missing.elsewhere.as_ref()?.rsplit_once('/')?;
+                    Some(format!(
+                        "`{}` is in `/{folder}`, where the loader does not look: run `ldconfig` in \
+                         the base image, or set LD_LIBRARY_PATH under `image: {{env: …}}`",
+                        missing.name
+                    ))
+                });
+                Details::new(&codes::MISSING_SHARED_LIBRARY)
+                    .hints(elsewhere)
+                    .hint(
+                        "compile a static executable, for a musl target (the default), or set a base \
+                         image that contains these files (`baseImageOverrides` in .ko-rs.yaml); a \
+                         crate that links a system library often has a feature (`vendored`, \
+                         `bundled`, `rustls`) that avoids it",
+                    )
+                    .hint(skip)
             }
             Self::Older { older, .. } => {
                 let glibc = older.iter().find_map(|older| {
                     Some((older.wanted.strip_prefix("GLIBC_")?, older.found.as_deref()))
                 });
-                let way = match glibc {
+                let hint = match glibc {
                     Some((wanted, found)) => {
                         let found = found.and_then(|found| found.strip_prefix("GLIBC_"));
                         let suffix = found.map_or_else(String::new, |found| {
-                            format!(", or link with zig for the older one: `target: …-gnu.{found}`")
+                            format!(", or link for the older one with zig: `target: …-gnu.{found}`")
                         });
                         format!(
-                            "take a base image with glibc {wanted} or newer, or build for a musl \
+                            "use a base image with glibc {wanted} or newer, or compile for a musl \
                              target (the default){suffix}"
                         )
                     }
-                    None => "take a base image with newer libraries".to_owned(),
+                    None => "use a base image with newer libraries".to_owned(),
                 };
-                Some(format!("{way}; {without}"))
+                Details::new(&codes::OUTDATED_SHARED_LIBRARY).hint(hint).hint(skip)
             }
-            Self::Machine { .. } => Some(
-                "`target:` in .ko-rs.yaml must name a target of the image's platform".to_owned(),
-            ),
-            Self::NotElf { .. } => None,
+            Self::Machine { .. } => Details::new(&codes::WRONG_ARCHITECTURE)
+                .hint("set `target` in .ko-rs.yaml to a target for the platform of the image"),
+            Self::NotElf { .. } => Details::new(&codes::NOT_A_LINUX_EXECUTABLE),
         }
     }
 }
 
-/// Whether a program is made for a platform's machines.
+/// Checks that a program is for the architecture of a platform.
 pub(super) fn check_machine(
     program: &str,
     facts: &ElfFacts,
@@ -168,7 +165,7 @@ pub(super) fn check_machine(
     Ok(())
 }
 
-/// Checks a program of that name against what the image holds beside it.
+/// Checks a program of that name against the other contents of the image.
 pub(super) fn check(
     program: &str,
     facts: &ElfFacts,
@@ -217,7 +214,7 @@ pub(super) fn check(
             let path = found.get(library).and_then(Option::as_deref);
             let path = path.or_else(|| there.as_deref().filter(|_| loader.is_it(library)));
             if let Some(has) = path.and_then(|path| contents.library(path)) {
-                older.extend(lacking(library, wanted, &has.defines, by.clone()));
+                older.extend(missing_versions(library, wanted, &has.defines, by.clone()));
             }
         }
     }
@@ -231,9 +228,9 @@ pub(super) fn check(
     }
 }
 
-/// What a library lacks of the versions that are wanted of it. One without any versions has every
-/// symbol, as far as a loader is concerned.
-fn lacking(
+/// The needed versions that a library does not have. To the loader, a library without versions has
+/// every symbol.
+fn missing_versions(
     library: &str,
     wanted: &BTreeSet<String>,
     defined: &BTreeSet<String>,
@@ -252,7 +249,7 @@ fn lacking(
     Some(Older { library: library.to_owned(), wanted, found, by })
 }
 
-/// The numbers of a version: `GLIBC_2.34` is 2 and 34; `GLIBC_PRIVATE` has none.
+/// The numbers in a version: 2 and 34 for `GLIBC_2.34`, none for `GLIBC_PRIVATE`.
 fn numbers(version: &str) -> Vec<u32> {
     let (_, numbers) = version.split_once('_').unwrap_or_default();
     numbers.split('.').map(str::parse).collect::<Result<_, _>>().unwrap_or_default()

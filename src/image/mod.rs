@@ -7,6 +7,7 @@
 mod base;
 mod base_name;
 mod blob;
+mod codes;
 mod config;
 mod contents;
 mod difference;

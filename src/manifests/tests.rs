@@ -97,9 +97,9 @@ fn every_error_is_reported_with_its_place() {
     let text = "a: ko://a:1\n---\nb: [ko://\n---\nc: 'ko://b c'\n";
     let errors = parsed(text, Parse::OnlyReferences).unwrap_err();
     insta::assert_snapshot!(errors, @"
-    a.yaml:1:4: `ko://a:1` ends in `:1`; a reference has no tag or digest
+    a.yaml:1:4: `ko://a:1` ends with `:1`, but a reference must not have a tag or digest
     a.yaml:3:4: unclosed bracket '['
-    a.yaml:5:4: `ko://b c` has ' ' in it, which no crate's name or path has
+    a.yaml:5:4: `ko://b c` contains ' ', which cannot be in the name or path of a crate
     ");
     let spots = errors.iter().map(|error| error.location().unwrap());
     let texts: Vec<&str> = spots.map(Location::text).collect();

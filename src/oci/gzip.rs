@@ -75,7 +75,7 @@ pub(super) fn compress(
         let collected = collect(&done, &room, &outputs, &mut output);
         // Whoever still works finds its channel closed, and ends.
         drop((done, room));
-        let diff_id = reader.join().map_err(|_| PackError::BrokenOff);
+        let diff_id = reader.join().map_err(|_| PackError::Interrupted);
         let checksum = collected?;
         let diff_id = diff_id??;
         let mut trailer = checksum.finalize().to_le_bytes().to_vec();
@@ -100,7 +100,7 @@ fn read(mut tar: Tar, threads: usize, jobs: &SyncSender<Job>) -> Result<Digest, 
         let job = Job { number, dictionary: dictionary.len(), last: number + 1 == blocks, input };
         dictionary.clear();
         dictionary.extend_from_slice(&job.input[job.input.len().saturating_sub(WINDOW)..]);
-        jobs.send(job).map_err(|_| PackError::BrokenOff)?;
+        jobs.send(job).map_err(|_| PackError::Interrupted)?;
     }
     Ok(tar.diff_id())
 }

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod capabilities;
 pub mod layer;
 mod buffer;
+pub(crate) mod codes;
 mod tar;
 mod gzip;
 mod zstd;

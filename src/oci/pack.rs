@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::buffer::{Buffer, Buffers};
 use super::tar::{ReadError, TarReader};
 use super::{Compression, Descriptor, Digest, Digester, Format, Layer, LayerSource};
-use super::{gzip, zstd};
+use super::{codes, gzip, zstd};
+use crate::report::{Details, Diagnose};
 
 /// What is read, compressed and sent at a time. For gzip it is part of every digest.
 pub(super) const BLOCK: usize = 512 << 10;
@@ -45,39 +46,36 @@ pub struct Packed {
     pub size: u64,
 }
 
-/// Why a layer could not be packed.
+/// A failure to pack a layer.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// A file that belongs into the layer could not be read.
+    /// A file of the layer could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The system gave no thread to work on.
+    /// The system did not start a thread.
     #[error("could not start a thread to pack a layer")]
     Thread(#[source] io::Error),
-    /// gzip's compressor did not do as its interface promises.
+    /// The compressor for gzip did not behave as documented.
     #[error("could not compress a block of a layer with gzip: {0}")]
     Gzip(String),
-    /// zstd's compressor failed.
+    /// The compressor for zstd failed.
     #[error("could not compress a layer with zstd")]
     Zstd(#[source] io::Error),
-    /// Nobody takes the chunks any more.
-    #[error("packing a layer was broken off")]
-    BrokenOff,
+    /// The receiver of the chunks was dropped.
+    #[error("packing a layer was interrupted")]
+    Interrupted,
 }
 
-impl PackError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for PackError {
+    fn details(&self) -> Details {
         match self {
-            Self::Read(ReadError::Changed { .. }) => {
-                Some("something else writes to it: run again when that is done".to_owned())
-            }
+            Self::Read(ReadError::Changed { .. }) => Details::new(&codes::FILE_CHANGED)
+                .hint("another program writes to the file: run again when it has finished"),
             Self::Read(ReadError::Io { .. })
             | Self::Thread(_)
             | Self::Gzip(_)
             | Self::Zstd(_)
-            | Self::BrokenOff => None,
+            | Self::Interrupted => Details::new(&codes::LAYER_NOT_PACKED),
         }
     }
 }
@@ -86,7 +84,7 @@ impl Packing {
     /// Waits for the end, throwing away the chunks that were not taken.
     pub async fn finish(mut self) -> Result<Packed, PackError> {
         while self.chunks.recv().await.is_some() {}
-        self.outcome.await.unwrap_or(Err(PackError::BrokenOff))
+        self.outcome.await.unwrap_or(Err(PackError::Interrupted))
     }
 }
 
@@ -166,7 +164,7 @@ impl Output {
     /// Sends a chunk, once there is room.
     pub(super) fn send(&mut self, chunk: Bytes) -> Result<(), PackError> {
         self.written.update(&chunk);
-        self.sender.blocking_send(chunk).map_err(|_| PackError::BrokenOff)
+        self.sender.blocking_send(chunk).map_err(|_| PackError::Interrupted)
     }
 
     /// Sends a buffer, which is used again when its last reader has dropped it.
@@ -194,7 +192,7 @@ fn copy(mut tar: Tar, output: Output) -> Result<Packed, PackError> {
             output
                 .sender
                 .blocking_send(Bytes::from_owner(buffer))
-                .map_err(|_| PackError::BrokenOff)?;
+                .map_err(|_| PackError::Interrupted)?;
         }
         if count < BLOCK {
             let size = tar.read.length();

@@ -51,7 +51,7 @@ pub(super) fn compress(
 /// An error of the encoder, or of the [`Sink`] behind it.
 fn failed(error: io::Error) -> PackError {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => PackError::BrokenOff,
+        io::ErrorKind::BrokenPipe => PackError::Interrupted,
         _ => PackError::Zstd(error),
     }
 }

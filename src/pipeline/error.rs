@@ -11,7 +11,7 @@ use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::publish;
 use crate::reference::CrateReference;
 use crate::registry::FetchError;
-use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity, UNNAMED, UNNAMED_COMPILATION};
+use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity, UNNAMED};
 use crate::settings::{TemplateError, UnknownBuild, Volatile};
 use crate::source::Spot;
 
@@ -172,7 +172,7 @@ impl Diagnose for Fault {
             Self::Manifests(errors) => errors.details(),
             Self::Unresolved(unresolved) => unresolved.details(),
             Self::Unseen(_) | Self::More { .. } => Details::new(&codes::TOO_MANY_FINDINGS),
-            Self::Workspace(error) => of_cargo(error),
+            Self::Workspace(error) => error.details(),
             Self::Denied(finding) => finding.details(),
             Self::Volatile(volatile) => Details::new(Lint::VolatileTemplate.code())
                 .spot(volatile.spot.clone())
@@ -188,7 +188,6 @@ pub struct Unresolved {
     error: cargo::Error,
     /// Where it is used. The first has a label.
     spots: Vec<Spot>,
-    hint: Option<String>,
 }
 
 impl Unresolved {
@@ -197,7 +196,6 @@ impl Unresolved {
         reference: &CrateReference,
         occurrences: &[&Occurrence],
         error: cargo::Error,
-        hint: Option<String>,
     ) -> Self {
         let label = |occurrence: &Occurrence| match (&error, occurrence.image()) {
             (_, Some(_)) => format!("`images` in the settings maps this to `{reference}`"),
@@ -212,24 +210,14 @@ impl Unresolved {
             occurrence.location().spot(label)
         };
         let spots = occurrences.iter().enumerate().map(spot).collect();
-        Self { error, spots, hint }
+        Self { error, spots }
     }
 }
 
 impl Diagnose for Unresolved {
     fn details(&self) -> Details {
-        let details = Details::new(&UNNAMED).hints(self.hint.clone());
-        self.spots.iter().cloned().fold(details, Details::spot)
+        self.spots.iter().cloned().fold(self.error.details(), Details::spot)
     }
-}
-
-/// The details of a failure of Cargo.
-fn of_cargo(error: &cargo::Error) -> Details {
-    let code = match error.is_compilation() {
-        true => &UNNAMED_COMPILATION,
-        false => &UNNAMED,
-    };
-    Details::new(code).hints(error.hint())
 }
 
 impl Error {
@@ -275,17 +263,17 @@ impl Diagnose for Error {
                 Some(first) => first.details(),
                 None => Details::new(&UNNAMED),
             },
-            Self::Workspace(error) => of_cargo(error),
+            Self::Workspace(error) => error.details(),
             Self::UnknownBuilds(unknown) => match unknown.first() {
                 Some(first) => first.details(),
                 None => Details::new(&UNNAMED),
             },
             Self::NoPlatform { .. } => Details::new(&codes::NO_PLATFORM),
             Self::Template(error) => error.details(),
-            Self::Base(error) => Details::new(&UNNAMED).hints(error.hint()),
-            Self::Image { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Base(error) => error.details(),
+            Self::Image { source, .. } => source.details(),
             Self::Publish { source, .. } | Self::Destinations { source } => source.details(),
-            Self::Copy(error) => Details::new(&codes::VERIFICATION_FAILED).hints(error.hint()),
+            Self::Copy(error) => error.details(),
             Self::Second { .. } => Details::new(&codes::VERIFICATION_FAILED)
                 .hint("files that Git ignores are not copied: commit a file that the build needs"),
             Self::Compare { .. } => Details::new(&codes::VERIFICATION_FAILED),

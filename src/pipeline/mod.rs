@@ -14,7 +14,6 @@
 mod artifacts;
 pub(crate) mod codes;
 mod error;
-mod go;
 mod images;
 mod mismatch;
 mod plan;

@@ -1,11 +1,9 @@
 //! What is known about a request before anything is built: what lints find in manifests, and which
 //! binaries are requested. All errors are reported at once.
 
-use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::{Error, Fault, Unresolved};
-use super::go;
 use super::plan::Targets;
 use super::session::Session;
 use serde::Serialize;
@@ -13,7 +11,7 @@ use serde::Serialize;
 use crate::cargo::{self, Binary, Workspace};
 use crate::manifests::{Finding, Level, Lint, Manifests, Needs, Occurrence};
 use crate::publish::{Destination, Facts, choose};
-use crate::reference::{CrateReference, ImportPath, PREFIX};
+use crate::reference::{CrateReference, ImportPath};
 
 /// How many findings of one lint are reported one by one.
 const REPORTED: usize = 20;
@@ -89,7 +87,7 @@ impl Session {
         let wanted: Vec<CrateReference> = references.iter().copied().cloned().collect();
         let workspace = match self.workspace(&wanted) {
             Err(Error::Workspace(error)) => {
-                return Err(self.no_workspace(manifests, &references, error, faults));
+                return Err(no_workspace(manifests, error, faults));
             }
             workspace => workspace?,
         };
@@ -107,11 +105,9 @@ impl Session {
             }
         }
         let places = places(manifests, unresolved.iter().map(|(reference, _)| *reference));
-        let modules = LazyCell::new(|| self.go_modules());
         faults.extend(unresolved.into_iter().map(|(reference, error)| {
-            let hint = hint(reference, &error, &modules);
             let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
-            Fault::Unresolved(Unresolved::new(reference, places, error, hint))
+            Fault::Unresolved(Unresolved::new(reference, places, error))
         }));
         faults.extend((left > 0).then_some(Fault::Unseen(left)));
         let mut targets = Targets::new(workspace, found);
@@ -193,42 +189,26 @@ impl Session {
         }
         denied
     }
+}
 
-    /// The error for manifests without a workspace. If a reference is meant for Go's ko, that is the
-    /// reason.
-    fn no_workspace(
-        &self,
-        manifests: &Manifests,
-        references: &[&CrateReference],
-        error: cargo::Error,
-        mut faults: Vec<Fault>,
-    ) -> Error {
-        let of_go = match error {
-            cargo::Error::NoWorkspace { .. } => {
-                let modules = self.go_modules();
-                let hint = |&reference| Some((reference, go_hint(reference, &modules)?));
-                references.iter().find_map(hint)
-            }
-            _ => None,
-        };
-        match of_go {
-            Some((reference, hint)) => {
-                let places = places(manifests, std::iter::once(reference));
-                let places = places.get(reference).map(Vec::as_slice).unwrap_or_default();
-                let unresolved = Unresolved::new(reference, places, error, Some(hint));
-                faults.push(Fault::Unresolved(unresolved));
-            }
-            None if faults.is_empty() => return Error::Workspace(error),
-            None => faults.push(Fault::Workspace(error)),
+/// The error for manifests without a workspace. If a reference is meant for Go's ko, that is the
+/// reason.
+fn no_workspace(manifests: &Manifests, error: cargo::Error, mut faults: Vec<Fault>) -> Error {
+    let of_go = match &error {
+        cargo::Error::NoWorkspace { go: Some((reference, _)), .. } => Some(reference.clone()),
+        _ => None,
+    };
+    match of_go {
+        Some(reference) => {
+            let places = places(manifests, std::iter::once(&reference));
+            let places = places.get(&reference).map(Vec::as_slice).unwrap_or_default();
+            let unresolved = Unresolved::new(&reference, places, error);
+            faults.push(Fault::Unresolved(unresolved));
         }
-        Error::Faulty(faults)
+        None if faults.is_empty() => return Error::Workspace(error),
+        None => faults.push(Fault::Workspace(error)),
     }
-
-    /// The Go modules of the repository.
-    fn go_modules(&self) -> go::Modules {
-        let cargo = &self.settings.cargo;
-        go::Modules::of(cargo.repository_root.as_ref().unwrap_or(&cargo.directory))
-    }
+    Error::Faulty(faults)
 }
 
 /// Where each of some references is.
@@ -244,35 +224,4 @@ fn places<'a>(
         }
     }
     places
-}
-
-/// What to do about an unresolved reference.
-fn hint(
-    reference: &CrateReference,
-    error: &cargo::Error,
-    modules: &LazyCell<go::Modules, impl FnOnce() -> go::Modules>,
-) -> Option<String> {
-    let nearest = match error {
-        cargo::Error::NoSuchCrate { nearest, .. } => nearest,
-        _ => return error.hint(),
-    };
-    match go_hint(reference, modules) {
-        Some(go) => {
-            Some(nearest.iter().map(|nearest| format!("{nearest}\n")).collect::<String>() + &go)
-        }
-        None => error.hint(),
-    }
-}
-
-/// What to do about a reference that is meant for Go's ko.
-fn go_hint(reference: &CrateReference, modules: &go::Modules) -> Option<String> {
-    // Another prefix is certainly meant for Rust.
-    let is_of_ko = reference.prefix() == PREFIX;
-    let module = modules.holding(reference.place()).filter(|_| is_of_ko)?;
-    Some(format!(
-        "that is in the Go module of `{}`. Where Go and Rust share manifests, write `ko-rs://` \
-         for Rust's crates,\nset `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run \
-         `ko resolve -f PATH | ko-rs apply -f -`",
-        module.display()
-    ))
 }

@@ -72,11 +72,10 @@ pub enum Error {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Write { .. }
-            | Self::Pack { .. }
-            | Self::Format(_)
-            | Self::Unfinished(_)
-            | Self::Changed { .. } => Details::new(&codes::IMAGE_NOT_WRITTEN),
+            Self::Write { .. } | Self::Format(_) | Self::Unfinished(_) | Self::Changed { .. } => {
+                Details::new(&codes::IMAGE_NOT_WRITTEN)
+            }
+            Self::Pack { source, .. } => source.details(),
             Self::Base(error) => codes::of_registry(error),
             Self::Layer(error) => error.details(),
         }

@@ -65,7 +65,8 @@ pub enum Error {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Write { .. } | Self::Pack(_) => Details::new(&codes::IMAGE_NOT_WRITTEN),
+            Self::Write { .. } => Details::new(&codes::IMAGE_NOT_WRITTEN),
+            Self::Pack(error) => error.details(),
             Self::NotALayout(_) | Self::Index { .. } => {
                 Details::new(&codes::NOT_A_LAYOUT).hint("use another folder, or an empty one")
             }

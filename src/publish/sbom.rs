@@ -15,7 +15,7 @@ use crate::cargo::{self, Build, Dependencies, Workspace};
 use crate::image::{Contents, ContentsError, ImageDraft, SbomFormat, look_into};
 use crate::oci::{Descriptor, Image, ImageManifest, Layer, MediaType, Platform};
 use crate::registry::{self, Client};
-use crate::report::{Details, Diagnose, Reporter, UNNAMED};
+use crate::report::{Details, Diagnose, Reporter};
 
 /// Which SBOMs are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +65,8 @@ pub enum Error {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Dependencies(error) => Details::new(&UNNAMED).hints(error.hint()),
-            Self::Base(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Dependencies(error) => error.details(),
+            Self::Base(error) => error.details(),
             Self::Push(error) => codes::of_registry(error),
             Self::Write { .. } => Details::new(&codes::SBOM_NOT_WRITTEN),
             Self::SameName { .. } => Details::new(&codes::SAME_SBOM_NAME)

@@ -64,11 +64,11 @@ pub enum Error {
 
 impl Diagnose for Error {
     fn details(&self) -> Details {
-        let details = Details::new(&codes::IMAGE_NOT_WRITTEN);
         match self {
-            Self::Pack { .. } => details,
-            Self::Keep { .. } | Self::Write { .. } | Self::NoFolder { .. } => {
-                details.hint(cache::ANOTHER_FOLDER)
+            Self::Pack { source, .. } => source.details(),
+            Self::Keep { source, .. } => source.details(),
+            Self::Write { .. } | Self::NoFolder { .. } => {
+                Details::new(&codes::IMAGE_NOT_WRITTEN).hint(cache::ANOTHER_FOLDER)
             }
         }
     }

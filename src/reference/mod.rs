@@ -2,6 +2,7 @@
 //!
 //! What a reference points at is decided by [`crate::cargo`]; here it is only a text with parts.
 
+mod codes;
 mod import_path;
 mod nearest;
 mod url;
@@ -9,6 +10,7 @@ mod url;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::report::{Details, Diagnose, Diagnostic};
 use crate::source::{is_invisible, visible};
 
 pub use import_path::{ImportPath, NameStyle, normalise_repository};
@@ -37,28 +39,35 @@ struct Parts {
 /// The longest reference behind its prefix, in bytes: no system has longer paths.
 const LONGEST: usize = 4096;
 
-/// A text that starts like a reference and is none.
+/// A text that starts like a reference but is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
     /// Nothing follows the prefix.
-    #[error("`{}` names no crate", visible(.0))]
+    #[error("`{}` does not name a crate", visible(.0))]
     Empty(String),
     /// Nothing follows `#`, or a second `#` does.
-    #[error("`{}` names no binary after `#`", visible(.0))]
+    #[error("`{}` does not name a binary after `#`", visible(.0))]
     Binary(String),
-    /// A character that no package, path or binary has.
-    #[error("`{}` has {character:?} in it, which no crate's name or path has", visible(text))]
+    /// A character that no package, path or binary can have.
+    #[error(
+        "`{}` contains {character:?}, which cannot be in the name or path of a crate",
+        visible(text)
+    )]
     Character {
         /// The reference.
         text: String,
         /// The character.
         character: char,
     },
-    /// More than the path of any crate has.
+    /// Longer than the path of any crate.
     #[error("`{}…` is longer than {LONGEST} bytes", visible(.0))]
     Long(String),
-    /// A tag or digest is glued to the reference.
-    #[error("`{}` ends in `{}`; a reference has no tag or digest", visible(text), visible(suffix))]
+    /// A tag or digest at the end of the reference.
+    #[error(
+        "`{}` ends with `{}`, but a reference must not have a tag or digest",
+        visible(text),
+        visible(suffix)
+    )]
     Suffix {
         /// The reference.
         text: String,
@@ -68,20 +77,32 @@ pub enum InvalidReference {
 }
 
 impl InvalidReference {
-    /// The way out.
+    /// The hints as one text.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        let hints = Diagnostic::of(self).hints;
+        (!hints.is_empty()).then(|| hints.join("\n"))
+    }
+}
+
+impl Diagnose for InvalidReference {
+    fn details(&self) -> Details {
         match self {
-            Self::Suffix { suffix, text } => text.strip_suffix(suffix.as_str()).map(|reference| {
-                let bin = suffix.find('#').map(|at| &suffix[at..]);
-                let is_one = |bin: &&str| bin.len() > 1 && !bin.contains([':', '@']);
-                let reference = [reference, bin.filter(is_one).unwrap_or_default()].concat();
-                format!("write `{}`: the image's digest is put in its place", visible(&reference))
-            }),
-            Self::Empty(_) | Self::Binary(_) | Self::Character { .. } | Self::Long(_) => Some(
-                "behind the prefix stands a package's name, its path or an import path, and `#BIN` to choose a binary"
-                    .to_owned(),
-            ),
+            Self::Suffix { suffix, text } => {
+                let hint = text.strip_suffix(suffix.as_str()).map(|reference| {
+                    let bin = suffix.find('#').map(|at| &suffix[at..]);
+                    let is_one = |bin: &&str| bin.len() > 1 && !bin.contains([':', '@']);
+                    let reference = [reference, bin.filter(is_one).unwrap_or_default()].concat();
+                    format!("write `{}`; ko-rs adds the digest of the image", visible(&reference))
+                });
+                Details::new(&codes::REFERENCE_WITH_TAG).hints(hint)
+            }
+            Self::Empty(_) | Self::Binary(_) | Self::Character { .. } | Self::Long(_) => {
+                Details::new(&codes::INVALID_REFERENCE).hint(
+                    "a reference is the prefix, then a package name, its path or its import path, \
+                     then optionally `#BIN` to select a binary",
+                )
+            }
         }
     }
 }
@@ -275,16 +296,22 @@ mod tests {
     fn what_is_wrong_with_a_reference_is_said_on_one_line_that_can_be_seen() {
         let error = |text: &str| parse(text).unwrap().unwrap_err();
         for (text, expected) in [
-            ("ko://a\nb", r"`ko://a\nb` has '\n' in it, which no crate's name or path has"),
+            (
+                "ko://a\nb",
+                r"`ko://a\nb` contains '\n', which cannot be in the name or path of a crate",
+            ),
             (
                 "ko://a\u{202e}b",
-                r"`ko://a\u{202e}b` has '\u{202e}' in it, which no crate's name or path has",
+                r"`ko://a\u{202e}b` contains '\u{202e}', which cannot be in the name or path of a crate",
             ),
             (
                 "ko://a\r\n:1\u{1b}",
-                r"`ko://a\r\n:1\u{1b}` ends in `:1\u{1b}`; a reference has no tag or digest",
+                r"`ko://a\r\n:1\u{1b}` ends with `:1\u{1b}`, but a reference must not have a tag or digest",
             ),
-            ("ko://a#\n#", r"`ko://a#\n#` has '\n' in it, which no crate's name or path has"),
+            (
+                "ko://a#\n#",
+                r"`ko://a#\n#` contains '\n', which cannot be in the name or path of a crate",
+            ),
         ] {
             assert_eq!(error(text).to_string(), expected);
         }

@@ -65,10 +65,6 @@ impl Serialize for Code {
 pub(crate) static UNNAMED: Code =
     Code { name: "", exit: Exit::Failure, meaning: "", explanation: "" };
 
-/// The same for a failure of `cargo build`.
-pub(crate) static UNNAMED_COMPILATION: Code =
-    Code { name: "", exit: Exit::Compilation, meaning: "", explanation: "" };
-
 /// Defines the codes of a module as constants, and `ALL` with every one of them:
 ///
 /// ```ignore

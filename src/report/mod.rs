@@ -10,7 +10,7 @@ mod event;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 pub use code::{Code, Exit};
-pub(crate) use code::{UNNAMED, UNNAMED_COMPILATION, codes};
+pub(crate) use code::{UNNAMED, codes};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
 pub use event::{Event, Stage};
 

@@ -172,10 +172,10 @@ mod tests {
         let error = parse(Source::new(NAME, text), PathBuf::new()).err().unwrap();
         insta::assert_snapshot!(error.summary(), @"
         invalid-template: the template in `rustflags` cannot be rendered
-          3:27 `Git.ShortCommi`: `Git` has no `ShortCommi`
+          3:27 `Git.ShortCommi`: `Git` has no field `ShortCommi`
           hint: did you mean `ShortCommit`?
         invalid-template: the template in `labels` cannot be rendered
-          6:16 `Git`: a text belongs here, and this is a map
+          6:16 `Git`: expected text, found a map
         ");
     }
 

@@ -1,4 +1,4 @@
-//! What Git says of a commit and of a folder, asked only when a template asks.
+//! The values of `Git` in templates. Git is run only for the fields that a template uses.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind};
 
-/// What `Git` has.
+/// The fields of `Git`.
 pub(super) const GIT: [&str; 17] = [
     "Branch",
     "CommitDate",
@@ -30,29 +30,29 @@ pub(super) const GIT: [&str; 17] = [
     "TreeState",
 ];
 
-/// Where Git is asked, and how it is run.
+/// A repository, and how Git is run in it.
 #[derive(Clone, Debug)]
 pub struct Repository {
-    /// The root; none where there is no repository.
+    /// The root, or `None` outside of a repository.
     pub root: Option<PathBuf>,
     /// The environment that Git runs in.
     pub environment: BTreeMap<OsString, OsString>,
 }
 
-/// What Git printed, or why it failed, by its arguments.
+/// Git's output or the reason of its failure, by arguments.
 type Answers = BTreeMap<Vec<String>, Result<String, String>>;
 
-/// The group `Git`.
+/// The object `Git`.
 #[derive(Debug)]
 pub(super) enum Git {
-    /// Values of the right kinds.
+    /// Sample values of the right kinds.
     Sample,
     /// Those of a repository.
     Asked {
         repository: Repository,
-        /// The folder that `Git.Path…` is of.
+        /// The folder of `Git.Path…`.
         folder: Option<PathBuf>,
-        /// What was asked before. All that are about folders of one repository share it.
+        /// Earlier output, shared by all folders of the repository.
         answers: Arc<Mutex<Answers>>,
     },
 }
@@ -92,30 +92,30 @@ impl Git {
             "IsClean" => (!dirty()?).into(),
             "TreeState" => if dirty()? { "dirty" } else { "clean" }.into(),
             "Branch" => self.ask(&["rev-parse", "--abbrev-ref", "HEAD"], false)?.into(),
-            // A repository without tags has the version that ko gives it.
+            // ko uses this version for a repository without tags.
             "Tag" => self
                 .ask(&["describe", "--tags", "--abbrev=0"], false)
                 .unwrap_or_else(|_| "v0.0.0".to_owned())
                 .into(),
             "Source" => source(&self.ask(&["config", "--get", "remote.origin.url"], false)?).into(),
-            other => return Err(format!("`Git` has no `{other}`")),
+            other => return Err(format!("`Git` has no field `{other}`")),
         })
     }
 
-    /// What a Git command prints, without the line's end.
+    /// The output of a Git command, without the final newline.
     fn ask(&self, arguments: &[&str], path: bool) -> Result<String, String> {
         let Self::Asked { repository, folder, answers } = self else {
             return Ok("1".to_owned());
         };
         let Some(root) = &repository.root else {
-            return Err("this is no Git repository".to_owned());
+            return Err("not in a Git repository".to_owned());
         };
         let mut arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         if path {
-            let folder =
-                folder.as_deref().ok_or("`Git.Path…` is about a crate, and this is not")?;
-            let folder =
-                folder.to_str().ok_or("the crate's folder has a name that is not UTF-8")?;
+            let folder = folder
+                .as_deref()
+                .ok_or("`Git.Path…` needs a crate, but this setting is not of one")?;
+            let folder = folder.to_str().ok_or("the path of the crate's folder is not UTF-8")?;
             arguments.extend(["--".to_owned(), folder.to_owned()]);
         }
         let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,12 +163,12 @@ fn run(
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
-/// An origin as people open it, without user, password and `.git`.
+/// The URL of a remote as a browser opens it, without user, password and `.git`.
 fn source(origin: &str) -> String {
     let (scheme, rest) = match origin.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => (scheme, rest.to_owned()),
         Some((_, rest)) => ("https", rest.to_owned()),
-        // `git@host:path`, as scp writes it.
+        // `git@host:path`, the syntax of scp.
         None => match origin.split_once(':') {
             Some((host, path)) if !host.contains('/') => ("https", format!("{host}/{path}")),
             _ => return String::new(),

@@ -1,8 +1,8 @@
-//! Texts of settings with `{{ … }}` in them, which name the environment, the time and the Git
-//! commit, in the syntax of Jinja.
+//! Templates in settings: text with `{{ … }}`, in the syntax of Jinja, that refers to the environment,
+//! the time and the Git commit.
 //!
-//! Knows the names and what they stand for; not which settings may be templates. A name that is
-//! none, or a group where one value belongs, is an error that points at it.
+//! Defines the names and their values, but not which settings may be templates. An error has the
+//! range of the text that it is about.
 
 mod git;
 
@@ -18,10 +18,10 @@ use crate::reference::did_you_mean;
 pub use git::Repository;
 use git::{GIT, Git};
 
-/// The names that stand alone.
+/// The top-level names.
 const NAMES: [&str; 4] = ["Date", "Env", "Git", "Timestamp"];
 
-/// Those that are others with every commit or every run.
+/// The names whose values change with every commit or every run.
 const VOLATILE: [&str; 9] = [
     "Date",
     "Timestamp",
@@ -34,7 +34,7 @@ const VOLATILE: [&str; 9] = [
     "Git.TreeState",
 ];
 
-/// What names in templates stand for.
+/// The values of names in templates.
 #[derive(Clone, Debug)]
 pub struct Values {
     variables: Arc<Variables>,
@@ -43,7 +43,7 @@ pub struct Values {
     more: BTreeMap<&'static str, String>,
 }
 
-/// Why a text is no template, or one that nothing can be put into.
+/// A text that is not a valid template, or that uses a value that is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Error {
@@ -54,22 +54,22 @@ pub struct Error {
 }
 
 impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.hint.clone()
-    }
-
     /// The part of the template that is wrong.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
 }
 
 #[derive(Debug)]
 enum Variables {
-    /// Whatever is asked for is set.
+    /// Every variable is set.
     Any,
     These(BTreeMap<String, String>),
 }
@@ -97,7 +97,7 @@ impl Default for Values {
 }
 
 impl Values {
-    /// What stands for anything: to find out whether a text is a template.
+    /// Sample values, to check whether a text is a valid template.
     #[must_use]
     pub fn sample() -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Values {
         }
     }
 
-    /// These variables, this time in seconds since 1970, and what Git says of a folder.
+    /// The values of variables, of the time in seconds since 1970, and of a Git repository.
     #[must_use]
     pub fn new(variables: BTreeMap<String, String>, time: i64, repository: Repository) -> Self {
         Self {
@@ -119,13 +119,13 @@ impl Values {
         }
     }
 
-    /// The same for what lies in a folder: `Git.Path…` is of it.
+    /// The same values, with `Git.Path…` about a folder.
     #[must_use]
     pub fn about(&self, folder: &std::path::Path) -> Self {
         Self { git: Arc::new(self.git.about(folder)), ..self.clone() }
     }
 
-    /// The same with another name.
+    /// The same values and one more.
     #[must_use]
     pub fn with(&self, name: &'static str, value: String) -> Self {
         let mut values = self.clone();
@@ -150,13 +150,13 @@ impl Values {
     }
 }
 
-/// Whether there is anything in a text to be replaced.
+/// Whether a text contains template syntax.
 #[must_use]
 pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
 }
 
-/// The text with everything in its place.
+/// Renders a template.
 pub fn render(text: &str, values: &Values) -> Result<String, Error> {
     if !is_template(text) {
         return Ok(text.to_owned());
@@ -170,7 +170,7 @@ pub fn render(text: &str, values: &Values) -> Result<String, Error> {
     template.render(values.context()).map_err(wrong)
 }
 
-/// The names in a template that stand for something else with every commit or every run, in order.
+/// The names in a template whose values change with every commit or every run, sorted.
 #[must_use]
 pub fn volatile(text: &str) -> BTreeSet<String> {
     let engine = engine();
@@ -186,7 +186,7 @@ fn engine() -> Environment<'static> {
     engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     engine.set_formatter(|output, _, value| match value.kind() {
         ValueKind::String | ValueKind::Number | ValueKind::Bool => {
-            // Jinja writes `True`; every other language of settings, and ko, `true`.
+            // Jinja writes `True`; YAML, JSON and ko write `true`.
             let text = match value.kind() {
                 ValueKind::Bool => value.is_true().to_string(),
                 _ => value.to_string(),
@@ -202,13 +202,13 @@ fn engine() -> Environment<'static> {
         }
         kind => Err(minijinja::Error::new(
             ErrorKind::InvalidOperation,
-            format!("a text belongs here, and this is a {kind}"),
+            format!("expected text, found a {kind}"),
         )),
     });
     engine
 }
 
-/// Whether a name, or a name in `Git`, is one. Variables may have a default where they are used.
+/// Checks that a name, or a field of `Git`, exists. Variables may have a default, so they are not checked.
 fn known(text: &str, values: &Values, name: &str) -> Result<(), Error> {
     let (first, rest) = name.split_once('.').map_or((name, None), |(a, b)| (a, Some(b)));
     let error = |reason, hint| {
@@ -217,24 +217,24 @@ fn known(text: &str, values: &Values, name: &str) -> Result<(), Error> {
     };
     let names = values.names();
     if !names.contains(&first) {
-        // What stands beside it in Go's templates: `.Git.Branch`.
+        // Fields of `Git` too: ko's Go templates write `.Git.Branch`.
         let inner: Vec<String> = GIT.iter().map(|key| format!("Git.{key}")).collect();
         let all = names.iter().copied().chain(inner.iter().map(String::as_str));
-        return error(format!("`{first}` stands for nothing"), did_you_mean(name, all));
+        return error(format!("`{first}` is not a known name"), did_you_mean(name, all));
     }
     match rest {
         Some(key) if first == "Git" && !GIT.contains(&key) => {
             let hint = did_you_mean(key, GIT.iter().copied());
-            error(format!("`Git` has no `{key}`"), hint)
+            error(format!("`Git` has no field `{key}`"), hint)
         }
         Some(key) if !matches!(first, "Git" | "Env") => {
-            error(format!("`{first}` is a text and has no `{key}`"), None)
+            error(format!("`{first}` is text and has no field `{key}`"), None)
         }
         _ => Ok(()),
     }
 }
 
-/// An error of the engine, said in this module's words.
+/// An error of the template engine in our own words.
 fn explained(text: &str, values: &Values, error: &minijinja::Error) -> Error {
     let range = error.range().filter(|range| text.get(range.clone()).is_some());
     let range = range.unwrap_or(0..text.len());
@@ -248,23 +248,19 @@ fn explained(text: &str, values: &Values, error: &minijinja::Error) -> Error {
                 Variables::Any => None,
             };
             let default = format!("set it, or write `{{{{ Env.{variable} | default(\"…\") }}}}`");
-            (format!("the variable `{variable}` is not set"), Some(hint.unwrap_or(default)))
+            let reason = format!("the environment variable `{variable}` is not set");
+            (reason, Some(hint.unwrap_or(default)))
         }
-        (ErrorKind::UndefinedError, None) => ("this stands for nothing".to_owned(), None),
+        (ErrorKind::UndefinedError, None) => ("this has no value".to_owned(), None),
         (ErrorKind::SyntaxError, _) if text.contains("{{.") || text.contains("{{ .") => {
-            let reason = "this is Go's syntax for templates".to_owned();
-            (reason, Some("write it without the dot: `{{ Git.ShortCommit }}`".to_owned()))
+            let hint = "write the name without the dot: `{{ Git.ShortCommit }}`".to_owned();
+            ("this is the syntax of Go templates".to_owned(), Some(hint))
         }
-        _ => {
+        (kind, _) => {
             let detail = error.detail().map(str::to_owned).or(cause);
-            let reason = detail.map_or_else(
-                || error.kind().to_string(),
-                |detail| match error.kind() {
-                    ErrorKind::SyntaxError => format!("syntax error: {detail}"),
-                    _ => detail,
-                },
-            );
-            (reason, None)
+            let detail = detail.unwrap_or_else(|| kind.to_string());
+            let is_syntax = kind == ErrorKind::SyntaxError;
+            (if is_syntax { format!("syntax error: {detail}") } else { detail }, None)
         }
     };
     Error { reason, hint, range }

@@ -30,7 +30,7 @@ fn values_are_put_in_and_everything_else_is_left() {
 }
 
 #[test]
-fn what_stands_for_nothing_or_is_no_text_is_named_with_the_nearest_name() {
+fn unknown_names_and_values_that_are_not_text_are_errors_with_a_suggestion() {
     let all = [
         "a {{ Dat }}",
         "{{ Git.ShortCommi }}",
@@ -48,24 +48,24 @@ fn what_stands_for_nothing_or_is_no_text_is_named_with_the_nearest_name() {
     ];
     let found: Vec<String> = all.iter().map(|text| wrong(text)).collect();
     insta::assert_snapshot!(found.join("\n"), @r#"
-    [Dat] `Dat` stands for nothing; did you mean `Date`?
-    [Git.ShortCommi] `Git` has no `ShortCommi`; did you mean `ShortCommit`?
-    [Git.FullCommit] `Git.FullCommit`: this is no Git repository
-    [Env.VERSIO] the variable `VERSIO` is not set; did you mean `VERSION`?
-    [Env.QUITE_ANOTHER] the variable `QUITE_ANOTHER` is not set; set it, or write `{{ Env.QUITE_ANOTHER | default("…") }}`
-    [Git] a text belongs here, and this is a map
-    [Env] a text belongs here, and this is a map
-    [Date.Year] `Date` is a text and has no `Year`
-    [[1, 2]] a text belongs here, and this is a sequence
-    [.] this is Go's syntax for templates; write it without the dot: `{{ Git.ShortCommit }}`
+    [Dat] `Dat` is not a known name; did you mean `Date`?
+    [Git.ShortCommi] `Git` has no field `ShortCommi`; did you mean `ShortCommit`?
+    [Git.FullCommit] `Git.FullCommit`: not in a Git repository
+    [Env.VERSIO] the environment variable `VERSIO` is not set; did you mean `VERSION`?
+    [Env.QUITE_ANOTHER] the environment variable `QUITE_ANOTHER` is not set; set it, or write `{{ Env.QUITE_ANOTHER | default("…") }}`
+    [Git] expected text, found a map
+    [Env] expected text, found a map
+    [Date.Year] `Date` is text and has no field `Year`
+    [[1, 2]] expected text, found a sequence
+    [.] this is the syntax of Go templates; write the name without the dot: `{{ Git.ShortCommit }}`
     [Branch] syntax error: unexpected end of input, expected end of variable block
     [uper] filter uper is unknown
-    [Git.PathFullCommit] `Git.PathFullCommit`: this is no Git repository
+    [Git.PathFullCommit] `Git.PathFullCommit`: not in a Git repository
     "#);
 }
 
 #[test]
-fn what_changes_with_every_commit_is_told_from_what_does_not() {
+fn names_that_change_with_every_commit_are_volatile() {
     let names = |text| volatile(text).into_iter().collect::<Vec<_>>().join(" ");
     assert_eq!(names("{{ Git.FullCommit }} {{ Date | upper }}"), "Date Git.FullCommit");
     assert_eq!(names("{{ Git.PathFullCommit }} {{ Git.Tag }} {{ Env.Date }}"), "");

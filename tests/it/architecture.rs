@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 const MODULES: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("report", &["source"]),
-    ("oci", &[]),
-    ("reference", &["source"]),
+    ("oci", &["report"]),
+    ("reference", &["source", "report"]),
     ("template", &["reference"]),
-    ("cache", &["oci"]),
+    ("cache", &["report", "oci"]),
     ("manifests", &["source", "report", "oci", "reference"]),
     ("cargo", &["report", "source", "oci", "reference", "cache"]),
     ("registry", &["report", "oci", "cache"]),

@@ -227,8 +227,8 @@ fn a_repository_s_workspaces_are_told_apart_by_what_is_referred_to() {
     let root = std::fs::canonicalize(sandbox.directory()).unwrap();
     assert_eq!(
         ran.stderr().replace(root.to_str().unwrap(), "ROOT"),
-        "error: the workspaces `ROOT/three/worker`, `ROOT/two/worker` may be meant by `worker`\n\
-         hint: run in one of them, or name it: `--manifest-path PATH/Cargo.toml`\n"
+        "error[ambiguous-workspace]: `worker` matches crates of the workspaces `ROOT/three/worker`, `ROOT/two/worker`\n\
+         hint: run ko-rs in one of them, or name it: `--manifest-path PATH/Cargo.toml`\n"
     );
     // All of a set is looked for, and what is in none of them is shown where it stands.
     let text = "a: ko://service\nb: ko://gone\n";

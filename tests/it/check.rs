@@ -40,7 +40,7 @@ fn check_tells_everything_at_once_and_builds_nothing() {
     12 |     image: envoy
        |            ^^^^^ no fixed tag or digest
     hint: write a fixed tag or a digest: `NAME@sha256:…`
-    error: `ko://lnk-service` names no crate of the workspace `ROOT`
+    error[unknown-crate]: `ko://lnk-service` does not match any crate of the workspace `ROOT`
      --> b.yaml:3:4
       |
     3 | x: ko://lnk-service
@@ -99,10 +99,10 @@ fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
             "{text}"
         );
         for told in [
-            "`ko://link-service:1` ends in `:1`; a reference has no tag or digest\n --> c.yaml:3:4\n",
+            "`ko://link-service:1` ends with `:1`, but a reference must not have a tag or digest\n --> c.yaml:3:4\n",
             "error[invalid-yaml]: unclosed bracket '['\n --> c.yaml:6:4\n",
             "error[latest-tag]: `envoy` has a tag that moves",
-            "error: `ko://lnk-service` names no crate",
+            "error[unknown-crate]: `ko://lnk-service` does not match any crate",
             " --> b.yaml:3:4\n",
             " ::: b.yaml:6:4\n ::: c.yaml:4:4\n",
         ] {
@@ -113,7 +113,7 @@ fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
         Sandbox::new().file(".ko-rs.yaml", "lints: {latest-tag: deny}\n").file("a.yaml", MANIFEST);
     let ran = nowhere.run(["resolve", "-f", "a.yaml"]).exits(1);
     assert!(ran.stderr().contains("error[latest-tag]: `envoy`"), "{}", ran.stderr());
-    assert!(ran.stderr().contains("error: there is no Cargo workspace"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("error[no-workspace]: could not find a Cargo workspace"), "{}", ran.stderr());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn of_what_a_selector_leaves_out_no_reference_is_wrong() {
     for file in ["a.yaml", "list.yaml"] {
         let _ = sandbox.run(["check", "-f", file, "-l", "app=b"]).exits(0);
         let ran = sandbox.run(["check", "-f", file, "-l", "app=a"]).exits(1);
-        assert!(ran.stderr().contains("ends in `:1`"), "{}", ran.stderr());
+        assert!(ran.stderr().contains("ends with `:1`"), "{}", ran.stderr());
     }
 }
 
@@ -353,7 +353,7 @@ fn a_template_is_looked_at_where_a_reference_means_its_build() {
     }
     sandbox.write("gone.yaml", &object("ko://gone"));
     let ran = sandbox.run(["check", "-f", "user.yaml", "-f", "gone.yaml"]).exits(1);
-    for said in ["names no crate", "[volatile-template]"] {
+    for said in ["does not match any crate", "[volatile-template]"] {
         assert!(ran.stderr().contains(said), "{}", ran.stderr());
     }
 }

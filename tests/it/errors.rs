@@ -47,29 +47,29 @@ fn a_crate_that_is_not_there_is_answered_with_the_nearest_names() {
         &sandbox,
         ["build", "lnk-service"],
         1,
-        "error: `lnk-service` names no crate of the workspace `ROOT`\n\
+        "error[unknown-crate]: `lnk-service` does not match any crate of the workspace `ROOT`\n\
          hint: did you mean `link-service`?\n",
     );
     fails(
         &sandbox,
         ["build", "github.com/a/b/svc/lnik"],
         1,
-        "error: `github.com/a/b/svc/lnik` names no crate of the workspace `ROOT`\n\
+        "error[unknown-crate]: `github.com/a/b/svc/lnik` does not match any crate of the workspace `ROOT`\n\
          hint: did you mean `github.com/a/b/svc/link`?\n",
     );
     fails(
         &sandbox,
         ["build"],
         1,
-        "error: `.` names no crate of the workspace `ROOT`\n\
+        "error[unknown-crate]: `.` does not match any crate of the workspace `ROOT`\n\
          hint: the crates with a binary are `link-service`, `user-service`\n",
     );
     fails(
         &sandbox,
         ["build", "pkg"],
         1,
-        "error: `pkg` is the library `pkg`, which has no binary\n\
-         hint: an image is made of a binary: name its package\n",
+        "error[no-binary]: `pkg` is the library `pkg`, which has no binary\n\
+         hint: an image needs an executable: name a package that has a binary\n",
     );
 }
 
@@ -83,13 +83,13 @@ fn every_reference_that_points_nowhere_is_shown_with_its_place_and_its_own_hint(
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: `ko://lnk-service` names no crate of the workspace `ROOT`
+        "error[unknown-crate]: `ko://lnk-service` does not match any crate of the workspace `ROOT`
  --> k8s.yaml:2:4
   |
 2 | a: ko://lnk-service
   |    ^^^^^^^^^^^^^^^^ refers to nothing here
 hint: did you mean `link-service`?
-error: `ko://user-service#worker` names no binary of `user-service`, which has `user-service`
+error[unknown-binary]: `user-service` does not have the binary that `ko://user-service#worker` names; it has `user-service`
  --> k8s.yaml:4:5
   |
 4 |   - \"ko://user-service#worker\"
@@ -104,12 +104,12 @@ fn what_is_no_reference_is_shown_with_its_place() {
         &workspace().file("k8s.yaml", "a: 1\nimage: ko://link-service:v1\n"),
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error[misplaced-reference]: `ko://link-service:v1` ends in `:v1`; a reference has no tag or digest
+        "error[misplaced-reference]: `ko://link-service:v1` ends with `:v1`, but a reference must not have a tag or digest
  --> k8s.yaml:2:8
   |
 2 | image: ko://link-service:v1
   |        ^^^^^^^^^^^^^^^^^^^^ not a reference
-hint: write `ko://link-service`: the image's digest is put in its place
+hint: write `ko://link-service`; ko-rs adds the digest of the image
 hint: set `ignoreReferenceTags: true` in .ko-rs.yaml if a template adds it
 ",
     );
@@ -125,7 +125,7 @@ fn a_reference_into_a_go_module_of_the_repository_says_how_go_and_rust_share_man
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: `ko://example.org/shop/cmd/web` names no crate of the workspace `ROOT`
+        "error[unknown-crate]: `ko://example.org/shop/cmd/web` does not match any crate of the workspace `ROOT`
  --> k8s.yaml:1:8
   |
 1 | image: ko://example.org/shop/cmd/web
@@ -146,7 +146,7 @@ fn a_reference_into_a_go_module_says_the_same_where_there_is_no_workspace() {
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: there is no Cargo workspace in `ROOT` or above it
+        "error[no-workspace]: could not find a Cargo workspace in `ROOT` or any parent folder
  --> k8s.yaml:2:8
   |
 2 | image: ko://example.org/shop/cmd/web
@@ -185,7 +185,7 @@ fn what_is_wrong_with_the_image_map_is_shown_where_it_stands() {
         &sandbox,
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error: `lnk-service` names no crate of the workspace `ROOT`
+        "error[unknown-crate]: `lnk-service` does not match any crate of the workspace `ROOT`
  --> k8s.yaml:2:8
   |
 2 | image: a/b:1
@@ -215,7 +215,7 @@ error[invalid-setting]: the values of `images` must be crates
  --> .ko-rs.yaml:5:6
   |
 5 |   d: y:1
-  |      ^^^ `y:1` ends in `:1`; a reference has no tag or digest
+  |      ^^^ `y:1` ends with `:1`, but a reference must not have a tag or digest
 error[invalid-setting]: `imageFields` cannot be read
  --> .ko-rs.yaml:6:14
   |
@@ -249,14 +249,14 @@ fn one_of_several_binaries_has_to_be_named() {
         &sandbox,
         ["build"],
         1,
-        "error: `.` may be any of the binaries of `several-binaries`: `export`, `import`\n\
+        "error[ambiguous-binary]: `.` could be any of the binaries of `several-binaries`: `export`, `import`\n\
          hint: write `.#export`, or set `default-run` in the package's Cargo.toml\n",
     );
     fails(
         &sandbox,
         ["build", ".#exprot"],
         1,
-        "error: `.#exprot` names no binary of `several-binaries`, which has `export`, `import`\n\
+        "error[unknown-binary]: `several-binaries` does not have the binary that `.#exprot` names; it has `export`, `import`\n\
          hint: did you mean `export`?\n",
     );
     let text = "image: ko://several-binaries\n";
@@ -264,7 +264,7 @@ fn one_of_several_binaries_has_to_be_named() {
         &sandbox,
         sandbox.run_with_input(["resolve", "-f", "-"], text),
         1,
-        "error: `ko://several-binaries` may be any of the binaries of `several-binaries`: `export`, `import`
+        "error[ambiguous-binary]: `ko://several-binaries` could be any of the binaries of `several-binaries`: `export`, `import`
  --> <stdin>:1:8
   |
 1 | image: ko://several-binaries
@@ -311,17 +311,17 @@ fn a_folder_outside_every_workspace_is_said_to_be_one() {
         &Sandbox::new().env("KO_DOCKER_REPO", REPO),
         ["build"],
         1,
-        "error: there is no Cargo workspace in `ROOT` or above it\n\
-         hint: run in a Cargo workspace, or name it: `--manifest-path PATH/Cargo.toml`, or \
-         `workspaces: [PATH]` in `.ko-rs.yaml`\n",
+        "error[no-workspace]: could not find a Cargo workspace in `ROOT` or any parent folder\n\
+         hint: run ko-rs in a Cargo workspace, or name one with `--manifest-path PATH/Cargo.toml` or \
+         `workspaces: [PATH]` in .ko-rs.yaml\n",
     );
     let sandbox = Sandbox::new().env("KO_DOCKER_REPO", REPO).env("PATH", "");
     fails(
         &package(sandbox, "", "x", ""),
         ["build"],
         1,
-        "error: could not start `cargo`\ncaused by: No such file or directory (os error 2)\n\
-         hint: install Rust (https://rustup.rs) so that `cargo` is on the PATH\n",
+        "error[program-not-found]: could not run `cargo`\ncaused by: No such file or directory (os error 2)\n\
+         hint: install Rust (https://rustup.rs), or add the folder of `cargo` to the PATH\n",
     );
 }
 
@@ -550,15 +550,15 @@ fn a_platform_that_rustc_has_no_static_target_for_is_refused_before_compiling() 
         &workspace(),
         ["build", "--push=false", "--platform=linux/s390x", "link-service"],
         1,
-        "error: there is no musl target of rustc for linux/s390x, and the base image has no glibc\n\
-         hint: set a base image that has it: `base:` of the build, or `--base-image`\n",
+        "error[base-without-glibc]: Rust has no musl target for linux/s390x, and the base image has no glibc\n\
+         hint: set a base image that has glibc: `base` of the build, or `--base-image`\n",
     );
     fails(
         &workspace(),
         ["build", "--push=false", "--platform=linux/mips64le", "link-service"],
         1,
-        "error: rustc has no target for linux/mips64le\n\
-         hint: set `target:` of the build to another triple, and a base image that has its C library\n",
+        "error[unsupported-platform]: no Rust target is known for linux/mips64le\n\
+         hint: set `target` of the build, and a base image that has its C library\n",
     );
 }
 
@@ -569,8 +569,8 @@ fn a_target_that_is_for_another_platform_is_refused_before_compiling() {
         &workspace().file(".ko-rs.yaml", settings),
         ["build", "--push=false", "--platform=linux/amd64", "link-service"],
         1,
-        "error: `target: aarch64-unknown-linux-gnu` of the settings is not for linux/amd64\n\
-         hint: leave `target:` out (`x86_64-unknown-linux-musl` is taken then), name one for each platform \
+        "error[target-platform-mismatch]: `target: aarch64-unknown-linux-gnu` in the settings is not for linux/amd64\n\
+         hint: remove `target` to use `x86_64-unknown-linux-musl`, list one target for each platform \
          (`target: [x86_64-unknown-linux-musl, …]`), or build for another `--platform`\n",
     );
 }
@@ -607,8 +607,8 @@ fn code_for_this_machine_s_processor_alone_is_refused() {
         &workspace().env("RUSTFLAGS", "-C target-cpu=native"),
         ["build", "--push=false", "link-service"],
         1,
-        "error: `target-cpu=native` (`RUSTFLAGS` in the environment) would compile for the processor of this machine\n\
-         hint: name the oldest processor that shall run the image, as in `-C target-cpu=x86-64-v3`\n",
+        "error[native-cpu]: `target-cpu=native` (`RUSTFLAGS` in the environment) would compile for the processor of this machine only\n\
+         hint: name the oldest processor that must run the image: `-C target-cpu=x86-64-v3`\n",
     );
 }
 
@@ -631,9 +631,9 @@ fn data_that_leads_out_of_the_repository_is_refused() {
     let outside = fs::canonicalize(sandbox.outside("work/outside.txt")).unwrap();
     let expected = format!(
         "error: could not make the image of `kodata-escapes`\n\
-         caused by: could not take the data in `ROOT/kodata` into the image\n\
-         caused by: the symbolic link `ROOT/kodata/outside.txt` points at `{}`, which lies outside `ROOT`\n\
-         hint: copy the file into the repository, or list it under `files:` in .ko-rs.yaml, which may name a file from anywhere\n",
+         caused by: could not add the data in `ROOT/kodata` to the image\n\
+         caused by: the symbolic link `ROOT/kodata/outside.txt` points to `{}`, which is outside of `ROOT`\n\
+         hint: copy the file into the repository, or list it under `files` in .ko-rs.yaml, which may name any file\n",
         outside.display()
     );
     fails(&sandbox, ["build", "--push=false", "-q"], 1, &expected);
@@ -653,7 +653,7 @@ fn a_cache_that_cannot_be_written_is_named_with_the_way_around_it() {
          caused by: could not keep the layer of the executable\n\
          caused by: could not write `ROOT/Cargo.toml/ko-rs/tmp` in the cache\n\
          caused by: Not a directory (os error 20)\n\
-         hint: KOCACHE names another folder for the cache; --no-cache does without one\n",
+         hint: set KOCACHE to use another folder for the cache, or pass --no-cache\n",
     );
     let ran = sandbox.run(["build", "--push=false", "-q", "--no-cache", "link-service"]).exits(0);
     assert_eq!(ran.stderr(), "");

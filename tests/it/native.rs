@@ -106,7 +106,7 @@ fn crates_that_bring_c_are_compiled_for_other_machines_by_zig() {
 
 #[test]
 #[ignore = "compiles a lot of C"]
-fn a_crate_that_is_configured_for_this_machine_alone_is_named_with_the_way_out() {
+fn a_crate_that_is_configured_for_this_machine_alone_is_named_with_the_remedy() {
     let sandbox = sandbox("native");
     folder_of(&sandbox, "zig");
     let (name, expected) = CONFIGURED;
@@ -114,13 +114,10 @@ fn a_crate_that_is_configured_for_this_machine_alone_is_named_with_the_way_out()
     let ran = sandbox.run(["build", "--push=false", "--platform=linux/arm64", &place]).exits(101);
     let hint = hint(&ran);
     assert!(hint.starts_with("`rdkafka-sys v4"), "{hint}");
-    assert!(
-        hint.contains(", which `rdkafka-user v0.1.0` needs, brings `librdkafka_sys-"),
-        "{hint}"
-    );
+    assert!(hint.contains(" (required by `rdkafka-user v0.1.0`) links `librdkafka_sys-"), "{hint}");
     let zig = |tool: &str| format!("zig {tool} -target aarch64-linux-musl");
-    let way_out = format!("`CC='{}' CXX='{}' HOST_CC=cc HOST_CXX=c++` set", zig("cc"), zig("c++"));
-    assert!(hint.ends_with(&way_out), "{hint}");
+    let remedy = format!("`CC='{}' CXX='{}' HOST_CC=cc HOST_CXX=c++`", zig("cc"), zig("c++"));
+    assert!(hint.ends_with(&remedy), "{hint}");
     // Its list of symbols to export names some that are not there, which zig's linker minds.
     let zig = |tool: &str| format!("{} -Wl,--undefined-version", zig(tool));
     let sandbox = sandbox.env("CC", zig("cc")).env("CXX", zig("c++"));
@@ -149,7 +146,7 @@ fn what_zig_compiles_is_the_same_from_any_folder() {
     assert_eq!(digest("here"), digest("over there"));
 }
 
-/// What a build that fails for want of something says last.
+/// The hint of a failed build.
 #[track_caller]
 fn hint(ran: &Ran) -> &str {
     ran.stderr().lines().last().unwrap().strip_prefix("hint: ").unwrap()
@@ -157,14 +154,14 @@ fn hint(ran: &Ran) -> &str {
 
 #[test]
 #[ignore = "compiles a lot of Rust"]
-fn crates_that_want_something_of_the_machine_say_what_and_from_whom() {
-    let target = "for `x86_64-unknown-linux-musl`: have the crate bring it:";
-    let glibc = "; or set `target: x86_64-unknown-linux-gnu` for this build, with a base image that has glibc";
+fn a_crate_that_needs_something_of_the_machine_is_named_with_its_dependents() {
+    let target = "for `x86_64-unknown-linux-musl`: compile it from source:";
+    let glibc = "; or set `target: x86_64-unknown-linux-gnu` for this build and a base image that has glibc";
     let expected: BTreeMap<&str, String> = [
         (
             "openssl-plain",
             format!(
-                "wants the system's library `openssl` {target} `cargo add openssl --features vendored`{glibc}"
+                "needs the system library `openssl` {target} `cargo add openssl --features vendored`{glibc}"
             ),
         ),
         (
@@ -301,9 +298,7 @@ fn a_static_library_for_another_system_is_named_with_its_crate() {
         let ran = sandbox.run(["build", "--push=false", "--platform=linux/amd64", "."]).exits(101);
         let hint = hint(&ran);
         assert!(
-            hint.starts_with(
-                "`answer-sys v1.0.0`, which `app v1.0.0` needs, brings `libanswer_sys"
-            ),
+            hint.starts_with("`answer-sys v1.0.0` (required by `app v1.0.0`) links `libanswer_sys"),
             "{target}: {}",
             ran.stderr()
         );

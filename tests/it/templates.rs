@@ -87,7 +87,7 @@ fn a_mistake_in_a_template_is_an_error_before_anything_is_compiled() {
         "error[invalid-template]: the template in `defaultFlags` cannot be rendered\n \
          --> .ko-rs.yaml:1:25\n  |\n\
          1 | defaultFlags: \"--cfg={{ Git.Brunch }}\"\n  \
-         |                         ^^^^^^^^^^ `Git` has no `Brunch`\n\
+         |                         ^^^^^^^^^^ `Git` has no field `Brunch`\n\
          hint: did you mean `Branch`?\n"
     );
 }

@@ -1,10 +1,10 @@
-//! What build scripts say when they fail for want of something.
+//! Reads the output of build scripts that failed: what they could not find.
 
-use super::Lack;
+use super::Problem;
 use crate::cargo::messages::Package;
 use crate::cargo::zig::Zig;
 
-/// Programs that build scripts start, and how crates say that one is missing.
+/// Programs that build scripts run, and how crates report that one is missing.
 const TOOLS: [(&str, &[&str]); 7] = [
     ("protoc", &["Could not find `protoc`", "protoc failed to start", "protoc not found"]),
     ("cmake", &["is `cmake` not installed?", "Missing dependency: cmake"]),
@@ -15,12 +15,12 @@ const TOOLS: [(&str, &[&str]); 7] = [
     ("go", &["Missing dependency: go"]),
 ];
 
-/// Each failed build script's crate, and what was said of it.
+/// The crate and the output of each build script that failed.
 pub(super) fn failures(stderr: &str) -> impl Iterator<Item = (Package, &str)> {
     let parts = stderr.split("error: failed to run custom build command for `").skip(1);
     parts.filter_map(|part| {
         let (name, text) = part.split_once('`')?;
-        // A package of the workspace has its folder behind its version.
+        // A package of the workspace is followed by its folder.
         let name = name.split_once(" (").map_or(name, |(name, _)| name);
         let (name, version) = name.split_once(" v")?;
         let package = Package { name: name.to_owned(), version: version.to_owned() };
@@ -28,45 +28,45 @@ pub(super) fn failures(stderr: &str) -> impl Iterator<Item = (Package, &str)> {
     })
 }
 
-/// What the build script of a crate lacked. `compilers` are those of zig's that it may have been
-/// given: for C and for C++.
-pub(super) fn lack(
+/// Why the build script of a crate failed. `compilers` are the scripts for zig that it was given: for
+/// C and for C++.
+pub(super) fn problem(
     package: &Package,
     text: &str,
     compilers: &[Option<String>; 2],
     zig: Option<&Zig>,
-) -> Option<Lack> {
+) -> Option<Problem> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    // What a crate itself says comes before what may be read between its lines.
+    // What a crate reports itself is more certain than what its output implies.
     if let Some((tool, _)) = TOOLS.iter().find(|(_, words)| has(words)) {
-        return Some(Lack::Tool(tool));
+        return Some(Problem::Tool(tool));
     }
     if let Some(tool) = missing_program(text) {
         return Some(tool);
     }
     if let Some(library) = library(package, text) {
-        return Some(Lack::Library(library));
+        return Some(Problem::Library(library));
     }
     let find_tool = text.find("ailed to find tool").map(|at| &text[at..]);
     if let Some(tool) = find_tool.and_then(|text| text.lines().next()) {
         let cxx = ["g++", "c++", "clang++"].iter().any(|name| tool.contains(name));
-        return Some(if cxx { Lack::Cxx } else { Lack::C });
+        return Some(if cxx { Problem::NoCxxCompiler } else { Problem::NoCCompiler });
     }
     let used = |compiler: &Option<String>| compiler.as_ref().is_some_and(|c| text.contains(c));
     let [c, cxx] = compilers;
     match zig {
-        None if used(cxx) => Some(Lack::Cxx),
-        None if used(c) => Some(Lack::C),
+        None if used(cxx) => Some(Problem::NoCxxCompiler),
+        None if used(c) => Some(Problem::NoCCompiler),
         Some(zig) if used(c) || used(cxx) => {
             let works = zig.better()?;
-            Some(Lack::Zig { version: zig.version.clone(), works })
+            Some(Problem::BrokenZig { version: zig.version.clone(), works })
         }
         _ => None,
     }
 }
 
-/// A program that could not be started, by the names in which we know them.
-fn missing_program(text: &str) -> Option<Lack> {
+/// A known program that could not be started.
+fn missing_program(text: &str) -> Option<Problem> {
     let not_found = text.contains("NotFound") || text.contains("No such file or directory");
     let failed = |tool: &str| {
         ["failed to execute command", "failed to spawn", "failed to run", "Failed to execute"]
@@ -74,10 +74,10 @@ fn missing_program(text: &str) -> Option<Lack> {
             .any(|words| text.lines().any(|line| line.contains(words) && line.contains(tool)))
     };
     let tools = ["protoc", "cmake", "perl", "make"];
-    tools.into_iter().find(|tool| not_found && failed(tool)).map(Lack::Tool)
+    tools.into_iter().find(|tool| not_found && failed(tool)).map(Problem::Tool)
 }
 
-/// The library of the system that a crate looked for.
+/// The system library that a crate did not find.
 fn library(package: &Package, text: &str) -> Option<String> {
     if let Some((_, rest)) = text.split_once("The system library `") {
         return Some(rest.split('`').next().unwrap_or(rest).to_owned());
@@ -127,33 +127,33 @@ error: could not compile `other`
         Package { name: name.to_owned(), version: "1.0.0".to_owned() }
     }
 
-    fn of(name: &str, text: &str) -> Option<Lack> {
-        lack(&package(name), text, &[None, None], None)
+    fn of(name: &str, text: &str) -> Option<Problem> {
+        problem(&package(name), text, &[None, None], None)
     }
 
     #[test]
-    fn each_failed_build_script_is_read_for_what_it_lacks() {
+    fn the_reason_of_each_failed_build_script_is_found() {
         let found: Vec<_> = failures(RING)
             .map(|(package, text)| {
-                let lack = lack(&package, text, &[None, None], None);
-                (package.to_string(), lack)
+                let problem = problem(&package, text, &[None, None], None);
+                (package.to_string(), problem)
             })
             .collect();
         assert_eq!(
             found,
             [
-                ("ring v0.17.14".to_owned(), Some(Lack::C)),
-                ("mine v0.1.0".to_owned(), Some(Lack::Library("openssl".to_owned())))
+                ("ring v0.17.14".to_owned(), Some(Problem::NoCCompiler)),
+                ("mine v0.1.0".to_owned(), Some(Problem::Library("openssl".to_owned())))
             ]
         );
     }
 
     #[test]
-    fn crates_say_in_their_own_words_what_is_lacking() {
-        let library = |name: &str| Some(Lack::Library(name.to_owned()));
+    fn the_messages_of_known_crates_are_understood() {
+        let library = |name: &str| Some(Problem::Library(name.to_owned()));
         for (name, text, expected) in [
-            ("a", "failed to find tool \"musl-g++\": No such file", Some(Lack::Cxx)),
-            ("mine", "Could not find `protoc`. If", Some(Lack::Tool("protoc"))),
+            ("a", "failed to find tool \"musl-g++\": No such file", Some(Problem::NoCxxCompiler)),
+            ("mine", "Could not find `protoc`. If", Some(Problem::Tool("protoc"))),
             (
                 "pq-sys",
                 "pkg-config has not been configured to support cross-compilation.",
@@ -163,7 +163,7 @@ error: could not compile `other`
             (
                 "b",
                 "failed to execute command: No such file\nis `cmake` not installed?",
-                Some(Lack::Tool("cmake")),
+                Some(Problem::Tool("cmake")),
             ),
             ("c", "thread 'main' panicked at build.rs:2:5", None),
         ] {
@@ -172,12 +172,12 @@ error: could not compile `other`
     }
 
     #[test]
-    fn a_compiler_that_is_zig_s_lacks_a_zig_or_a_better_one() {
+    fn a_script_for_zig_fails_without_zig_or_with_a_broken_one() {
         let compilers = [Some("/t/cc".to_owned()), Some("/t/c++".to_owned())];
-        let lack = |text: &str, zig: Option<&Zig>| lack(&package("ring"), text, &compilers, zig);
-        assert_eq!(lack("ToolExecError: \"/t/cc\" \"-O3\"", None), Some(Lack::C));
-        assert_eq!(lack("ToolExecError: \"/t/c++\" \"-O3\"", None), Some(Lack::Cxx));
+        let find = |text: &str, zig: Option<&Zig>| problem(&package("ring"), text, &compilers, zig);
+        assert_eq!(find("ToolExecError: \"/t/cc\" \"-O3\"", None), Some(Problem::NoCCompiler));
+        assert_eq!(find("ToolExecError: \"/t/c++\" \"-O3\"", None), Some(Problem::NoCxxCompiler));
         let zig = Zig { version: "0.15.2".to_owned() };
-        assert_eq!(lack("ToolExecError: \"/t/cc\" \"-O3\"", Some(&zig)), None);
+        assert_eq!(find("ToolExecError: \"/t/cc\" \"-O3\"", Some(&zig)), None);
     }
 }

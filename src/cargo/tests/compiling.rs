@@ -82,7 +82,7 @@ fn all_failures_are_told_and_the_rest_is_compiled() {
         ["link-service", "tools#one", "tools#two"].map(|reference| sandbox.build(reference));
     let (artifacts, result) = sandbox.compile(&builds);
     let error = result.unwrap_err();
-    assert!(error.is_compilation());
+    assert_eq!(error.details().code().exit, Exit::Compilation);
     assert_eq!(error.to_string(), "could not compile `link-service`, `tools#one`");
     assert_eq!(artifacts.len(), 1);
     assert_eq!(output(&artifacts[0]), "hello\n");
@@ -177,7 +177,7 @@ fn features_of_the_whole_workspace_are_those_of_cargo_build_workspace() {
 }
 
 #[test]
-fn a_package_that_misses_its_neighbours_features_is_told_of_the_setting() {
+fn the_error_for_a_package_that_needs_features_of_others_names_the_setting() {
     let depends = |features: &str| {
         format!("[dependencies]\nshared = {{ path = \"../shared\", features = [{features}] }}\n")
     };
@@ -195,12 +195,13 @@ fn a_package_that_misses_its_neighbours_features_is_told_of_the_setting() {
         ("shared/Cargo.toml", &package("shared", "[features]\nloud = []\n")),
         ("shared/src/lib.rs", "#[cfg(feature = \"loud\")] pub fn loud() {}"),
     ]);
-    let hint = sandbox.compile_one("a").unwrap_err().hint().unwrap();
+    let hints = |name| Diagnostic::of(&sandbox.compile_one(name).unwrap_err()).hints;
+    let hint = hints("a").concat();
     assert!(
-        hint.starts_with("`a` is built with only")
+        hint.starts_with("`a` is compiled with only")
             && hint.contains("featureUnification: workspace")
     );
-    assert_eq!(sandbox.compile_one("c").unwrap_err().hint(), None);
+    assert!(hints("c").is_empty());
     let beside = Build { unification: Unification::Workspace, ..sandbox.build("a") };
     sandbox.compile(&[beside]).1.unwrap();
 }
@@ -281,10 +282,10 @@ fn a_build_script_without_a_c_compiler_is_explained() {
     let error = sandbox.compile_one("app").unwrap_err();
     let Error::Compile { binaries, causes, .. } = &error else { panic!("{error}") };
     assert_eq!(binaries, &["app"]);
-    assert_eq!(causes[0].lack, Lack::C);
-    assert_eq!(causes[0].name.as_deref(), Some("c-sys v0.1.0"));
-    assert_eq!(causes[0].wanted_by, ["`app v0.1.0`"]);
-    assert!(error.hint().unwrap().contains("musl-tools"));
+    assert_eq!(causes[0].problem, Problem::NoCCompiler);
+    assert_eq!(causes[0].package.as_deref(), Some("c-sys v0.1.0"));
+    assert_eq!(causes[0].dependents, ["`app v0.1.0`"]);
+    assert!(Diagnostic::of(&error).hints[0].contains("musl-tools"));
 }
 
 #[cfg(target_os = "linux")]
@@ -345,7 +346,8 @@ fn a_package_outside_the_workspace_leaves_no_trace_of_its_folder() {
 fn where_nobody_can_commit_it_the_lock_file_is_not_written() {
     let mut sandbox = Sandbox::new(&[("Cargo.toml", &package("ci", "")), ("src/main.rs", HELLO)]);
     sandbox.set("CI", "true");
-    assert!(sandbox.compile_one("ci").unwrap_err().is_compilation());
+    let error = sandbox.compile_one("ci").unwrap_err();
+    assert_eq!(error.details().code().exit, Exit::Compilation);
     sandbox.set("CI", "false");
     sandbox.compile_one("ci").unwrap();
     sandbox.set("CI", "true");

@@ -7,6 +7,7 @@ mod naming;
 use std::process::Command;
 
 use super::*;
+use crate::report::{Diagnose as _, Diagnostic, Exit};
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
 

@@ -49,12 +49,14 @@ fn the_binary_is_the_named_one_or_the_default() {
     );
     assert!(matches!(error("shared"), Error::NoBinary { .. }));
     let none = error("user-service#amdin");
-    assert_eq!(none.hint().as_deref(), Some("did you mean `admin`?"));
+    assert_eq!(Diagnostic::of(&none).hints, ["did you mean `admin`?"]);
     let none = error("ko://svc/link_servise");
     assert!(
-        none.to_string().starts_with("`ko://svc/link_servise` names no crate of the workspace `/")
+        none.to_string()
+            .starts_with("`ko://svc/link_servise` does not match any crate of the workspace `/")
     );
-    assert!(none.hint().unwrap().contains("`svc/link_service`"), "{:?}", none.hint());
+    let hints = Diagnostic::of(&none).hints.concat();
+    assert!(hints.contains("`svc/link_service`"), "{hints}");
 }
 
 #[test]
@@ -121,6 +123,26 @@ fn references_may_point_into_several_workspaces_that_settings_name() {
     let twice = open(&sandbox.settings).unwrap().find(&wanted[1]).unwrap_err();
     assert_eq!(
         twice.to_string().replace(sandbox.path("").to_str().unwrap(), "/"),
-        "the workspaces `/tools`, `/more` may be meant by `b`"
+        "`b` matches crates of the workspaces `/tools`, `/more`"
     );
+}
+
+#[test]
+fn the_go_module_of_an_import_path_is_found_in_the_repository() {
+    let sandbox = Sandbox::new(&[
+        ("go/go.mod", "// Shop.\nmodule example.org/shop // the shop\n\ngo 1.24\n"),
+        ("go/tools/go.mod", "module \"example.org/shop/tools\"\n"),
+        ("vendor/x/go.mod", "module example.org/vendored\n"),
+        ("modules/go.mod", "modules example.org/no\n"),
+    ]);
+    let modules = GoModules::of(&sandbox.settings);
+    let find = |text: &str| modules.containing(&CrateReference::bare(text).unwrap());
+    let go = |path: &str| Some(PathBuf::from(path));
+    assert_eq!(find("ko://example.org/shop"), go("go/go.mod"));
+    assert_eq!(find("ko://example.org/shop/cmd/web"), go("go/go.mod"));
+    assert_eq!(find("ko://example.org/shop/tools/x"), go("go/tools/go.mod"));
+    for other in ["example.org/shopping", "example.org/vendored", "example.org/no", "shop"] {
+        assert_eq!(find(&format!("ko://{other}")), None, "{other}");
+    }
+    assert_eq!(find("ko-rs://example.org/shop"), None);
 }

@@ -52,7 +52,7 @@ fn a_platform_that_is_not_there_is_named_with_those_that_are() {
     let index = index(Format::Oci, &["linux/arm/v7", "unknown/unknown", "linux/amd64"]);
     for wanted in ["linux/arm/v6", "linux/s390x", "unknown/unknown"] {
         let error = choose(&index, &platform(wanted)).unwrap_err();
-        let text = format!("it is not there for {wanted}, only for linux/arm/v7, linux/amd64");
+        let text = format!("it is not available for {wanted}, only for linux/arm/v7, linux/amd64");
         assert_eq!(error.to_string(), text);
     }
     let image = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#;
@@ -112,27 +112,27 @@ fn tampered(from: &str, to: &str) -> Result<BaseImage, InvalidBase> {
 }
 
 #[test]
-fn what_is_no_image_says_what_it_is() {
+fn documents_that_are_not_of_an_image_are_rejected() {
     for (from, to, text) in [
         (
             "vnd.oci.image.config.v1+json",
             "vnd.cncf.helm.config.v1+json",
-            "its configuration has the media type `application/vnd.cncf.helm.config.v1+json`, which is none of a container image's",
+            "its configuration has the media type `application/vnd.cncf.helm.config.v1+json`, which is not one of a container image",
         ),
         (
             "vnd.oci.image.layer.v1.tar+gzip",
             "vnd.in-toto+json",
-            "its layer has the media type `application/vnd.in-toto+json`, which is none of a container image's",
+            "its layer has the media type `application/vnd.in-toto+json`, which is not one of a container image",
         ),
         (
             "vnd.oci.image.manifest.v1+json",
             "vnd.docker.distribution.manifest.v1+json",
-            "its manifest has the media type `application/vnd.docker.distribution.manifest.v1+json`, which is none of a container image's",
+            "its manifest has the media type `application/vnd.docker.distribution.manifest.v1+json`, which is not one of a container image",
         ),
         (
             r#""layers":["#,
             r#""subject":null,"layers":[],"x":["#,
-            "its manifest has 0 layers and its configuration 1 diff IDs",
+            "its manifest has 0 layers, but its configuration has 1 diff IDs",
         ),
     ] {
         assert_eq!(tampered(from, to).unwrap_err().to_string(), text);

@@ -5,6 +5,7 @@ use super::super::elf::tests::elf;
 use super::super::{embedded, scratch};
 use super::*;
 use crate::oci::{Digest, ImageManifest, Packed, pack};
+use crate::report::Diagnostic;
 
 const GZIP: Compression = Compression::Gzip { level: 2 };
 
@@ -264,9 +265,9 @@ fn what_the_base_cannot_start_is_an_error_that_names_it() {
         let error = draft(&base, None, &dynamic, &none).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`link` needs `/lib64/ld-linux-x86-64.so.2`, `libpq.so.5`, `libc.so.6`, which the base image does not hold"
+            "`link` needs `/lib64/ld-linux-x86-64.so.2`, `libpq.so.5`, `libc.so.6`, which the base image does not contain"
         );
-        assert!(error.hint().unwrap().contains("baseImageOverrides"));
+        assert!(Diagnostic::of(&error).hints[0].contains("baseImageOverrides"));
         let unchecked = Recipe { without_link_check: true, ..Recipe::default() };
         assert!(draft(&base, None, &dynamic, &unchecked).is_ok());
     }
@@ -276,7 +277,7 @@ fn what_the_base_cannot_start_is_an_error_that_names_it() {
 
     let arm = program(&elf(183, None, &[], ""));
     let error = draft(&remote, None, &arm, &none).unwrap_err();
-    assert_eq!(error.to_string(), "`link` is made for arm64, the image for linux/amd64");
+    assert_eq!(error.to_string(), "`link` is for arm64, but the image is for linux/amd64");
     let script = program(b"#!/bin/sh\n");
     let error = draft(&remote, None, &script, &none).unwrap_err();
     assert!(matches!(error, Error::Link(LinkError::NotElf { .. })));

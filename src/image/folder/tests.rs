@@ -53,6 +53,7 @@ mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::report::Diagnostic;
 
     #[test]
     fn files_lie_below_the_data_path_sorted_with_the_execute_bit_alone() {
@@ -114,7 +115,7 @@ mod unix {
                 if l.ends_with("kodata/innocent") && target.ends_with("secret")),
             "{error}"
         );
-        assert!(error.hint().is_some());
+        assert!(!Diagnostic::of(&error).hints.is_empty());
         fs::remove_file(&link).unwrap();
         symlink("/etc/..", &link).unwrap();
         assert!(matches!(repository.read(), Err(DataError::Outside { .. })));
@@ -136,10 +137,10 @@ mod unix {
         let data = repository.data();
         let link = data.join("x");
         for (target, text) in [
-            (".", "leads back to the folder"),
-            ("..", "leads back to the folder"),
+            (".", "points to the folder"),
+            ("..", "points to the folder"),
             ("x", "which cannot be found"),
-            ("gone", "points at `gone`, which cannot be found"),
+            ("gone", "points to `gone`, which cannot be found"),
         ] {
             symlink(target, &link).unwrap();
             let result = repository.read();

@@ -1,6 +1,7 @@
 use super::super::contents::tests::{Put, layer};
 use super::super::elf::tests::elf;
 use super::*;
+use crate::report::Diagnostic;
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
@@ -75,8 +76,8 @@ fn a_library_is_looked_for_where_the_loader_looks_and_nowhere_else() {
         assert_eq!(missing(&needs(""), &at(path), None), "`libown.so.1`", "{path}");
     }
     let error = check("link", &needs(""), &at("usr/local/lib/libown.so.1"), None).unwrap_err();
-    let hint = error.hint().unwrap();
-    assert!(hint.starts_with("`libown.so.1` lies in `/usr/local/lib`, where the loader"), "{hint}");
+    let hint = &Diagnostic::of(&error).hints[0];
+    assert!(hint.starts_with("`libown.so.1` is in `/usr/local/lib`, where the loader"), "{hint}");
 }
 
 #[test]
@@ -108,17 +109,19 @@ fn musl_s_loader_is_its_own_libc_and_has_its_own_folders() {
 }
 
 #[test]
-fn symbol_versions_that_the_base_lacks_are_named_with_what_it_has() {
+fn missing_symbol_versions_are_reported_with_those_of_the_base() {
     let versions = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let lacking =
-        |wanted, defined| lacking("libc.so.6", &versions(wanted), &versions(defined), None);
+    let lacking = |wanted, defined| {
+        missing_versions("libc.so.6", &versions(wanted), &versions(defined), None)
+    };
     let has: &[&str] = &["GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.31", "GLIBC_PRIVATE"];
     assert_eq!(lacking(&["GLIBC_2.31", "GLIBC_2.4"], has), None);
     assert_eq!(lacking(&["GLIBC_2.34"], &[]), None);
     let older = lacking(&["GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.100"], has).unwrap();
     let error = LinkError::Older { program: "link".to_owned(), older: vec![older] };
-    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint().unwrap()), @"
-    `link` needs `libc.so.6` with GLIBC_2.100, and the base image's has GLIBC_2.31
-    hint: take a base image with glibc 2.100 or newer, or build for a musl target (the default), or link with zig for the older one: `target: …-gnu.2.31`; --no-link-check takes it as it is
+    insta::assert_snapshot!(format!("{error}\n{}", Diagnostic::of(&error).hints.join("\n")), @"
+    `link` needs `libc.so.6` with GLIBC_2.100, but the base image has GLIBC_2.31
+    use a base image with glibc 2.100 or newer, or compile for a musl target (the default), or link for the older one with zig: `target: …-gnu.2.31`
+    skip this check with --no-link-check
     ");
 }

@@ -71,7 +71,7 @@ fn an_older_glibc_is_refused_with_both_versions_and_would_not_have_started() {
     let ran = sandbox.run(["build"]).exits(1);
     let stderr = ran.stderr();
     assert!(stderr.contains("`hello` needs `libc.so.6` with GLIBC_2.3"), "{stderr}");
-    assert!(stderr.contains(", and the base image's has GLIBC_2.30"), "{stderr}");
+    assert!(stderr.contains(", but the base image has GLIBC_2.30"), "{stderr}");
     assert!(stderr.contains("or build for a musl target (the default)"), "{stderr}");
     assert!(!exists(&format!("docker://{repo}/{NAME}:latest")));
 
@@ -110,9 +110,9 @@ fn a_library_that_only_ld_so_conf_names_counts_once_ldconfig_ran() {
     let sandbox = linked(&base, "", files).env("KO_DOCKER_REPO", repo("conf"));
     sandbox.write("conf", "/usr/local/lib\n");
     let ran = sandbox.run(["build"]).exits(1);
-    let missing = format!("`hello` needs `{LIBRARY}`, which the base image does not hold");
+    let missing = format!("`hello` needs `{LIBRARY}`, which the base image does not contain");
     assert!(ran.stderr().contains(&missing), "{}", ran.stderr());
-    let hint = format!("`{LIBRARY}` lies in `/usr/local/lib`, where the loader does not look");
+    let hint = format!("`{LIBRARY}` is in `/usr/local/lib`, where the loader does not look");
     assert!(ran.stderr().contains(&hint), "{}", ran.stderr());
     let forced = sandbox.run(["build", "--no-link-check"]).exits(0);
     let said = fails(engine, forced.line());
