@@ -77,7 +77,7 @@ impl Compiler {
             if Tools::can_be_used() {
                 Ok(tools.zig(tool, target)?.to_string_lossy().into_owned())
             } else {
-                Ok(format!("{}{compiler}", prefix(target)))
+                Ok(format!("{}{compiler}", target.compiler_prefix()))
             }
         };
         match c {
@@ -120,23 +120,13 @@ pub(crate) fn cross_compiler(target: &TargetTriple, environment: &Environment) -
     if target.glibc().is_some() {
         return None;
     }
-    let name = format!("{}gcc", prefix(target));
+    let name = format!("{}gcc", target.compiler_prefix());
     program::on_path(&name, environment).map(|_| name)
-}
-
-/// The usual name of a compiler for a target, without `gcc`: `x86_64-linux-musl-`.
-pub(crate) fn prefix(target: &TargetTriple) -> String {
-    let architecture = match target.architecture() {
-        "riscv64gc" => "riscv64",
-        arm if arm.starts_with("arm") && target.is_gnu() => "arm",
-        architecture => architecture,
-    };
-    format!("{architecture}-linux-{}-", target.library())
 }
 
 /// The names under which a compiler for a musl target is installed.
 fn candidates(target: &TargetTriple, host: &str, compiler: &str) -> Vec<String> {
-    let prefix = prefix(target);
+    let prefix = target.compiler_prefix();
     let mut names = vec![
         format!("{prefix}{compiler}"),
         format!("{}{compiler}", prefix.replace("-linux-", "-unknown-linux-")),

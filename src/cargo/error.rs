@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use super::explain::{Cause, Problem};
-use super::{TargetTriple, codes};
+use super::cause::{Cause, Problem};
+use super::{TargetTriple, codes, remedies};
 use crate::oci::Platform;
 use crate::reference::{CrateReference, InvalidReference, without_users};
 use crate::report::{Details, Diagnose};
@@ -286,7 +286,7 @@ impl Diagnose for Error {
                 });
                 let code = causes.first().map(|cause| cause.problem.code());
                 Details::new(code.unwrap_or(&codes::COMPILATION_FAILED))
-                    .hints(causes.iter().map(Cause::hint))
+                    .hints(causes.iter().map(remedies::hint))
                     .hints(alone)
             }
             Self::Config { .. } => Details::new(&codes::CARGO_CONFIG),

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::Error;
 use super::config::{self, CargoConfig};
 use super::program::{self, Environment};
-use super::watch::{self, Watched};
+use super::stamps::{self, Stamps};
 use crate::cache::Cache;
 use crate::oci::Digest;
 use crate::report::Reporter;
@@ -29,7 +29,7 @@ pub(crate) struct Facts {
     pub(crate) packages: Vec<Package>,
     /// Packages outside the root that are named by a path: name and folder.
     pub(crate) outside: BTreeMap<String, PathBuf>,
-    watched: Watched,
+    stamps: Stamps,
     /// Whether what was read from can no longer change unnoticed, so that more may be kept under it.
     #[serde(skip)]
     pub(crate) kept: bool,
@@ -62,12 +62,12 @@ impl Facts {
         let key = format!("{}\n{}", manifest.display(), program::relevant(environment));
         let key = Digest::of(key.as_bytes());
         let known = cache.record::<Self>(KIND, &key);
-        if let Some(facts) = known.filter(|facts| facts.watched.is_unchanged()) {
+        if let Some(facts) = known.filter(|facts| facts.stamps.is_unchanged()) {
             return Ok(Self { kept: true, ..facts });
         }
-        let now = cache.root().and_then(|root| watch::now(&root.join("tmp")));
+        let now = cache.root().and_then(|root| stamps::now(&root.join("tmp")));
         let mut facts = Self::ask(manifest, environment)?;
-        facts.kept = now.is_some_and(|now| facts.watched.is_settled(now));
+        facts.kept = now.is_some_and(|now| facts.stamps.is_settled(now));
         if facts.kept
             && let Err(error) = cache.put_record(KIND, &key, &facts)
         {
@@ -84,15 +84,15 @@ impl Facts {
             // Configuration and toolchain are those of the root, where Cargo will build.
             metadata = self::metadata(&root.join("Cargo.toml"), &root, environment)?;
         }
-        let mut watched = Watched::default();
-        let outside = outside(&metadata, &root, &mut watched);
-        watch_workspace(&metadata, &root, environment, &mut watched);
+        let mut stamps = Stamps::default();
+        let outside = outside(&metadata, &root, &mut stamps);
+        watch_workspace(&metadata, &root, environment, &mut stamps);
         let packages = metadata.packages.iter().map(Package::from).collect();
         Ok(Self {
             target_directory: metadata.target_directory.into_std_path_buf(),
             packages,
             outside,
-            watched,
+            stamps,
             kept: false,
             root,
         })
@@ -100,7 +100,7 @@ impl Facts {
 
     /// Names the state of all manifests, the lock file and Cargo's configuration.
     pub(crate) fn fingerprint(&self) -> String {
-        self.watched.fingerprint()
+        self.stamps.fingerprint()
     }
 }
 
@@ -154,43 +154,43 @@ fn watch_workspace(
     metadata: &Metadata,
     root: &Path,
     environment: &Environment,
-    watched: &mut Watched,
+    stamps: &mut Stamps,
 ) {
     for folder in root.ancestors() {
-        watched.content(folder.join("Cargo.toml"));
-        watched.content(folder.join("rust-toolchain.toml"));
-        watched.content(folder.join("rust-toolchain"));
+        stamps.content(folder.join("Cargo.toml"));
+        stamps.content(folder.join("rust-toolchain.toml"));
+        stamps.content(folder.join("rust-toolchain"));
     }
-    watched.content(root.join("Cargo.lock"));
+    stamps.content(root.join("Cargo.lock"));
     for file in config::files(root, environment) {
-        watched.presence(file.with_file_name("config"));
-        watched.content(file);
+        stamps.presence(file.with_file_name("config"));
+        stamps.content(file);
     }
     // What cannot be read Cargo has complained of before.
     for file in CargoConfig::read(root, environment, &[]).iter().flat_map(CargoConfig::files) {
-        watched.content(file);
+        stamps.content(file);
     }
     for package in &metadata.packages {
-        watched.content(package.manifest_path.as_std_path());
+        stamps.content(package.manifest_path.as_std_path());
         let folder = package.manifest_path.parent().map(|folder| folder.as_std_path());
         let Some(folder) = folder else { continue };
-        watched.presence(folder.join("src/main.rs"));
+        stamps.presence(folder.join("src/main.rs"));
         for programs in [folder.join("src/bin"), folder.join("examples")] {
-            watched.content(&programs);
+            stamps.content(&programs);
             for folder in folders(&programs) {
-                watched.presence(folder.join("main.rs"));
+                stamps.presence(folder.join("main.rs"));
             }
         }
     }
     let manifest = read(&root.join("Cargo.toml")).unwrap_or_default();
     let members = manifest.get("workspace").and_then(|w| w.get("members")?.as_array());
     for pattern in members.into_iter().flatten().filter_map(Value::as_str) {
-        watch_members(root, pattern, watched);
+        watch_members(root, pattern, stamps);
     }
 }
 
 /// Watches the folders that a pattern of members goes through, so that a new member is seen.
-fn watch_members(root: &Path, pattern: &str, watched: &mut Watched) {
+fn watch_members(root: &Path, pattern: &str, stamps: &mut Stamps) {
     let mut level = vec![root.to_owned()];
     for part in Path::new(pattern).components() {
         let name = part.as_os_str().to_string_lossy();
@@ -199,12 +199,12 @@ fn watch_members(root: &Path, pattern: &str, watched: &mut Watched) {
             continue;
         }
         for folder in &level {
-            watched.content(folder);
+            stamps.content(folder);
         }
         level = level.iter().flat_map(|folder| folders(folder)).collect();
     }
     for folder in level {
-        watched.presence(folder.join("Cargo.toml"));
+        stamps.presence(folder.join("Cargo.toml"));
     }
 }
 
@@ -214,7 +214,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The packages outside the root that its packages depend on by path, and those that these do.
-fn outside(metadata: &Metadata, root: &Path, watched: &mut Watched) -> BTreeMap<String, PathBuf> {
+fn outside(metadata: &Metadata, root: &Path, stamps: &mut Stamps) -> BTreeMap<String, PathBuf> {
     let dependencies = metadata.packages.iter().flat_map(|package| &package.dependencies);
     let mut todo: Vec<PathBuf> =
         dependencies.filter_map(|d| Some(d.path.as_ref()?.as_std_path().to_owned())).collect();
@@ -235,7 +235,7 @@ fn outside(metadata: &Metadata, root: &Path, watched: &mut Watched) -> BTreeMap<
             continue;
         }
         let path = folder.join("Cargo.toml");
-        watched.content(&path);
+        stamps.content(&path);
         let Some(manifest) = read(&path) else { continue };
         let name = manifest.get("package").and_then(|package| package.get("name")?.as_str());
         let name = name.map_or_else(|| format!("path-{}", found.len()), str::to_owned);

@@ -6,6 +6,7 @@
 //! mean what they mean to `cargo build`. Knows nothing of images or of where they go.
 
 mod c;
+mod cause;
 mod codes;
 mod compile;
 mod config;
@@ -25,11 +26,12 @@ mod paths;
 mod program;
 mod recipe;
 mod remap;
+mod remedies;
 mod rustflags;
 mod target;
 mod toolchain;
 mod tools;
-mod watch;
+mod stamps;
 mod zig;
 
 use std::collections::BTreeMap;
@@ -41,10 +43,10 @@ use crate::oci::Platform;
 use crate::oci::file::OpenedFile;
 use crate::reference::{CrateReference, ImportPath};
 use crate::report::Reporter;
+pub use cause::{Cause, Problem};
 pub use dependencies::{Dependencies, Dependency, Origin};
 pub use elsewhere::{CopyError, Elsewhere};
 pub use error::Error;
-pub use explain::{Cause, Problem};
 use facts::Facts;
 use find::Names;
 pub(crate) use find::is_path;

@@ -1,12 +1,12 @@
-//! rustc's name of what it compiles for, and which one makes a platform's static executables.
+//! Target triples, and which of them produces static executables for a platform.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::oci::Platform;
 
-/// A target triple of rustc, as in `x86_64-unknown-linux-musl`. One for glibc may be followed by the
-/// glibc that executables have to run on, as in `x86_64-unknown-linux-gnu.2.36`.
+/// A target triple of rustc, such as `x86_64-unknown-linux-musl`. One for glibc may be followed by the
+/// oldest glibc that executables must run with: `x86_64-unknown-linux-gnu.2.36`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetTriple {
     triple: String,
@@ -16,11 +16,11 @@ pub struct TargetTriple {
 /// A text that is not a target triple.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a target triple (as in `x86_64-unknown-linux-musl` or `x86_64-unknown-linux-gnu.2.36`)"
+    "`{0}` is not a target triple (such as `x86_64-unknown-linux-musl` or `x86_64-unknown-linux-gnu.2.36`)"
 )]
 pub struct InvalidTargetTriple(String);
 
-/// Every platform that static executables can be made for: those whose musl target rustup has.
+/// The platforms with static executables: those whose musl target rustup provides.
 const STATIC: [(&str, &str); 9] = [
     ("linux/amd64", "x86_64-unknown-linux-musl"),
     ("linux/arm64", "aarch64-unknown-linux-musl"),
@@ -33,15 +33,15 @@ const STATIC: [(&str, &str); 9] = [
     ("linux/loong64", "loongarch64-unknown-linux-musl"),
 ];
 
-/// A platform for which rustup has only a target with glibc.
+/// A platform for which rustup provides only a glibc target.
 const DYNAMIC: (&str, &str) = ("linux/s390x", "s390x-unknown-linux-gnu");
 
 impl TargetTriple {
-    /// The triple that a platform is compiled for: one whose executables need nothing of the image
-    /// but the kernel, or one with glibc where rustup has no other; none where it has neither.
+    /// The default triple for a platform: one for static executables, or one with glibc where rustup has
+    /// no other. `None` if it has neither.
     #[must_use]
     pub fn for_platform(platform: &Platform) -> Option<Self> {
-        // What has no variant, or the one that all of the architecture have, is written without.
+        // The default variant of an architecture is omitted.
         let name = match (platform.architecture.as_str(), platform.variant.as_deref()) {
             ("arm", None | Some("v8")) => format!("{}/arm/v7", platform.os),
             ("arm64", Some("v8")) => format!("{}/arm64", platform.os),
@@ -52,13 +52,12 @@ impl TargetTriple {
         Some(Self { triple: triple.to_owned(), glibc: None })
     }
 
-    /// Every platform that has static executables, in the order in which people name them.
+    /// Every platform with static executables, the most used first.
     pub fn static_platforms() -> impl Iterator<Item = Platform> {
         STATIC.iter().filter_map(|(platform, _)| platform.parse().ok())
     }
 
-    /// Whether what it compiles runs on a platform. Of an architecture that is not known here,
-    /// nothing is said against it.
+    /// Whether its executables run on a platform. An unknown architecture fits every platform.
     #[must_use]
     pub fn fits(&self, platform: &Platform) -> bool {
         let architecture = match self.architecture() {
@@ -78,7 +77,7 @@ impl TargetTriple {
             && (architecture != "arm" || self.arm_version() <= arm_version(platform))
     }
 
-    /// The oldest version of ARM that its code runs on.
+    /// The minimum version of ARM that its code runs on.
     fn arm_version(&self) -> u8 {
         let name = self.architecture().trim_start_matches(|c: char| !c.is_ascii_digit());
         name.bytes().next().map_or(6, |digit| digit.wrapping_sub(b'0'))
@@ -90,7 +89,7 @@ impl TargetTriple {
         &self.triple
     }
 
-    /// The glibc that executables have to run on, where one is named: `2.36`.
+    /// The oldest glibc that executables must run with, if it is set: `2.36`.
     #[must_use]
     pub fn glibc(&self) -> Option<&str> {
         self.glibc.as_deref()
@@ -114,19 +113,41 @@ impl TargetTriple {
         self.library().starts_with("gnu") && self.triple.contains("-linux-")
     }
 
-    /// Its first part, rustc's name of the processor.
+    /// Its first part, the name of the processor in rustc.
     #[must_use]
     pub fn architecture(&self) -> &str {
         self.triple.split('-').next().unwrap_or(&self.triple)
     }
 
-    /// As environment variables of Cargo have it: `X86_64_UNKNOWN_LINUX_MUSL`.
+    /// The usual name of a compiler for it, without `gcc`: `x86_64-linux-musl-`.
+    pub(crate) fn compiler_prefix(&self) -> String {
+        let architecture = match self.architecture() {
+            "riscv64gc" => "riscv64",
+            arm if arm.starts_with("arm") && self.is_gnu() => "arm",
+            architecture => architecture,
+        };
+        format!("{architecture}-linux-{}-", self.library())
+    }
+
+    /// Its name in zig: `arm-linux-musleabihf`, `x86_64-linux-gnu.2.36`.
+    pub(crate) fn zig(&self) -> String {
+        let architecture = match self.architecture() {
+            "i386" | "i486" | "i586" | "i686" => "x86",
+            "riscv64gc" => "riscv64",
+            arm if arm.starts_with("arm") || arm.starts_with("thumb") => "arm",
+            other => other,
+        };
+        let version = self.glibc().map(|version| format!(".{version}")).unwrap_or_default();
+        format!("{architecture}-linux-{}{version}", self.library())
+    }
+
+    /// In environment variables of Cargo: `X86_64_UNKNOWN_LINUX_MUSL`.
     #[must_use]
     pub(crate) fn upper(&self) -> String {
         self.lower().to_uppercase()
     }
 
-    /// As environment variables of the `cc` crate have it: `x86_64_unknown_linux_musl`.
+    /// In environment variables of the `cc` crate: `x86_64_unknown_linux_musl`.
     #[must_use]
     pub(crate) fn lower(&self) -> String {
         self.triple.replace(['-', '.'], "_")
@@ -142,7 +163,7 @@ impl FromStr for TargetTriple {
         if !text.contains('-') || text.starts_with('-') || !text.bytes().all(allowed) {
             return Err(invalid());
         }
-        // Some of rustc's own triples have a dot in their first part.
+        // Some triples of rustc contain a dot in their first part.
         let last = text.rfind('-').unwrap_or_default();
         let Some(dot) = text[last..].find('.') else {
             return Ok(Self { triple: text.to_owned(), glibc: None });
@@ -155,7 +176,7 @@ impl FromStr for TargetTriple {
     }
 }
 
-/// The version of ARM that a platform has at least.
+/// The minimum version of ARM of a platform.
 fn arm_version(platform: &Platform) -> u8 {
     match platform.variant.as_deref() {
         Some("v5") => 5,
@@ -180,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn platforms_are_compiled_for_musl_where_rustup_has_it() {
+    fn platforms_use_musl_where_rustup_has_it() {
         for (platform, triple) in [
             ("linux/amd64", Some("x86_64-unknown-linux-musl")),
             ("linux/arm64/v8", Some("aarch64-unknown-linux-musl")),
@@ -216,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triple_may_name_its_glibc() {
+    fn a_triple_may_set_the_version_of_glibc() {
         let old = triple("x86_64-unknown-linux-gnu.2.17");
         assert_eq!((old.as_str(), old.glibc()), ("x86_64-unknown-linux-gnu", Some("2.17")));
         assert_eq!(old.to_string(), "x86_64-unknown-linux-gnu.2.17");
@@ -227,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triple_is_no_option_and_no_path() {
+    fn options_and_paths_are_not_triples() {
         let triple = triple("x86_64-unknown-linux-gnu");
         assert!(!triple.is_musl() && triple.is_gnu());
         assert_eq!(triple.upper(), "X86_64_UNKNOWN_LINUX_GNU");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::CargoConfig;
 use super::program::{self, Environment, variable};
-use super::watch::{self, Watched};
+use super::stamps::{self, Stamps};
 use super::{Error, TargetTriple};
 use crate::cache::Cache;
 use crate::oci::Digest;
@@ -30,7 +30,7 @@ pub(crate) struct Toolchain {
     cfg: Vec<String>,
     /// What rustup calls it, where that is who chose it.
     name: Option<String>,
-    watched: Watched,
+    stamps: Stamps,
 }
 
 impl Toolchain {
@@ -51,12 +51,12 @@ impl Toolchain {
         );
         let key = Digest::of(key.as_bytes());
         let known = cache.record::<Self>(KIND, &key);
-        if let Some(toolchain) = known.filter(|toolchain| toolchain.watched.is_unchanged()) {
+        if let Some(toolchain) = known.filter(|toolchain| toolchain.stamps.is_unchanged()) {
             return Ok(toolchain);
         }
-        let now = cache.root().and_then(|root| watch::now(&root.join("tmp")));
+        let now = cache.root().and_then(|root| stamps::now(&root.join("tmp")));
         let toolchain = Self::ask(root, target, environment, &rustc)?;
-        if now.is_some_and(|now| toolchain.watched.is_settled(now)) {
+        if now.is_some_and(|now| toolchain.stamps.is_settled(now)) {
             // Whether it can be kept makes no difference to this run.
             let _ = cache.put_record(KIND, &key, &toolchain);
         }
@@ -82,23 +82,23 @@ impl Toolchain {
         let printed = run(&["--print", "sysroot", "--print", "cfg", "--target", target.as_str()])?;
         let (sysroot, cfg) = printed.split_once('\n').unwrap_or((&printed, ""));
         let sysroot = PathBuf::from(sysroot);
-        let mut watched = Watched::default();
+        let mut stamps = Stamps::default();
         for name in ["rustc", "cargo"] {
-            watched.content(
+            stamps.content(
                 sysroot.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)),
             );
         }
         for folder in root.ancestors() {
-            watched.content(folder.join("rust-toolchain.toml"));
-            watched.content(folder.join("rust-toolchain"));
+            stamps.content(folder.join("rust-toolchain.toml"));
+            stamps.content(folder.join("rust-toolchain"));
         }
         if let Some(home) = program::rustup_home(environment, root) {
-            watched.content(home.join("settings.toml"));
+            stamps.content(home.join("settings.toml"));
         }
         if let Some(program) = program::on_path(rustc, environment) {
-            watched.content(program);
+            stamps.content(program);
         }
-        let name = name_by_rustup(root, environment, rustc, &sysroot, &mut watched);
+        let name = name_by_rustup(root, environment, rustc, &sysroot, &mut stamps);
         Ok(Self {
             sysroot,
             name,
@@ -106,7 +106,7 @@ impl Toolchain {
             commit: field("commit-hash"),
             release: field("release"),
             cfg: cfg.lines().map(str::to_owned).collect(),
-            watched,
+            stamps,
         })
     }
 
@@ -171,13 +171,13 @@ impl Toolchain {
 }
 
 /// What rustup calls the toolchain whose sysroot is this, if it is rustup that chose it and has all of
-/// it in one folder. What leads there is watched.
+/// it in one folder. What leads there is stamps.
 fn name_by_rustup(
     root: &Path,
     environment: &Environment,
     rustc: &str,
     sysroot: &Path,
-    watched: &mut Watched,
+    stamps: &mut Stamps,
 ) -> Option<String> {
     // Elsewhere it sets other variables.
     let usual = cfg!(target_os = "linux") && rustc == "rustc";
@@ -198,7 +198,7 @@ fn name_by_rustup(
         if !program::are_same(&file, &sysroot.join("bin").join(program)) {
             return None;
         }
-        watched.content(file);
+        stamps.content(file);
     }
     Some(name.to_owned())
 }

@@ -44,7 +44,7 @@ impl Tools {
     pub(crate) fn zig(&self, tool: &str, target: &TargetTriple) -> Result<PathBuf, Error> {
         let cpu = cpu(target).map(|cpu| format!("-mcpu={cpu}")).unwrap_or_default();
         let triple = target.to_string();
-        let zig = zig_target(target);
+        let zig = target.zig();
         let set = [("tool", tool), ("triple", &*triple), ("target", &*zig), ("cpu", &*cpu)];
         // rustc's linker has a script of its own under `ld`.
         self.script(if tool == "ld" { "zig-ld" } else { tool }, &set, ZIG)
@@ -106,18 +106,6 @@ impl Tools {
         found.sort();
         found
     }
-}
-
-/// What zig calls a target: `arm-linux-musleabihf`, `x86_64-linux-gnu.2.36`.
-pub(crate) fn zig_target(target: &TargetTriple) -> String {
-    let architecture = match target.architecture() {
-        "i386" | "i486" | "i586" | "i686" => "x86",
-        "riscv64gc" => "riscv64",
-        arm if arm.starts_with("arm") || arm.starts_with("thumb") => "arm",
-        other => other,
-    };
-    let version = target.glibc().map(|version| format!(".{version}")).unwrap_or_default();
-    format!("{architecture}-linux-{}{version}", target.library())
 }
 
 /// The oldest processor of a target, where zig takes a newer one unless it is told.
@@ -187,7 +175,7 @@ mod tests {
             ("riscv64gc-unknown-linux-musl", "riscv64-linux-musl"),
             ("x86_64-unknown-linux-gnu.2.36", "x86_64-linux-gnu.2.36"),
         ] {
-            assert_eq!(zig_target(&triple(rustc)), zig);
+            assert_eq!(triple(rustc).zig(), zig);
         }
         let target = triple("arm-unknown-linux-musleabihf");
         let (_folder, tools, path) = tools("zig", &target);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::draft::{Program, Recipe};
 use super::files::DATA;
+use super::recipe::{Program, Recipe};
 use crate::oci::ImageConfig;
 use crate::reference::without_users;
 

@@ -9,64 +9,20 @@ use super::codes;
 use super::config::{HistoryLine, InvalidRecipe, config};
 use super::contents::Contents;
 use super::elf::ElfFacts;
-use super::files::{DATA, FileRule, data, files, folder_entry};
+use super::files::{DATA, data, files, folder_entry};
 use super::folder::DataError;
 use super::link_check::{LinkError, check, check_machine};
+use super::recipe::{Program, Recipe};
 use super::sbom::Materials;
 use crate::cargo::Dependencies;
-use crate::oci::capabilities::{CapabilityClause, FileCapabilities};
-use crate::oci::file::OpenedFile;
+use crate::oci::capabilities::FileCapabilities;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{
     BlobSource, Compression, Digest, Format, Image, ImageConfig, ImageFacts, ImageReference, Layer,
     LayerSource, MediaType, Platform,
 };
-use crate::reference::{ImportPath, without_users};
+use crate::reference::without_users;
 use crate::report::{Details, Diagnose};
-
-/// What is laid on a base.
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// The executable's name: `/ko-app/NAME` in the image.
-    pub name: String,
-    /// The executable.
-    pub executable: OpenedFile,
-    /// The name of the binary that is the same on every machine.
-    pub import_path: ImportPath,
-}
-
-/// What else is in an image, and how it starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recipe {
-    /// The arguments after the executable.
-    pub args: Option<Vec<String>>,
-    /// Variables, over those of the base.
-    pub environment: BTreeMap<String, String>,
-    /// The user, instead of the base's.
-    pub user: Option<String>,
-    /// The working directory, instead of the base's.
-    pub working_directory: Option<String>,
-    /// Labels, over those of the base.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations of the manifest.
-    pub annotations: BTreeMap<String, String>,
-    /// Ports that are said to be served: `8080`, `53/udp`.
-    pub ports: Vec<String>,
-    /// What the executable may do when it is run, clause by clause.
-    pub capabilities: Vec<CapabilityClause>,
-    /// When the image was made, in seconds since 1970.
-    pub created: i64,
-    /// When the data was changed, in seconds since 1970.
-    pub data_modified: u64,
-    /// Further files.
-    pub files: Vec<FileRule>,
-    /// The crate's data folder, if it has one.
-    pub data: Option<PathBuf>,
-    /// What symbolic links in data may not leave; without, the data folder itself.
-    pub repository_root: Option<PathBuf>,
-    /// Takes an executable that the base cannot start.
-    pub without_link_check: bool,
-}
 
 /// The reason why an image cannot be assembled.
 #[derive(Debug, thiserror::Error)]

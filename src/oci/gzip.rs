@@ -15,7 +15,7 @@ use flate2::{Compress, Compression as Level, FlushCompress, Status};
 
 use super::Digest;
 use super::buffer::{Buffer, Buffers};
-use super::pack::{BLOCK, Output, PackError, Packed, Tar};
+use super::stream::{BLOCK, Output, PackError, Packed, Tar};
 
 /// How far back deflate looks.
 const WINDOW: usize = 32 << 10;

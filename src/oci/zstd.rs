@@ -10,7 +10,7 @@ use ::zstd::stream::write::Encoder;
 use ::zstd::zstd_safe::CParameter;
 
 use super::buffer::{Buffer, Buffers};
-use super::pack::{Output, PackError, Packed, Tar};
+use super::stream::{Output, PackError, Packed, Tar};
 
 /// What one thread compresses at a time. Part of every digest.
 const JOB: u32 = 1 << 20;

@@ -1,6 +1,6 @@
 //! Reads the output of build scripts that failed: what they could not find.
 
-use super::Problem;
+use crate::cargo::cause::Problem;
 use crate::cargo::messages::Package;
 use crate::cargo::zig::Zig;
 

@@ -1,6 +1,6 @@
 //! Reads the output of a linker that failed: what is wrong, and in which crate.
 
-use super::Problem;
+use crate::cargo::cause::Problem;
 use crate::cargo::messages::{BuildMessages, Package};
 
 /// The problems, each with its crate where that is known.

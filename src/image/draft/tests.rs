@@ -4,7 +4,10 @@ use std::io::Write;
 use super::super::elf::tests::elf;
 use super::super::{embedded, scratch};
 use super::*;
+use crate::image::FileRule;
+use crate::oci::file::OpenedFile;
 use crate::oci::{Digest, ImageManifest, Packed, pack};
+use crate::reference::ImportPath;
 use crate::report::Diagnostic;
 
 const GZIP: Compression = Compression::Gzip { level: 2 };

@@ -3,8 +3,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::oci::Digest;
 use crate::oci::file::{OpenedFile, SeenFile};
 use crate::oci::layer::{Content, Entry};
+use crate::oci::tar::ReadError;
 
 /// Bytes that compress about as well as an executable, the same on every machine.
 fn noise(length: usize) -> Vec<u8> {

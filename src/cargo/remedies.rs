@@ -1,8 +1,7 @@
 //! What to do about a [`Cause`], as commands and settings.
 
-use super::{Cause, Problem};
-use crate::cargo::TargetTriple;
-use crate::cargo::{c, tools};
+use super::TargetTriple;
+use super::cause::{Cause, Problem};
 
 /// Crates that compile their library from source with a feature: the crate that fails, the crate to
 /// name, and the feature.
@@ -34,10 +33,14 @@ const PACKAGES: [(&str, &str, &str); 7] = [
     ("go", "golang-go", "go"),
 ];
 
-/// The remedies for a cause.
-pub(super) fn of(cause: &Cause) -> String {
+/// A cause and what to do about it.
+pub(super) fn hint(cause: &Cause) -> String {
+    format!("{cause}: {}", of(cause))
+}
+
+fn of(cause: &Cause) -> String {
     let target = &cause.target;
-    let compiler = c::prefix(target);
+    let compiler = target.compiler_prefix();
     let zig = "zig (`pip install ziglang`, or https://ziglang.org/download)";
     match &cause.problem {
         Problem::NoCCompiler if target.as_str() == "x86_64-unknown-linux-musl" => format!(
@@ -67,7 +70,7 @@ pub(super) fn of(cause: &Cause) -> String {
              runs `configure` or `make`, with \
              `CC='zig cc -target {1}' CXX='zig c++ -target {1}' HOST_CC=cc HOST_CXX=c++`",
             target.as_str().replace('-', "_"),
-            tools::zig_target(target)
+            target.zig()
         ),
         Problem::GlibcObjects { .. } => format!(
             "compile it with the compiler in `CC_{}`{}",
@@ -114,23 +117,23 @@ fn package_of(tool: &str) -> String {
 mod tests {
     use super::*;
 
-    fn hint(name: &str, problem: Problem, target: &str) -> String {
+    fn hint_for(name: &str, problem: Problem, target: &str) -> String {
         let cause = Cause {
             package: Some(name.to_owned()),
             dependents: vec!["`rustls v0.23.0`".to_owned(), "`link-service v0.1.0`".to_owned()],
             problem,
             target: target.parse().unwrap(),
         };
-        cause.hint()
+        super::hint(&cause)
     }
 
     #[test]
     fn a_hint_names_the_crate_its_dependents_and_remedies() {
         let musl = "x86_64-unknown-linux-musl";
-        insta::assert_snapshot!(hint("ring v0.17.14", Problem::NoCCompiler, musl), @"`ring v0.17.14` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) contains C, but there is no C compiler for `x86_64-unknown-linux-musl`: install `musl-gcc` (Debian, Ubuntu: `apt install musl-tools`), `x86_64-linux-musl-gcc` or zig (`pip install ziglang`, or https://ziglang.org/download); or set `target: x86_64-unknown-linux-gnu` for this build and a base image that has glibc");
-        insta::assert_snapshot!(hint("cxx v1.0.0", Problem::NoCxxCompiler, "aarch64-unknown-linux-musl"), @"`cxx v1.0.0` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) contains C++, but there is no C++ compiler for `aarch64-unknown-linux-musl`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `aarch64-linux-musl-g++`; or set `target: aarch64-unknown-linux-gnu` for this build and a base image that has glibc");
-        insta::assert_snapshot!(hint("pq-sys v0.7.2", Problem::Library("pq".to_owned()), musl), @"`pq-sys v0.7.2` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) needs the system library `pq` for `x86_64-unknown-linux-musl`: compile it from source: `cargo add pq-sys --features bundled`; or set `target: x86_64-unknown-linux-gnu` for this build and a base image that has glibc");
-        insta::assert_snapshot!(hint("mine v0.1.0", Problem::Tool("protoc"), musl), @"`mine v0.1.0` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) is built with `protoc`, which is not installed: install it (Debian, Ubuntu: `apt install protobuf-compiler`; macOS: `brew install protobuf`)");
-        insta::assert_snapshot!(hint("x", Problem::NoLinker, "s390x-unknown-linux-gnu"), @"there is no linker for `s390x-unknown-linux-gnu`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `s390x-linux-gnu-gcc`");
+        insta::assert_snapshot!(hint_for("ring v0.17.14", Problem::NoCCompiler, musl), @"`ring v0.17.14` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) contains C, but there is no C compiler for `x86_64-unknown-linux-musl`: install `musl-gcc` (Debian, Ubuntu: `apt install musl-tools`), `x86_64-linux-musl-gcc` or zig (`pip install ziglang`, or https://ziglang.org/download); or set `target: x86_64-unknown-linux-gnu` for this build and a base image that has glibc");
+        insta::assert_snapshot!(hint_for("cxx v1.0.0", Problem::NoCxxCompiler, "aarch64-unknown-linux-musl"), @"`cxx v1.0.0` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) contains C++, but there is no C++ compiler for `aarch64-unknown-linux-musl`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `aarch64-linux-musl-g++`; or set `target: aarch64-unknown-linux-gnu` for this build and a base image that has glibc");
+        insta::assert_snapshot!(hint_for("pq-sys v0.7.2", Problem::Library("pq".to_owned()), musl), @"`pq-sys v0.7.2` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) needs the system library `pq` for `x86_64-unknown-linux-musl`: compile it from source: `cargo add pq-sys --features bundled`; or set `target: x86_64-unknown-linux-gnu` for this build and a base image that has glibc");
+        insta::assert_snapshot!(hint_for("mine v0.1.0", Problem::Tool("protoc"), musl), @"`mine v0.1.0` (required by `rustls v0.23.0`, which is required by `link-service v0.1.0`) is built with `protoc`, which is not installed: install it (Debian, Ubuntu: `apt install protobuf-compiler`; macOS: `brew install protobuf`)");
+        insta::assert_snapshot!(hint_for("x", Problem::NoLinker, "s390x-unknown-linux-gnu"), @"there is no linker for `s390x-unknown-linux-gnu`: install zig (`pip install ziglang`, or https://ziglang.org/download) or `s390x-linux-gnu-gcc`");
     }
 }

@@ -1,4 +1,4 @@
-//! What a cached fact was read from, and whether it is still as it was.
+//! The files that a cached fact was read from, and whether they are unchanged.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::file::Stamp;
 
-/// Two looks closer together than this may fall into one tick of a file system's clock.
+/// The resolution of the clock of a file system: two changes within it may have the same time.
 const GRAIN: i128 = 20_000_000;
 
-/// Files and folders with what they were when a fact was read from them. A folder's stamp changes
-/// when an entry comes or goes.
+/// Files and folders with their stamps at the time when a fact was read from them. The stamp of a
+/// folder changes when an entry is added or removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Watched(BTreeMap<PathBuf, State>);
+pub(crate) struct Stamps(BTreeMap<PathBuf, State>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum State {
     Missing,
-    /// There, and whatever it holds does not matter.
-    There,
+    /// It exists; its contents do not matter.
+    Exists,
     Stamp(Stamp),
 }
 
@@ -29,46 +29,46 @@ impl State {
     }
 }
 
-impl Watched {
-    /// Watches what a path holds, or that it is not there.
+impl Stamps {
+    /// Records the contents of a path, or that it does not exist.
     pub(crate) fn content(&mut self, path: impl Into<PathBuf>) {
         let path = path.into();
         let state = State::of(&path);
         self.0.insert(path, state);
     }
 
-    /// Watches only whether something is there.
+    /// Records only whether a path exists.
     pub(crate) fn presence(&mut self, path: impl Into<PathBuf>) {
         let path = path.into();
-        let state = if path.exists() { State::There } else { State::Missing };
+        let state = if path.exists() { State::Exists } else { State::Missing };
         self.0.entry(path).or_insert(state);
     }
 
-    /// Whether everything is as it was.
+    /// Whether nothing has changed.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.0.iter().all(|(path, state)| match state {
-            State::There => path.exists(),
+            State::Exists => path.exists(),
             state => State::of(path) == *state,
         })
     }
 
-    /// Whether nothing was written so shortly before `now` that a later write could leave the same
-    /// stamp. What is not settled is not worth keeping.
+    /// Whether every file was written long enough before `now` that a later write changes its stamp.
+    /// Otherwise the fact must not be cached.
     pub(crate) fn is_settled(&self, now: i128) -> bool {
         self.0.values().all(|state| match state {
             State::Stamp(stamp) => stamp.is_older_than(now - GRAIN),
-            State::Missing | State::There => true,
+            State::Missing | State::Exists => true,
         })
     }
 
-    /// The paths and stamps as text, to name what was made from them.
+    /// The paths and stamps as text, as a key for what was computed from them.
     pub(crate) fn fingerprint(&self) -> String {
         format!("{:?}", self.0)
     }
 }
 
-/// The file system's idea of now, in nanoseconds since 1970: the stamp of a file that was just
-/// written into `folder`.
+/// The current time of the file system in nanoseconds since 1970: that of a file which is written into
+/// `folder`.
 pub(crate) fn now(folder: &Path) -> Option<i128> {
     std::fs::create_dir_all(folder).ok()?;
     let file = tempfile::NamedTempFile::new_in(folder).ok()?;
@@ -80,41 +80,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_change_that_matters_is_seen() {
+    fn every_relevant_change_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("file"), "1").unwrap();
         std::fs::write(path("there"), "1").unwrap();
-        let watch = || {
-            let mut watched = Watched::default();
-            watched.content(path("file"));
-            watched.content(path("missing"));
-            watched.presence(path("there"));
-            watched.presence(path("absent"));
-            watched
+        let record = || {
+            let mut stamps = Stamps::default();
+            stamps.content(path("file"));
+            stamps.content(path("missing"));
+            stamps.presence(path("there"));
+            stamps.presence(path("absent"));
+            stamps
         };
-        let watched = watch();
-        assert!(watched.is_unchanged());
+        let stamps = record();
+        assert!(stamps.is_unchanged());
         std::fs::write(path("there"), "22").unwrap();
-        assert!(watched.is_unchanged());
+        assert!(stamps.is_unchanged());
         std::fs::write(path("file"), "22").unwrap();
-        assert!(!watched.is_unchanged());
+        assert!(!stamps.is_unchanged());
         for name in ["missing", "absent"] {
-            let watched = watch();
+            let stamps = record();
             std::fs::write(path(name), "").unwrap();
-            assert!(!watched.is_unchanged(), "{name}");
+            assert!(!stamps.is_unchanged(), "{name}");
         }
     }
 
     #[test]
-    fn what_was_just_written_is_not_settled() {
+    fn a_file_that_was_just_written_is_not_settled() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "1").unwrap();
-        let mut watched = Watched::default();
-        watched.content(&file);
+        let mut stamps = Stamps::default();
+        stamps.content(&file);
         let now = now(folder.path()).unwrap();
-        assert!(!watched.is_settled(now));
-        assert!(watched.is_settled(now + 10 * GRAIN));
+        assert!(!stamps.is_settled(now));
+        assert!(stamps.is_settled(now + 10 * GRAIN));
     }
 }
