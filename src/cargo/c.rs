@@ -1,7 +1,7 @@
-//! The C compiler that build scripts are given, by the variables that the `cc` crate reads.
+//! The C compiler for build scripts, set with the variables that the `cc` crate reads.
 //!
-//! Only a compiler for musl compiles for musl: one for glibc would be taken without complaint, and
-//! its headers make calls that musl does not have.
+//! Only a compiler for musl is used for musl: one for glibc would not fail, but its headers call
+//! functions that musl does not have.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use super::{Error, TargetTriple};
 /// What compiles C and C++ for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compiler {
-    /// What the user or Cargo's configuration names, or what `cc` takes for the host's glibc.
+    /// What the user or Cargo's configuration sets, or what `cc` uses for the glibc of the host.
     Users,
-    /// Ours: compilers that are installed, by name, and zig for the language that has none.
+    /// Ours: installed compilers by name, and zig for the language without one.
     Ours {
         /// For C.
         c: Option<String>,
@@ -41,7 +41,7 @@ impl Compiler {
         let is_named = named
             .iter()
             .any(|name| variable(environment, name).is_some() || set.contains_key(name.as_str()));
-        // On a system that is musl itself, its own compiler is one for musl.
+        // On a system with musl, its own compiler is one for musl.
         if is_named || !is_foreign(target, host) {
             return Self::Users;
         }
@@ -61,8 +61,8 @@ impl Compiler {
         Self::Ours { c: installed("gcc"), cxx: installed("g++") }
     }
 
-    /// The variables that make build scripts take it. One that is missing is named as well, so that
-    /// nothing else is taken in its place.
+    /// The variables that select it in build scripts. They also name a missing compiler, so that no
+    /// other one is used.
     pub(crate) fn variables(
         &self,
         target: &TargetTriple,
@@ -98,7 +98,7 @@ impl Compiler {
         Ok(variables)
     }
 
-    /// The names under which the compilers are called that may be missing: C's and C++'s.
+    /// The names of the scripts for compilers that may be missing, for C and for C++.
     pub(crate) fn of_zig(&self, tools: &Tools) -> [Option<String>; 2] {
         let path = |name: &str| tools.path(name).to_string_lossy().into_owned();
         match self {
@@ -110,12 +110,12 @@ impl Compiler {
     }
 }
 
-/// Whether the host's own C compiler is none for a target.
+/// Whether the C compiler of the host does not compile for a target.
 pub(crate) fn is_foreign(target: &TargetTriple, host: &str) -> bool {
     host != target.as_str() || target.glibc().is_some()
 }
 
-/// The compiler that Debian and others install for glibc on another machine, if it is installed.
+/// The compiler that Debian and others install for glibc of another machine, if it is installed.
 pub(crate) fn cross_compiler(target: &TargetTriple, environment: &Environment) -> Option<String> {
     if target.glibc().is_some() {
         return None;
@@ -124,7 +124,7 @@ pub(crate) fn cross_compiler(target: &TargetTriple, environment: &Environment) -
     program::on_path(&name, environment).map(|_| name)
 }
 
-/// The names under which a compiler for a musl target is installed.
+/// The usual names of a compiler for a musl target.
 fn candidates(target: &TargetTriple, host: &str, compiler: &str) -> Vec<String> {
     let prefix = target.compiler_prefix();
     let mut names = vec![
@@ -140,8 +140,8 @@ fn candidates(target: &TargetTriple, host: &str, compiler: &str) -> Vec<String> 
     names
 }
 
-/// The variables that add flags for C and C++: the one that `cc` reads first, extended, so that no
-/// flag of the user is lost.
+/// The variables with flags for C and C++: the first one that `cc` reads, extended, so that no flag
+/// of the user is lost.
 pub(crate) fn flags(
     environment: &Environment,
     config: &CargoConfig,
@@ -168,7 +168,7 @@ pub(crate) fn flags(
         variables.insert(name, format!("{value} {added}").trim().to_owned());
     }
     if blank {
-        // Otherwise `cc` splits at every blank, also at one in a folder's name.
+        // Otherwise `cc` splits at every blank, including those in paths.
         variables.insert("CC_SHELL_ESCAPED_FLAGS".to_owned(), "1".to_owned());
     }
     variables

@@ -1,4 +1,4 @@
-//! Runs Cargo, as often as needed and no oftener, and hands over what comes out.
+//! Runs Cargo for builds, as few times as possible, and passes on the executables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -112,7 +112,8 @@ async fn run(
         (true, Some(&index)) => Err(Error::NoExecutable { binary: name(&builds[index].binary) }),
         (false, _) => {
             let causes = explain::causes(recipe, packages, &messages).await;
-            // Nothing missing and yet a failure: it is in what the executables were not waiting for.
+            // Cargo failed although all executables are complete: something that they do not need
+            // failed.
             let binaries =
                 if missing.is_empty() { indexes.iter().copied().collect() } else { missing };
             let mut alone = None;

@@ -1,5 +1,5 @@
-//! Cargo's configuration files, as far as ko-rs has to know what they say: which flags and which
-//! linker they give ([Cargo's reference][spec]). Every value comes with the place it was written.
+//! Cargo's configuration files, as far as ko-rs needs them: flags and linkers ([Cargo's
+//! reference][spec]). Every value has the place where it is set.
 //!
 //! [spec]: https://doc.rust-lang.org/cargo/reference/config.html
 
@@ -18,10 +18,10 @@ pub(crate) struct Placed {
     pub(crate) place: String,
 }
 
-/// How deep `include` may nest; Cargo refuses circles, which this ends as well.
+/// The maximum depth of `include`. It also ends circles, which Cargo rejects.
 const INCLUDES: usize = 16;
 
-/// All configuration that applies in a folder, the weakest first.
+/// All configuration for a folder, the lowest precedence first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CargoConfig {
     files: Vec<PathBuf>,
@@ -29,7 +29,8 @@ pub(crate) struct CargoConfig {
 }
 
 impl CargoConfig {
-    /// Reads the files that Cargo reads when it runs in `root`, then what `--config` in `flags` adds.
+    /// Reads the files that Cargo reads when it runs in `root`, then the `--config` arguments in
+    /// `flags`.
     pub(crate) fn read(
         root: &Path,
         environment: &Environment,
@@ -63,7 +64,7 @@ impl CargoConfig {
     fn file(&mut self, path: &Path, depth: usize) -> Result<(), Error> {
         let failed = |reason: String| Error::Config { path: path.to_owned(), reason };
         if depth > INCLUDES {
-            return Err(failed("`include` goes round in a circle".to_owned()));
+            return Err(failed("`include` is nested too deeply".to_owned()));
         }
         self.files.push(path.to_owned());
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
@@ -80,13 +81,13 @@ impl CargoConfig {
         Ok(())
     }
 
-    /// The files that were read, included ones too.
+    /// The files that were read, including included ones.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// A list of flags: lists of all layers in a row, the strongest last; a text is split at blanks
-    /// and replaces what is weaker.
+    /// A list of flags: the lists of all layers, the highest precedence last. A string is split at
+    /// blanks and replaces layers of lower precedence.
     pub(crate) fn flags(&self, key: &[&str]) -> Vec<Placed> {
         let mut flags: Vec<Placed> = Vec::new();
         let name = key.join(".");
@@ -104,19 +105,19 @@ impl CargoConfig {
         flags
     }
 
-    /// One text, as the strongest layer has it.
+    /// A string, from the layer with the highest precedence.
     pub(crate) fn text(&self, key: &[&str]) -> Option<Placed> {
         let (place, value) = self.values(key).last()?;
         let value = value.as_str()?.to_owned();
         Some(Placed { value, place: format!("{} in {place}", key.join(".")) })
     }
 
-    /// Whether any layer says anything under a key.
+    /// Whether any layer has a value for a key.
     pub(crate) fn has(&self, key: &[&str]) -> bool {
         self.values(key).next().is_some()
     }
 
-    /// The `cfg(…)` keys of `[target]`, in the order in which Cargo goes through them.
+    /// The `cfg(…)` keys of `[target]`, in the order in which Cargo evaluates them.
     pub(crate) fn conditions(&self) -> BTreeSet<&str> {
         let targets = self.layers.iter().filter_map(|(_, table)| table.get("target")?.as_table());
         targets
@@ -126,7 +127,7 @@ impl CargoConfig {
             .collect()
     }
 
-    /// What `[env]` gives to build scripts and does not force: a variable of the user goes before it.
+    /// Variables in `[env]` for build scripts without `force`: those of the user take precedence.
     pub(crate) fn environment(&self) -> BTreeMap<&str, &str> {
         let mut found = BTreeMap::new();
         for (_, value) in self.values(&["env"]) {
@@ -149,8 +150,8 @@ impl CargoConfig {
     }
 }
 
-/// Where Cargo looks for configuration, the strongest first: each folder upwards, then its home. In
-/// each, the name without an ending wins.
+/// Where Cargo searches for configuration, the highest precedence first: each parent folder, then
+/// its home. In each, the name without an extension takes precedence.
 pub(crate) fn files(root: &Path, environment: &Environment) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
     if let Some(home) = program::cargo_home(environment, root)

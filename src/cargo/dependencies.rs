@@ -1,6 +1,6 @@
-//! What a binary is made of: the packages that Cargo compiles for it, as Cargo itself resolves them.
+//! Lists the packages that Cargo compiles for a binary, as Cargo resolves them.
 //!
-//! Asked only when an image is really made. Names no folder of this machine and no credentials.
+//! Only used when an image is really built. Contains no path of this machine and no credentials.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,11 +21,11 @@ use crate::report::Reporter;
 pub struct Dependencies {
     /// The packages, sorted by name, version and origin.
     pub packages: Vec<Dependency>,
-    /// Which of them the binary belongs to.
+    /// The index of the package with the binary.
     pub root: usize,
-    /// rustc's version, where it says so.
+    /// The version of rustc, if known.
     pub rustc: Option<String>,
-    /// What the binary is compiled for.
+    /// The target that the binary is compiled for.
     pub target: TargetTriple,
 }
 
@@ -36,7 +36,7 @@ pub struct Dependency {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Origin,
     /// Its `license`.
     pub license: Option<String>,
@@ -44,13 +44,13 @@ pub struct Dependency {
     pub repository: Option<String>,
     /// The SHA-256 of its archive, 64 hexadecimal digits, from the lock file.
     pub checksum: Option<String>,
-    /// Whether it is in the executable, or only helps to make it.
+    /// Whether it is in the executable, or only used to build it.
     pub linked: bool,
-    /// The packages it needs, as places in the list.
+    /// Its dependencies, as indexes into the list.
     pub needs: BTreeSet<usize>,
 }
 
-/// Where a package comes from.
+/// The origin of a package.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// crates.io.
@@ -64,11 +64,11 @@ pub enum Origin {
         /// The commit.
         revision: String,
     },
-    /// A folder of the workspace, relative to its root; none where it lies elsewhere.
+    /// A folder of the workspace, relative to its root, or `None` for a folder outside of it.
     Folder(Option<String>),
 }
 
-/// A package by Cargo's own name for it, with the names of those it needs.
+/// A package by its package ID, with the IDs of its dependencies.
 #[derive(Debug)]
 struct Known {
     name: String,
@@ -101,7 +101,7 @@ pub(crate) async fn of(
     Ok(Dependencies { packages, root, rustc: recipe.rustc, target: recipe.target })
 }
 
-/// What Cargo would compile says who needs whom; each package's own `Cargo.toml` says the rest.
+/// The unit graph has the dependencies; the `Cargo.toml` of each package has the rest.
 fn from_units(units: &[Unit], facts: &Facts) -> Packages {
     let mut packages = Packages::new();
     for unit in units {
@@ -134,8 +134,8 @@ impl Known {
         }
     }
 
-    /// Reads the `Cargo.toml` nearest above the source of a package that is no member. What it
-    /// inherits from a workspace elsewhere is not looked for.
+    /// Reads the nearest `Cargo.toml` above the source of a package that is not a member. What it
+    /// inherits from another workspace is ignored.
     fn of_unit(unit: &Unit) -> Option<Self> {
         let mut folders = unit.target.src_path.ancestors().skip(1);
         let folder = folders.find(|folder| folder.join("Cargo.toml").is_file())?;
@@ -156,7 +156,7 @@ impl Known {
     }
 }
 
-/// Everything that `cargo metadata` knows for the target.
+/// Everything in `cargo metadata` for the target.
 async fn metadata(recipe: &Recipe) -> Result<Metadata, Error> {
     let mut command = program::command("cargo", &recipe.environment, &recipe.root);
     command.args(["metadata", "--format-version", "1", "--filter-platform"]);
@@ -165,8 +165,7 @@ async fn metadata(recipe: &Recipe) -> Result<Metadata, Error> {
     MetadataCommand::parse(&output.stdout).map_err(|source| Error::Metadata { source })
 }
 
-/// Where Cargo does not say what it would compile: all that may be, with the features of the whole
-/// workspace.
+/// Without a unit graph: every possible dependency, with the features of the whole workspace.
 fn from_metadata(metadata: &Metadata, root: &str) -> Packages {
     let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
     let nodes: BTreeMap<&str, _> = nodes.map(|node| (node.id.repr.as_str(), node)).collect();
@@ -192,8 +191,8 @@ fn from_metadata(metadata: &Metadata, root: &str) -> Packages {
     packages
 }
 
-/// Puts packages in an order that is the same everywhere, says where each comes from, and which of
-/// them is the root.
+/// Sorts packages in an order that does not depend on the machine, and sets their origins and the
+/// root.
 fn describe(
     packages: Packages,
     root: &str,
@@ -232,7 +231,7 @@ fn at(folder: &Path, root: &Path) -> Origin {
     Origin::Folder(relative.map(|folder| folder.to_string_lossy().replace('\\', "/")))
 }
 
-/// A package of the lock file that comes from elsewhere.
+/// An external package of the lock file.
 #[derive(Debug)]
 struct Locked {
     name: String,
@@ -258,7 +257,7 @@ impl Locked {
             .collect()
     }
 
-    /// Whether this is the package of an id, which starts with its source but for the commit.
+    /// Whether this is the package of an ID, which starts with its source, except for the commit.
     fn is(&self, id: &str, known: &Known) -> bool {
         let source = self.source.split('#').next().unwrap_or(&self.source);
         self.name == known.name
@@ -284,7 +283,7 @@ fn is_crates_io(url: &str) -> bool {
     matches!(url, "https://github.com/rust-lang/crates.io-index" | "https://index.crates.io")
 }
 
-/// A URL without user and password, and without a query that may hold a token.
+/// A URL without user, password and query, which may contain a token.
 fn without_credentials(url: &str) -> String {
     let url = url.split('?').next().unwrap_or(url);
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };

@@ -1,8 +1,8 @@
-//! A copy of the sources somewhere else, to build them a second time.
+//! Copies the sources to another folder, to build them a second time.
 //!
-//! The copy has the whole path of the original inside a folder of its own, so that everything lies
-//! as it did to everything else, and nothing at the place where it was. What Git ignores is not
-//! copied: an image should not depend on it. Removed when dropped.
+//! The copy has the whole path of the original below a new folder, so that all relative paths stay
+//! the same and no absolute path does. Files that Git ignores are not copied: an image must not
+//! depend on them. The copy is removed when it is dropped.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,10 +14,10 @@ use super::program::{self, Environment};
 use super::{Settings, Workspace, codes};
 use crate::report::{Details, Diagnose};
 
-/// How much is copied. What is larger is no source code.
+/// The maximum size of a copy. Larger files are not sources.
 const LARGEST: u64 = 4 << 30;
 
-/// Configuration that Cargo and rustup look for in every folder upwards.
+/// Configuration that Cargo and rustup search in every parent folder.
 const UPWARDS: [&str; 4] =
     [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
 
@@ -112,19 +112,19 @@ impl Workspace {
 }
 
 impl Elsewhere {
-    /// Where the copy is.
+    /// The folder of the copy.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where a path that was copied lies now; any other is as it was.
+    /// The path of a copied file in the copy. Other paths are returned unchanged.
     #[must_use]
     pub fn of(&self, path: &Path) -> PathBuf {
         if self.has(path) { self.place(path) } else { path.to_owned() }
     }
 
-    /// Cargo's settings for the copy, with a target folder of its own.
+    /// Cargo's settings for the copy, with its own target directory.
     #[must_use]
     pub fn settings(&self, settings: &Settings) -> Settings {
         let mut environment = settings.environment.clone();
@@ -144,7 +144,7 @@ impl Elsewhere {
         self.roots.iter().any(|root| path.starts_with(root))
     }
 
-    /// A path of this machine inside the folder.
+    /// The path of a file in the copy.
     fn place(&self, path: &Path) -> PathBuf {
         let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
         self.folder().join("elsewhere").join(names.collect::<PathBuf>())
@@ -160,7 +160,7 @@ impl Elsewhere {
                 let entries = std::fs::read_dir(&folder).map_err(failed)?;
                 for entry in entries {
                     let path = entry.map_err(failed)?.path();
-                    // A target folder says what it is; what is built is not copied.
+                    // A target directory contains a marker. Build artifacts are not copied.
                     let skipped = path.ends_with(".git") || path.join("CACHEDIR.TAG").is_file();
                     if path.is_dir() && !path.is_symlink() && !skipped {
                         folders.push(path);
@@ -174,7 +174,7 @@ impl Elsewhere {
         let run = |folder: &Path, arguments: &[&str]| {
             let mut command = program::command("git", environment, folder);
             command.args(arguments);
-            // A hook of Git's, in which this may run, has it look at one repository alone.
+            // A Git hook, which may run this, limits Git to one repository with these variables.
             for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
                 command.env_remove(name);
             }
@@ -182,7 +182,7 @@ impl Elsewhere {
         };
         let place = self.place(root);
         let (from, to) = (root.to_string_lossy(), place.to_string_lossy());
-        // The history too, as build scripts ask for it: borrowed, not copied.
+        // Build scripts may read the history, so the copy shares that of the original.
         run(root, &["clone", "--quiet", "--shared", "--no-checkout", &from, &to])?;
         run(&place, &["reset", "--quiet"])?;
         if let Ok(url) = run(root, &["config", "remote.origin.url"]) {

@@ -1,4 +1,5 @@
-//! What Cargo says of a workspace, kept under the stamps of all that it was read from.
+//! The facts of a workspace as Cargo reports them, cached under the stamps of the files they were
+//! read from.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -15,22 +16,23 @@ use crate::cache::Cache;
 use crate::oci::Digest;
 use crate::report::Reporter;
 
-/// The kind of record that holds facts.
+/// The kind of the records of facts.
 const KIND: &str = "cargo-workspace";
 
-/// What stands before an example's name where a binary's may stand.
+/// The prefix of the name of an example where a binary may be named.
 pub(crate) const EXAMPLES: &str = "examples/";
 
-/// What `cargo metadata --no-deps` says, as far as it is used.
+/// The used part of the output of `cargo metadata --no-deps`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) root: PathBuf,
     pub(crate) target_directory: PathBuf,
     pub(crate) packages: Vec<Package>,
-    /// Packages outside the root that are named by a path: name and folder.
+    /// Path dependencies outside of the root: name and folder.
     pub(crate) outside: BTreeMap<String, PathBuf>,
     stamps: Stamps,
-    /// Whether what was read from can no longer change unnoticed, so that more may be kept under it.
+    /// Whether every later change of the files will be noticed, so that more may be cached under
+    /// this.
     #[serde(skip)]
     pub(crate) kept: bool,
 }
@@ -51,8 +53,8 @@ pub(crate) struct Package {
 }
 
 impl Facts {
-    /// The facts of the workspace that a `Cargo.toml` belongs to: from the cache, where all they
-    /// were read from is unchanged, else from Cargo.
+    /// The facts of the workspace of a `Cargo.toml`: from the cache if no file has changed, else
+    /// from Cargo.
     pub(crate) fn read(
         manifest: &Path,
         environment: &Environment,
@@ -71,7 +73,7 @@ impl Facts {
         if facts.kept
             && let Err(error) = cache.put_record(KIND, &key, &facts)
         {
-            report.detail(format!("what Cargo said of the workspace is not kept: {error}"));
+            report.detail(format!("could not cache the facts of the workspace: {error}"));
         }
         Ok(facts)
     }
@@ -81,12 +83,12 @@ impl Facts {
         let mut metadata = metadata(manifest, folder, environment)?;
         let root = metadata.workspace_root.clone().into_std_path_buf();
         if root != folder {
-            // Configuration and toolchain are those of the root, where Cargo will build.
+            // Cargo builds in the root, so its configuration and toolchain are used.
             metadata = self::metadata(&root.join("Cargo.toml"), &root, environment)?;
         }
         let mut stamps = Stamps::default();
         let outside = outside(&metadata, &root, &mut stamps);
-        watch_workspace(&metadata, &root, environment, &mut stamps);
+        record_workspace(&metadata, &root, environment, &mut stamps);
         let packages = metadata.packages.iter().map(Package::from).collect();
         Ok(Self {
             target_directory: metadata.target_directory.into_std_path_buf(),
@@ -98,7 +100,7 @@ impl Facts {
         })
     }
 
-    /// Names the state of all manifests, the lock file and Cargo's configuration.
+    /// A key for the state of all `Cargo.toml` files, the lock file and Cargo's configuration.
     pub(crate) fn fingerprint(&self) -> String {
         self.stamps.fingerprint()
     }
@@ -113,7 +115,7 @@ fn metadata(manifest: &Path, folder: &Path, environment: &Environment) -> Result
 }
 
 impl Package {
-    /// All that can be made an image of: binaries, then examples.
+    /// Everything an image can be built from: binaries, then examples.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &String> {
         self.bins.iter().chain(&self.examples)
     }
@@ -149,8 +151,8 @@ impl From<&cargo_metadata::Package> for Package {
     }
 }
 
-/// Watches everything that can change what Cargo would answer.
-fn watch_workspace(
+/// Records the stamps of everything that can change the answer of Cargo.
+fn record_workspace(
     metadata: &Metadata,
     root: &Path,
     environment: &Environment,
@@ -166,7 +168,7 @@ fn watch_workspace(
         stamps.presence(file.with_file_name("config"));
         stamps.content(file);
     }
-    // What cannot be read Cargo has complained of before.
+    // Cargo has already reported files that cannot be read.
     for file in CargoConfig::read(root, environment, &[]).iter().flat_map(CargoConfig::files) {
         stamps.content(file);
     }
@@ -185,12 +187,13 @@ fn watch_workspace(
     let manifest = read(&root.join("Cargo.toml")).unwrap_or_default();
     let members = manifest.get("workspace").and_then(|w| w.get("members")?.as_array());
     for pattern in members.into_iter().flatten().filter_map(Value::as_str) {
-        watch_members(root, pattern, stamps);
+        record_members(root, pattern, stamps);
     }
 }
 
-/// Watches the folders that a pattern of members goes through, so that a new member is seen.
-fn watch_members(root: &Path, pattern: &str, stamps: &mut Stamps) {
+/// Records the stamps of the folders that a pattern for members matches, so that new members are
+/// found.
+fn record_members(root: &Path, pattern: &str, stamps: &mut Stamps) {
     let mut level = vec![root.to_owned()];
     for part in Path::new(pattern).components() {
         let name = part.as_os_str().to_string_lossy();
@@ -213,7 +216,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-/// The packages outside the root that its packages depend on by path, and those that these do.
+/// The path dependencies outside of the root, direct and transitive.
 fn outside(metadata: &Metadata, root: &Path, stamps: &mut Stamps) -> BTreeMap<String, PathBuf> {
     let dependencies = metadata.packages.iter().flat_map(|package| &package.dependencies);
     let mut todo: Vec<PathBuf> =
@@ -245,7 +248,7 @@ fn outside(metadata: &Metadata, root: &Path, stamps: &mut Stamps) -> BTreeMap<St
     found
 }
 
-/// Every `path` of a dependency anywhere below a table, seen from `folder`.
+/// Every `path` of a dependency anywhere below a table, relative to `folder`.
 fn paths(value: &Value, folder: &Path) -> Vec<PathBuf> {
     let Some(table) = value.as_table() else { return Vec::new() };
     let own = table.get("path").and_then(Value::as_str).map(|path| folder.join(path));
@@ -253,7 +256,7 @@ fn paths(value: &Value, folder: &Path) -> Vec<PathBuf> {
     own.into_iter().chain(table.values().flat_map(|value| paths(value, folder))).collect()
 }
 
-/// A path without `.` and `..`, as Cargo makes it: by name, not by following links.
+/// A path without `.` and `..`, normalised as Cargo does: by name, without following links.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! Which binary a reference means.
+//! Resolves references to binaries.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::facts::{Facts, Package};
 use super::{Binary, Error};
 use crate::reference::{CrateReference, ImportPath, did_you_mean, normalise_repository};
 
-/// One workspace with what settings say about names in it.
+/// One workspace, and the import path that the settings give it.
 #[derive(Clone, Debug)]
 pub(crate) struct Names<'a> {
     pub(crate) facts: &'a Facts,
@@ -14,7 +14,7 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The package that WHERE means: by name, by folder, or by import path, in this order.
+    /// The package that WHERE names: by name, by folder, or by import path, in this order.
     pub(crate) fn package(&self, place: &str) -> Option<&'a Package> {
         let packages = || self.facts.packages.iter();
         let by_folder = relative(Path::new(place));
@@ -33,7 +33,7 @@ impl<'a> Names<'a> {
         self.facts.packages.iter().find(same)
     }
 
-    /// What may be written for WHERE, to suggest from.
+    /// All valid values of WHERE, for suggestions.
     pub(crate) fn candidates(&self) -> Vec<String> {
         let with_bins = self.facts.packages.iter().filter(|package| !package.bins.is_empty());
         with_bins
@@ -52,7 +52,7 @@ impl<'a> Names<'a> {
 
     fn is_at(&self, package: &Package, place: &str) -> bool {
         let Some(prefix) = self.prefix(package) else { return false };
-        // A repository's host is in lower case after normalising; what is written need not be.
+        // The host of a normalised repository is in lower case; that of a reference may not be.
         let Some((host, rest)) = place.split_once('/') else { return false };
         let place = format!("{}/{rest}", host.to_lowercase());
         place.starts_with(&prefix) && place == self.path(package)
@@ -65,7 +65,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The folder seen from the root; none for a member that lies elsewhere.
+    /// The folder relative to the root, or `None` for a member outside of it.
     fn folder(&self, package: &Package) -> Option<PathBuf> {
         package.folder.strip_prefix(&self.facts.root).ok().map(Path::to_owned)
     }
@@ -81,7 +81,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The binary of a package: the named one, or its default.
+    /// A binary of a package: the named one, or its default.
     pub(crate) fn binary(
         &self,
         package: &Package,
@@ -129,7 +129,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Every package's default binary; all binaries of a package that has no default.
+    /// The default binary of every package, and all binaries of packages without one.
     pub(crate) fn binaries(&self) -> Vec<Binary> {
         let mut binaries = Vec::new();
         for package in &self.facts.packages {
@@ -149,7 +149,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `default-run`, else the only binary, else the one named like the package.
+/// `default-run`, else the only binary, else the one with the name of the package.
 fn default_bin(package: &Package) -> Option<&str> {
     match (&package.default_run, package.bins.as_slice()) {
         (Some(bin), _) => Some(bin),
@@ -158,7 +158,7 @@ fn default_bin(package: &Package) -> Option<&str> {
     }
 }
 
-/// A path that stays below where it starts, without `.`; none if it leaves it.
+/// A relative path without `.`, or `None` if it leaves the folder that it starts in.
 fn relative(path: &Path) -> Option<PathBuf> {
     let mut relative = PathBuf::new();
     for part in path.components() {
@@ -176,13 +176,13 @@ fn slashed(path: &Path) -> String {
     parts.join("/")
 }
 
-/// Whether the command line names a folder rather than a package: `.`, `./svc/link`, `/abs`.
+/// Whether an argument is a path rather than the name of a package: `.`, `./svc/link`, `/abs`.
 pub(crate) fn is_path(place: &str) -> bool {
     let first = place.split(['/', std::path::MAIN_SEPARATOR]).next();
     matches!(first, Some("." | "..")) || Path::new(place).is_absolute()
 }
 
-/// The first workspace that knows the package; an error that names the nearest where none does.
+/// The binary in the first workspace that has the package, or an error with the nearest names.
 pub(crate) fn across(
     workspaces: &[Names<'_>],
     reference: &CrateReference,
@@ -228,7 +228,7 @@ pub(crate) fn across(
     })
 }
 
-/// What can be named, where nothing is near to what was.
+/// The crates that can be named, for a reference that is similar to none of them.
 fn packages(workspaces: &[Names<'_>]) -> Option<String> {
     const MOST: usize = 10;
     let packages = workspaces.iter().flat_map(|names| &names.facts.packages);

@@ -1,4 +1,4 @@
-//! What links a target's executables.
+//! Selects the linker for a target.
 
 use super::c;
 use super::program::Environment;
@@ -8,9 +8,9 @@ use super::tools::Tools;
 use super::{Error, TargetTriple, codes};
 use crate::report::{Diagnostic, Reporter};
 
-/// The flags that make rustc link as a target needs it: an executable for musl static, by what comes
-/// with rustc, or by zig where rustc has nothing for the target; one for glibc of another machine, or of
-/// an older glibc, by a compiler that has it.
+/// The flags that make rustc link for a target: a static executable for musl with the linker of the
+/// toolchain, or with zig if the toolchain does not have the target; for glibc of another machine
+/// or version, with a compiler for it.
 pub(crate) fn flags(
     target: &TargetTriple,
     user: &UserFlags,
@@ -24,13 +24,14 @@ pub(crate) fn flags(
         flags.push("-Ctarget-feature=+crt-static".to_owned());
     }
     if let Some(why) = user.own_linker() {
-        report.detail(format!("linked by your own linker: `{}` ({})", why.value, why.place));
+        report
+            .detail(format!("linking with the configured linker: `{}` ({})", why.value, why.place));
         return Ok(flags);
     }
     let linker = |path: &std::path::Path| format!("-Clinker={}", path.display());
     if target.is_musl() {
         if Tools::can_be_used() && !toolchain.has_std(target) {
-            // The standard library is compiled too, and what comes with it lacks: musl, an unwinder.
+            // The standard library is compiled too, but musl and an unwinder are missing.
             flags.extend([linker(&tools.zig("ld", target)?), "-Clinker-flavor=gcc".to_owned()]);
             flags.push("-Clink-self-contained=no".to_owned());
         } else if toolchain.has_lld() {
@@ -49,7 +50,7 @@ pub(crate) fn flags(
             Some(name) => flags.push(format!("-Clinker={name}")),
             None if Tools::can_be_used() => {
                 flags.push(linker(&tools.zig("ld", target)?));
-                // Zig brings what an executable starts with.
+                // Zig provides the startup code of an executable.
                 flags.push("-Clinker-flavor=gcc".to_owned());
             }
             None => {}

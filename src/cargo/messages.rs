@@ -1,4 +1,4 @@
-//! What Cargo says while it builds ([external tools][spec]), as far as it matters here.
+//! The messages of Cargo during a build ([external tools][spec]), as far as ko-rs needs them.
 //!
 //! [spec]: https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages
 
@@ -34,7 +34,7 @@ struct Target {
     name: String,
 }
 
-/// An executable that is there now.
+/// A finished executable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Executable {
     pub(crate) package_id: String,
@@ -50,8 +50,8 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// Reads Cargo's own name for a package: `URL#NAME@VERSION`, or `URL/NAME#VERSION`; before 1.77
-    /// `NAME VERSION (URL)`.
+    /// Parses a package ID: `URL#NAME@VERSION`, or `URL/NAME#VERSION`; before Cargo 1.77 `NAME
+    /// VERSION (URL)`.
     fn of(package_id: &str) -> Option<Self> {
         let words: Vec<&str> = package_id.split(' ').collect();
         let (name, version) = match (package_id.rsplit_once('#'), words.as_slice()) {
@@ -65,7 +65,7 @@ impl Package {
         Some(Self { name: name.to_owned(), version: version.to_owned() })
     }
 
-    /// As `-p` and `-i` take it.
+    /// The argument for `-p` and `-i`.
     pub(crate) fn specification(&self) -> String {
         format!("{}@{}", self.name, self.version)
     }
@@ -77,7 +77,7 @@ impl fmt::Display for Package {
     }
 }
 
-/// What was messages of a build so far.
+/// What the messages of a build have reported so far.
 #[derive(Debug, Default)]
 pub(crate) struct BuildMessages {
     build_scripts: BTreeSet<String>,
@@ -86,7 +86,7 @@ pub(crate) struct BuildMessages {
 }
 
 impl BuildMessages {
-    /// Takes in a line. Lines that are not Cargo's, as wrappers may write them, are passed over.
+    /// Reads a line. Lines that are not messages of Cargo are ignored: wrappers may print them.
     pub(crate) fn read(&mut self, line: &str) -> Option<Executable> {
         match serde_json::from_str(line).ok()? {
             Message::CompilerArtifact { package_id, target, executable } => {
@@ -107,7 +107,7 @@ impl BuildMessages {
                 self.build_scripts.remove(&package_id);
                 self.packages.insert(package_id.clone());
                 for library in linked_libs {
-                    // With its kind and modifiers before it: `static:-bundle=z`.
+                    // With its kind and modifiers: `static:-bundle=z`.
                     let name = library.rsplit('=').next().unwrap_or(&library).to_owned();
                     self.links.insert(name, package_id.clone());
                 }
@@ -117,17 +117,17 @@ impl BuildMessages {
         }
     }
 
-    /// Packages whose build script was compiled and did not come to a good end.
+    /// Packages whose build script was compiled but has not finished successfully.
     pub(crate) fn unfinished_build_scripts(&self) -> &BTreeSet<String> {
         &self.build_scripts
     }
 
-    /// The package whose build script asked for a library.
+    /// The package whose build script links a library.
     pub(crate) fn links(&self, library: &str) -> Option<Package> {
         Package::of(self.links.get(library)?)
     }
 
-    /// The package of that name, or of the name that rustc knows it by.
+    /// The package with that name, or with that crate name.
     pub(crate) fn package(&self, name: &str) -> Option<Package> {
         let plain = |name: &str| name.replace('-', "_");
         let mut packages = self.packages.iter().filter_map(|id| Package::of(id));

@@ -1,9 +1,10 @@
-//! Cargo: which workspace, which binary a reference means, and its executable.
+//! Finds the Cargo workspace and the binary that a reference refers to, and compiles it.
 //!
-//! A [`Workspace`] is what Cargo says of the user's crates; [`Workspace::find`] makes a
-//! [`Binary`] of a reference, [`Workspace::compile`] makes [`Artifact`]s of [`Build`]s. Cargo is the
-//! user's own, in the user's environment; its locks, configuration, toolchain files and wrappers
-//! mean what they mean to `cargo build`. Knows nothing of images or of where they go.
+//! A [`Workspace`] contains what Cargo reports about the user's crates. [`Workspace::find`]
+//! resolves a reference to a [`Binary`], and [`Workspace::compile`] compiles [`Build`]s to
+//! [`Artifact`]s. Cargo runs in the user's environment: its locks, configuration, toolchain files
+//! and wrappers have the same effect as with `cargo build`. This module does not deal with images
+//! or destinations.
 
 mod c;
 mod cause;
@@ -56,30 +57,30 @@ pub use program::Environment;
 pub(crate) use program::on_path;
 pub use target::{InvalidTargetTriple, TargetTriple};
 
-/// Where the workspace is looked for and how Cargo is run.
+/// Where the workspace is searched and how Cargo is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The user's working directory, absolute.
     pub directory: PathBuf,
-    /// `--manifest-path`: the `Cargo.toml` to use, and no other.
+    /// `--manifest-path`: the only `Cargo.toml` to use.
     pub manifest_path: Option<PathBuf>,
-    /// The roots of workspaces that the settings name, absolute.
+    /// The roots of the workspaces in the settings, absolute.
     pub workspaces: Vec<PathBuf>,
-    /// The root of the Git repository, below which workspaces are looked for last.
+    /// The root of the Git repository, which is searched for workspaces last.
     pub repository_root: Option<PathBuf>,
-    /// What import paths start with, in place of the packages' `repository`.
+    /// The start of import paths, instead of the `repository` of packages.
     pub import_path: Option<String>,
     /// The user's whole environment.
     pub environment: Environment,
-    /// `--locked`: the lock file must be as it should be.
+    /// `--locked`: the lock file must be up to date.
     pub locked: bool,
-    /// `--offline`: nothing is fetched.
+    /// `--offline`: nothing is downloaded.
     pub offline: bool,
     /// `--frozen`: both.
     pub frozen: bool,
 }
 
-/// The workspace, or those between which the references decide.
+/// The workspace, or those that references select from.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     settings: Settings,
@@ -88,12 +89,12 @@ pub struct Workspace {
     go_modules: Arc<OnceLock<GoModules>>,
 }
 
-/// A binary of a package: what a reference means.
+/// A binary of a package, to which a reference resolves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binary {
     /// The package's name.
     pub package: String,
-    /// Cargo's own name for exactly this package.
+    /// The package ID of Cargo.
     pub package_id: String,
     /// The binary's name; `examples/NAME` for an example.
     pub bin: String,
@@ -119,7 +120,7 @@ impl Binary {
     }
 }
 
-/// Which features are switched on, as on Cargo's command line.
+/// The enabled features, as on Cargo's command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Features {
     /// `--features`.
@@ -135,38 +136,38 @@ pub struct Features {
 pub struct Build {
     /// What is compiled.
     pub binary: Binary,
-    /// What it shall run on.
+    /// The platform that it must run on.
     pub platform: Platform,
-    /// The target, where it is not the one that follows from the platform.
+    /// The target, if it is not the default one of the platform.
     pub target: Option<TargetTriple>,
     /// Cargo's profile.
     pub profile: String,
     /// Cargo's features.
     pub features: Features,
-    /// More arguments for `cargo build`.
+    /// Additional arguments for `cargo build`.
     pub flags: Vec<String>,
-    /// More flags for rustc, behind the user's own.
+    /// Additional flags for rustc, after those of the user.
     pub rustflags: Vec<String>,
-    /// Variables that go before those of the user's environment.
+    /// Variables that take precedence over the user's environment.
     pub environment: BTreeMap<String, String>,
-    /// Whose wishes decide about the features of a shared dependency.
+    /// Which packages determine the features of a shared dependency.
     pub unification: Unification,
-    /// Whether the executable keeps what a debugger needs.
+    /// Whether the executable keeps its debug information.
     pub debug: bool,
 }
 
-/// Whose wishes decide about the features of a dependency that packages share.
+/// Which packages determine the features of a dependency that they share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unification {
-    /// Only the package's: as if nothing else were built.
+    /// Only the package itself, as if nothing else was built.
     #[default]
     Package,
-    /// Those of all packages of the workspace.
+    /// All packages of the workspace.
     Workspace,
 }
 
 impl Build {
-    /// A binary for a platform, compiled as nothing else says: release, default features.
+    /// A binary for a platform, with the defaults: release profile, default features.
     #[must_use]
     pub fn new(binary: Binary, platform: Platform) -> Self {
         Self {
@@ -183,7 +184,7 @@ impl Build {
         }
     }
 
-    /// What rustc compiles for.
+    /// The target that rustc compiles for.
     pub fn target(&self) -> Result<TargetTriple, Error> {
         let target = self.target.clone().or_else(|| TargetTriple::for_platform(&self.platform));
         target.ok_or_else(|| Error::UnsupportedPlatform { platform: self.platform.clone() })
@@ -193,19 +194,19 @@ impl Build {
 /// What Cargo compiled.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    /// What was asked for.
+    /// The requested binary.
     pub binary: Binary,
-    /// What it runs on.
+    /// Its platform.
     pub platform: Platform,
-    /// What rustc compiled for.
+    /// The target that it was compiled for.
     pub target: TargetTriple,
-    /// The executable, opened when Cargo named it: a later build may put another in its place.
+    /// The executable, opened when Cargo reported it: a later build may replace it.
     pub executable: OpenedFile,
 }
 
 impl Workspace {
-    /// Finds the workspace. `wanted` decides between several, where settings or the repository have
-    /// several.
+    /// Finds the workspace. `wanted` selects from several workspaces of the settings or the
+    /// repository.
     pub fn open(
         settings: &Settings,
         cache: &Cache,
@@ -237,8 +238,9 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Keeps the workspaces that references point into. Without references nothing can be decided;
-    /// with one that points nowhere all are kept, so that looking for it says where it was not.
+    /// Keeps the workspaces that references point into. Without references this is ambiguous. If a
+    /// reference matches no crate, all are kept, so that the error lists every workspace that was
+    /// searched.
     fn decide(&mut self, wanted: &[CrateReference]) -> Result<(), Error> {
         if wanted.is_empty() {
             let roots = self.facts.iter().map(|facts| facts.root.clone()).collect();
@@ -252,27 +254,27 @@ impl Workspace {
         Ok(())
     }
 
-    /// The root of the workspace; of the first, where there are several.
+    /// The root of the workspace, or of the first of several.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.facts.first().map_or(&self.settings.directory, |facts| &facts.root)
     }
 
-    /// The folder in which Cargo builds for ko-rs, inside the target folder that Cargo reports; an
-    /// editor's Cargo, which builds beside it, never waits for ko-rs or the other way round.
+    /// The folder in which Cargo builds for ko-rs, inside of the target directory that Cargo
+    /// reports. An editor that runs Cargo and ko-rs never wait for each other.
     #[must_use]
     pub fn target_directory(&self) -> PathBuf {
         let facts = self.facts.first();
         facts.map_or_else(|| self.settings.directory.join("target"), recipe::target_directory)
     }
 
-    /// The binary that a reference of a manifest means.
+    /// The binary that a reference in a manifest refers to.
     pub fn find(&self, reference: &CrateReference) -> Result<Binary, Error> {
         self.look_up(reference, false)
     }
 
-    /// The binary that an argument of the command line means: as a reference, with a prefix or
-    /// without, or a folder seen from the working directory.
+    /// The binary that a command line argument refers to: a reference with or without its prefix,
+    /// or a folder relative to the working directory.
     pub fn find_argument(&self, argument: &str) -> Result<Binary, Error> {
         let reference =
             CrateReference::bare(argument).map_err(|source| Error::InvalidReference { source })?;
@@ -289,19 +291,19 @@ impl Workspace {
         found
     }
 
-    /// Every default binary; of a package without a default one, all.
+    /// Every default binary, and all binaries of packages without a default one.
     #[must_use]
     pub fn binaries(&self) -> Vec<Binary> {
         self.names().iter().flat_map(Names::binaries).collect()
     }
 
-    /// All binaries, also those that are not the default of their package, and all examples.
+    /// All binaries, including those that are not the default of their package, and all examples.
     #[must_use]
     pub fn every_binary(&self) -> Vec<Binary> {
         self.names().iter().flat_map(Names::every_binary).collect()
     }
 
-    /// Whether a package lies in the repository outside the workspaces that are open here.
+    /// Whether a package is in the repository, but outside of the open workspaces.
     #[must_use]
     pub fn is_elsewhere(&self, package: &str) -> bool {
         locate::has_package(&self.settings, package)
@@ -317,8 +319,8 @@ impl Workspace {
         self.facts.iter().map(|facts| Names { facts, import_path }).collect()
     }
 
-    /// Compiles. Each build's artifact is handed over with the build's index as soon as it is there.
-    /// A build that fails does not keep the others from being tried, so that all failures are seen.
+    /// Compiles. The artifact of each build is passed on with the index of the build as soon as it
+    /// is complete. After a failure the other builds continue, so that all failures are reported.
     pub async fn compile(
         &self,
         builds: &[Build],
@@ -328,7 +330,7 @@ impl Workspace {
         compile::compile(self, builds, report, on_artifact).await
     }
 
-    /// What a build is made of, for the image's bill of materials.
+    /// The dependencies of a build, for the SBOM of the image.
     pub async fn dependencies(
         &self,
         build: &Build,

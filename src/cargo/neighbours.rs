@@ -1,11 +1,11 @@
-//! Which packages may be compiled in one run of Cargo although an image shall be as if its package
-//! had been compiled alone.
+//! Decides which packages may be compiled in one run of Cargo although each image must be the same
+//! as if its package had been compiled alone.
 //!
-//! Cargo unifies the features of all packages that it is told to build, so a neighbour may switch on
-//! a feature in a shared dependency. Cargo itself is asked what it would compile for each package
-//! (its unit graph: every crate with features, profile and whether it is for the host or the
-//! target), and packages go together only if they agree on all that they share and Cargo's answer
-//! for all of them is exactly the answers for each. Where there is no answer, they stay apart.
+//! Cargo unifies the features of all packages that it builds at once, so a package may enable a
+//! feature of a dependency for its neighbours. ko-rs asks Cargo for the unit graph of each package:
+//! every crate with its features and profile, for the host or for the target. Packages are compiled
+//! together only if their graphs agree on all shared crates, and the graph of all of them is
+//! exactly the union of their graphs. Without a graph they are compiled separately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,10 +23,10 @@ use crate::oci::Digest;
 
 const KIND: &str = "cargo-neighbours";
 
-/// How many questions Cargo is asked at once.
+/// The number of concurrent calls of Cargo.
 const JOBS: usize = 4;
 
-/// What Cargo would compile: each crate, for host or target, with the ways it would be compiled.
+/// The crates that Cargo would compile, for the host or the target, and how each is compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Units(BTreeMap<String, BTreeSet<String>>);
 
@@ -66,8 +66,7 @@ pub(crate) async fn runs(
     if recipe.unification == Unification::Workspace {
         return Ok(by_name(facts, packages));
     }
-    // A feature may mean something to each of several packages, so that one of them cannot be told
-    // from the other.
+    // A feature may belong to several packages, so that it cannot be enabled for only one of them.
     if !recipe.default_features {
         return Ok(apart(packages));
     }
@@ -83,13 +82,13 @@ pub(crate) async fn runs(
     }
     let divided = divide(recipe, facts, &packages).await?;
     if facts.kept {
-        // Whether it can be kept makes no difference to this run.
+        // A failure to cache the result does not affect this run.
         let _ = cache.put_record(KIND, &key, &divided);
     }
     Ok(divided)
 }
 
-/// Divides packages by nothing but their binaries' names.
+/// Divides packages only by the names of their binaries.
 fn by_name(facts: &Facts, packages: Packages) -> Vec<Packages> {
     let mut runs: Vec<Packages> = Vec::new();
     for alone in apart(packages) {
@@ -101,8 +100,8 @@ fn by_name(facts: &Facts, packages: Packages) -> Vec<Packages> {
     runs
 }
 
-/// Whether packages that are compiled as if alone would have other features beside all the packages
-/// of their workspace: what does not compile may do so there.
+/// Whether packages that are compiled as if alone would have other features together with all
+/// packages of their workspace: what does not compile alone may compile there.
 pub(crate) async fn are_missed(recipe: &Recipe, packages: &Packages) -> bool {
     if recipe.unification == Unification::Workspace {
         return false;
@@ -127,8 +126,8 @@ async fn divide(
     facts: &Facts,
     packages: &Packages,
 ) -> Result<Vec<Packages>, Error> {
-    // The first question may make Cargo fetch what the lock file names, which is worth seeing; the
-    // others then have their answers at hand.
+    // The first call may make Cargo download what the lock file names, so its output is shown. The
+    // others then find everything.
     let mut questions = apart(packages.clone()).into_iter().enumerate();
     let ask = async |(place, alone): (usize, Packages)| {
         let progress = if place == 0 { Progress::Shown } else { Progress::Hidden };
@@ -167,8 +166,8 @@ async fn divide(
     Ok(divided)
 }
 
-/// Whether `--bin` chooses exactly the binaries that are wanted: it goes by name, through all
-/// packages, and executables of one name overwrite each other.
+/// Whether `--bin` selects exactly the requested binaries: it selects by name in all packages, and
+/// executables with the same name overwrite each other.
 fn names_differ(facts: &Facts, run: &Packages, alone: &Packages) -> bool {
     let has = |id: &str, bins: &BTreeSet<String>| {
         let mut packages = facts.packages.iter().filter(|package| package.id == id);
@@ -178,20 +177,20 @@ fn names_differ(facts: &Facts, run: &Packages, alone: &Packages) -> bool {
     pairs.all(|((one, its), (other, others))| !has(one, others) && !has(other, its))
 }
 
-/// A step of Cargo's plan for a build, as its unit graph has it.
+/// A unit of the unit graph.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) pkg_id: String,
     pub(crate) target: UnitTarget,
     profile: serde_json::Value,
-    /// The target's triple; none for what runs on the host.
+    /// The target triple, or `None` for the host.
     pub(crate) platform: Option<String>,
     mode: String,
     features: Vec<String>,
     pub(crate) dependencies: Vec<Edge>,
 }
 
-/// What of a package a step compiles.
+/// The target of a package that the unit compiles.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct UnitTarget {
     pub(crate) kind: Vec<String>,
@@ -199,14 +198,14 @@ pub(crate) struct UnitTarget {
     name: String,
 }
 
-/// A step that another one waits for.
+/// A dependency on another unit.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Edge {
     pub(crate) index: usize,
 }
 
-/// Asks Cargo what it would compile; none where this Cargo does not say. The question is unstable,
-/// and its switch is harmless here: nothing is compiled.
+/// Asks Cargo for its unit graph, or returns `None` if this Cargo does not support it. The flag is
+/// unstable, but harmless here, since nothing is compiled.
 pub(crate) async fn graph(
     recipe: &Recipe,
     packages: &Packages,

@@ -1,7 +1,7 @@
-//! Folders of this machine that an executable names all the same: where they come from.
+//! Finds paths of this machine in executables, and the crates that they come from.
 //!
-//! Remapping renames what the compilers write. What a program is given as a string it keeps:
-//! `env!("CARGO_MANIFEST_DIR")`, a build script's `OUT_DIR`, what C is told by `-D`.
+//! Remapping changes the paths that compilers write, but not strings that a program contains:
+//! `env!("CARGO_MANIFEST_DIR")`, the `OUT_DIR` of a build script, the value of a `-D` flag for C.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -15,12 +15,12 @@ use super::program;
 pub struct StrayPath {
     /// The path.
     pub path: PathBuf,
-    /// The crate that it most likely comes from.
+    /// The crate that it probably comes from.
     pub package: Option<String>,
 }
 
 impl Workspace {
-    /// The paths that texts found in an executable start with, and their crates.
+    /// The paths at the start of strings that were found in an executable, and their crates.
     #[must_use]
     pub fn stray_paths(&self, finds: &BTreeSet<String>) -> BTreeSet<StrayPath> {
         let stray = |find: &String| {
@@ -52,8 +52,8 @@ impl Workspace {
     }
 }
 
-/// The folders worth looking for: one of a single name, as `/app`, is in many a program that means
-/// the container's own.
+/// The folders that are searched for. A path with one component, such as `/app`, is in many
+/// programs that mean the path in the container.
 pub(crate) fn worth_looking_for<'a>(folders: impl Iterator<Item = &'a Path>) -> Vec<String> {
     folders
         .filter(|folder| {
@@ -63,7 +63,8 @@ pub(crate) fn worth_looking_for<'a>(folders: impl Iterator<Item = &'a Path>) -> 
         .collect()
 }
 
-/// The longest path that a text starts with: strings of a program follow each other without a gap.
+/// The longest existing path at the start of a string: in a program, strings follow each other
+/// without a gap.
 fn existing(find: &str) -> Option<PathBuf> {
     let ends = find.char_indices().map(|(at, _)| at).skip(1).chain([find.len()]);
     let mut ends: Vec<usize> = ends.collect();

@@ -1,4 +1,4 @@
-//! Cargo, rustc and rustup as programs: started in the user's environment and in a given folder.
+//! Runs Cargo, rustc and rustup in the user's environment and in a given folder.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,12 +11,12 @@ use crate::oci::file::Stamp;
 /// The user's whole environment, as a value.
 pub type Environment = BTreeMap<OsString, OsString>;
 
-/// A variable that is text; one that is not is as good as not set.
+/// A variable whose value is UTF-8. Others are treated as unset.
 pub(crate) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
     environment.get(OsStr::new(name)).and_then(|value| value.to_str())
 }
 
-/// A command in the given environment and nothing else of this process.
+/// A command with the given environment and no other variables.
 pub(crate) fn command(
     program: impl AsRef<OsStr>,
     environment: &Environment,
@@ -27,7 +27,7 @@ pub(crate) fn command(
     command
 }
 
-/// Runs a command that answers at once; its standard output as text.
+/// Runs a command and returns its standard output as text.
 pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     let output = command.output().map_err(|source| Error::start(&command, source))?;
     if !output.status.success() {
@@ -37,17 +37,17 @@ pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A command as its user would type it, without tokens of registries.
+/// The command line as a user would type it, without tokens of registries.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    // Where exactly it lies, nobody typed.
+    // A user does not type the path.
     let program =
         program.file_name().filter(|name| *name == "cargo").unwrap_or(program.as_os_str());
     let words = std::iter::once(program).chain(command.get_args());
     shell_words::join(words.map(|word| without_token(&word.to_string_lossy())))
 }
 
-/// An argument without the value of a token that it sets (`--config registries.own.token="…"`).
+/// An argument without the token that it sets (`--config registries.own.token="…"`).
 pub(crate) fn without_token(argument: &str) -> String {
     match argument.to_ascii_lowercase().find("token") {
         Some(at) if argument[at..].contains('=') => format!("{}token=…", &argument[..at]),
@@ -55,7 +55,7 @@ pub(crate) fn without_token(argument: &str) -> String {
     }
 }
 
-/// The file that a program's name means on the PATH.
+/// The path of a program on the PATH.
 pub(crate) fn on_path(name: &str, environment: &Environment) -> Option<PathBuf> {
     let path = environment.get(OsStr::new("PATH"))?;
     std::env::split_paths(path)
@@ -63,13 +63,13 @@ pub(crate) fn on_path(name: &str, environment: &Environment) -> Option<PathBuf> 
         .find(|file| is_executable(file))
 }
 
-/// Whether what a program's name means is rustup, which stands in for all programs of a toolchain.
-pub(crate) fn is_rustup_s(name: &str, environment: &Environment) -> bool {
+/// Whether a program is a proxy of rustup.
+pub(crate) fn is_rustup_proxy(name: &str, environment: &Environment) -> bool {
     let found = on_path(name, environment);
     found.is_some_and(|file| are_same(&file, &file.with_file_name("rustup")))
 }
 
-/// Whether two paths lead to one file.
+/// Whether two paths lead to the same file.
 pub(crate) fn are_same(one: &Path, other: &Path) -> bool {
     let stamp = |path: &Path| std::fs::metadata(path).ok().map(|found| Stamp::of(&found));
     stamp(one).is_some_and(|found| stamp(other) == Some(found))
@@ -86,12 +86,12 @@ fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
-/// Cargo's home: `CARGO_HOME`, else `.cargo` in the user's.
+/// Cargo's home: `CARGO_HOME`, else `.cargo` in the user's home.
 pub(crate) fn cargo_home(environment: &Environment, directory: &Path) -> Option<PathBuf> {
     home(environment, directory, "CARGO_HOME", ".cargo")
 }
 
-/// rustup's home: `RUSTUP_HOME`, else `.rustup` in the user's.
+/// rustup's home: `RUSTUP_HOME`, else `.rustup` in the user's home.
 pub(crate) fn rustup_home(environment: &Environment, directory: &Path) -> Option<PathBuf> {
     home(environment, directory, "RUSTUP_HOME", ".rustup")
 }
@@ -104,7 +104,7 @@ fn home(environment: &Environment, directory: &Path, name: &str, own: &str) -> O
     }
 }
 
-/// The part of the environment by which Cargo and rustup choose what they do.
+/// The variables that affect Cargo and rustup, as text.
 pub(crate) fn relevant(environment: &Environment) -> String {
     let matters = |name: &str| {
         name.starts_with("CARGO")
@@ -141,7 +141,7 @@ mod tests {
         std::fs::hard_link(path("rustup"), path("rustdoc")).unwrap();
         let environment = [("PATH".into(), folder.path().into())].into();
         let found =
-            ["cargo", "rustdoc", "rustc", "gone"].map(|name| is_rustup_s(name, &environment));
+            ["cargo", "rustdoc", "rustc", "gone"].map(|name| is_rustup_proxy(name, &environment));
         assert_eq!(found, [true, true, false, false]);
     }
 

@@ -1,4 +1,4 @@
-//! How Cargo is run for builds that are alike: with which arguments, in which environment.
+//! How Cargo is run for similar builds: with which arguments, in which environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use super::tools::Tools;
 use super::{Build, Error, Features, Settings, TargetTriple, Unification, Workspace};
 use crate::report::Reporter;
 
-/// Builds that differ in nothing but the binary.
+/// Builds that differ only in the binary.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Alike<'a> {
     pub(crate) root: &'a PathBuf,
@@ -34,7 +34,7 @@ pub(crate) struct Alike<'a> {
 }
 
 impl<'a> Alike<'a> {
-    /// What a build has in common with others.
+    /// What a build shares with others.
     pub(crate) fn of(build: &'a Build) -> Result<Self, Error> {
         Ok(Self {
             root: &build.binary.workspace,
@@ -53,7 +53,7 @@ impl<'a> Alike<'a> {
 /// The packages of one run of Cargo, each with its binaries.
 pub(crate) type Packages = BTreeMap<String, BTreeSet<String>>;
 
-/// All that runs of Cargo for alike builds have in common.
+/// What all runs of Cargo for similar builds have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub(crate) root: PathBuf,
@@ -63,28 +63,28 @@ pub(crate) struct Recipe {
     pub(crate) tools: Tools,
     pub(crate) rustc: Option<String>,
     pub(crate) unification: Unification,
-    /// Whether no feature is asked for beside what packages have by default.
+    /// Whether only the default features of packages are enabled.
     pub(crate) default_features: bool,
     features: Vec<String>,
     members: Vec<Package>,
-    /// Folders of this machine, which no executable should name.
+    /// Folders of this machine that no executable should contain.
     pub(crate) stray: Vec<String>,
     target_directory: PathBuf,
-    /// Cargo, by its name or where it lies.
+    /// Cargo, by its name or its path.
     cargo: PathBuf,
     arguments: Vec<String>,
 }
 
-/// The profile of executables that keep what a debugger needs: as another one, but for that.
+/// The profile that keeps debug information: another profile, with that change.
 const DEBUG: &str = "ko-rs-debug";
 
-/// Cargo's target folder for ko-rs.
+/// Cargo's target directory for ko-rs.
 pub(crate) fn target_directory(facts: &Facts) -> PathBuf {
     facts.target_directory.join("ko-rs")
 }
 
 impl Recipe {
-    /// Works out how alike builds are made; sees to it that their target is there.
+    /// Determines how similar builds are compiled, and installs their target if it is missing.
     pub(crate) async fn make(
         workspace: &Workspace,
         facts: &Facts,
@@ -144,7 +144,7 @@ impl Recipe {
         })
     }
 
-    /// `cargo build` of some packages, with everything but where its output goes.
+    /// `cargo build` for some packages, without the flags for its output.
     pub(crate) fn cargo(&self, packages: &Packages) -> Command {
         let mut command = program::command(&self.cargo, &self.environment, &self.root);
         command.arg("build").arg("--target-dir").arg(&self.target_directory);
@@ -177,19 +177,19 @@ impl Recipe {
         command
     }
 
-    /// The same with the features of the whole workspace.
+    /// The same command with the features of the whole workspace.
     pub(crate) fn beside_all(&self) -> Self {
         Self { unification: Unification::Workspace, ..self.clone() }
     }
 
-    /// Packages with a binary that is called like one of those wanted: `--bin` would mean both.
+    /// Packages with a binary that has the name of a requested one: `--bin` would select both.
     fn namesakes<'a>(&'a self, packages: &'a Packages) -> impl Iterator<Item = &'a str> {
         let wanted = |bin: &String| packages.values().any(|bins| bins.contains(bin));
         let others = self.members.iter().filter(|member| !packages.contains_key(&member.id));
         others.filter(move |member| member.programs().any(wanted)).map(|member| &*member.name)
     }
 
-    /// Features as those of the packages that they are asked for, and of no other.
+    /// Features, enabled only for the packages that request them.
     fn features_by_package(&self, packages: &Packages) -> Vec<String> {
         let members = self.members.iter().filter(|member| packages.contains_key(&member.id));
         let of = |member: &Package| {
@@ -202,20 +202,20 @@ impl Recipe {
         members.flat_map(of).collect()
     }
 
-    /// The arguments that forbid to fetch or to write the lock file.
+    /// The arguments that forbid downloads or changes of the lock file.
     pub(crate) fn lock_arguments(&self) -> impl Iterator<Item = &String> {
         let known = ["--locked", "--offline", "--frozen"];
         self.arguments.iter().filter(move |argument| known.contains(&argument.as_str()))
     }
 
-    /// The arguments that decide what is compiled.
+    /// The arguments that determine what is compiled.
     pub(crate) fn arguments(&self) -> &[String] {
         &self.arguments
     }
 }
 
-/// What `-p` takes for a package. Cargo's own names are that since 1.77; before, they were
-/// `name version (source)`.
+/// The value of `-p` for a package. Package IDs are valid values since Cargo 1.77; before, they
+/// were `name version (source)`.
 pub(crate) fn specification(package_id: &str) -> String {
     let mut words = package_id.split(' ');
     match (words.next(), words.next(), words.next()) {
@@ -224,7 +224,7 @@ pub(crate) fn specification(package_id: &str) -> String {
     }
 }
 
-/// Whether this runs where nobody is there to commit a changed lock file.
+/// Whether this runs in CI, where no one would commit a changed lock file.
 fn in_ci(environment: &Environment) -> bool {
     variable(environment, "CI").is_some_and(|ci| !matches!(ci, "" | "0" | "false"))
 }
@@ -232,7 +232,7 @@ fn in_ci(environment: &Environment) -> bool {
 fn arguments(settings: &Settings, locked: bool, alike: &Alike<'_>) -> Vec<String> {
     let mut arguments = vec!["--target".to_owned(), alike.target.as_str().to_owned()];
     if alike.debug {
-        // A profile of its own, so that nothing of the other one is compiled anew.
+        // Another profile, so that the artifacts of the original one are kept.
         let profile = alike.profile;
         let keeps = [
             ("inherits", profile),
@@ -261,7 +261,7 @@ fn arguments(settings: &Settings, locked: bool, alike: &Alike<'_>) -> Vec<String
     arguments
 }
 
-/// Whether the standard library is compiled too, so that none need be installed.
+/// Whether the standard library is compiled too, so that it need not be installed.
 fn builds_std(config: &CargoConfig, flags: &[String], environment: &Environment) -> bool {
     flags.iter().any(|flag| flag.contains("build-std"))
         || config.has(&["unstable", "build-std"])

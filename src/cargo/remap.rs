@@ -1,4 +1,4 @@
-//! Folders whose names must not reach an executable, and the fixed names they get instead.
+//! Folders whose paths must not be in an executable, and the fixed names that replace them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,13 @@ use super::facts::Facts;
 use super::program::{self, Environment};
 use super::toolchain::Toolchain;
 
-/// What is called what. The last that matches counts, so the longest come last.
+/// Each path and its replacement. The last match counts, so the longest come last.
 #[derive(Clone, Debug)]
 pub(crate) struct Prefixes(Vec<(PathBuf, String)>);
 
 impl Prefixes {
-    /// Workspace, target folder, Cargo's home, packages elsewhere, the standard library's sources.
+    /// The workspace, the target directory, Cargo's home, other packages, the sources of the
+    /// standard library.
     pub(crate) fn of(
         facts: &Facts,
         target_directory: &Path,
@@ -33,17 +34,17 @@ impl Prefixes {
         Self(prefixes)
     }
 
-    /// The folders that are renamed.
+    /// The folders that are replaced.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|(folder, _)| folder.as_path())
     }
 
-    /// As flags for rustc.
+    /// The flags for rustc.
     pub(crate) fn rustflags(&self) -> Vec<String> {
         self.flags("--remap-path-prefix")
     }
 
-    /// As flags for C compilers: GCC since 8, Clang since 10.
+    /// The flags for C compilers: GCC since 8, Clang since 10.
     pub(crate) fn cflags(&self) -> Vec<String> {
         self.flags("-ffile-prefix-map")
     }

@@ -1,8 +1,8 @@
-//! The flags that rustc is given: the user's from wherever Cargo would take them, and ours behind.
+//! The flags for rustc: those of the user, from wherever Cargo reads them, followed by ours.
 //!
-//! Cargo takes rustflags from the first of four sources that has any, so flags given in one source
-//! silently drop those of a weaker one. What applies is therefore worked out here, extended, and
-//! handed over in the strongest source, `CARGO_ENCODED_RUSTFLAGS`.
+//! Cargo reads rustflags from the first of four sources that has any, so flags in one source
+//! silently replace those in others. The effective flags are therefore determined here, extended,
+//! and passed in the source with the highest precedence, `CARGO_ENCODED_RUSTFLAGS`.
 
 use cargo_metadata::cargo_platform::{Cfg, CfgExpr};
 
@@ -18,7 +18,8 @@ pub(crate) struct UserFlags {
 }
 
 impl UserFlags {
-    /// Finds what Cargo would pass: the first source that has any, then what settings add.
+    /// Finds the flags that Cargo would pass, from the first source that has any, and those of the
+    /// settings.
     pub(crate) fn find(
         environment: &Environment,
         config: &CargoConfig,
@@ -42,7 +43,7 @@ impl UserFlags {
         Self { flags, linker }
     }
 
-    /// Refuses what must not reach an image: code for the processor that happens to compile it.
+    /// Rejects flags that must not affect an image: code for the processor of this machine.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match codegen(&self.flags, "target-cpu") {
             Some(cpu) if cpu.value == "native" => Err(Error::NativeCpu { place: cpu.place }),
@@ -50,21 +51,20 @@ impl UserFlags {
         }
     }
 
-    /// Why the linker is the user's affair, if it is: one is configured, or there are arguments
-    /// written for a C compiler that links.
+    /// The reason why the user's linker is used, if it is: a linker is configured, or there are
+    /// arguments for a C compiler that links.
     pub(crate) fn own_linker(&self) -> Option<&Placed> {
         let first = || self.flags.iter().find(|flag| wants_a_driver(&flag.value));
         self.linker.as_ref().or_else(first)
     }
 
-    /// All flags, with ours behind the user's.
+    /// All flags, ours after those of the user.
     pub(crate) fn extended(&self, ours: Vec<String>) -> Vec<String> {
         self.flags.iter().map(|flag| flag.value.clone()).chain(ours).collect()
     }
 }
 
-/// Whether a flag chooses how to link, or has arguments that a C compiler understands and a linker
-/// itself does not.
+/// Whether a flag selects the linker, or has arguments that only a C compiler supports.
 fn wants_a_driver(flag: &str) -> bool {
     const STARTS: [&str; 7] =
         ["-fuse-ld", "-Wl,", "-Xlinker", "-nostartfiles", "-static-lib", "--ld-path=", "-march"];
@@ -75,7 +75,7 @@ fn wants_a_driver(flag: &str) -> bool {
     }
 }
 
-/// Joins flags as `CARGO_ENCODED_RUSTFLAGS` has them.
+/// Joins flags for `CARGO_ENCODED_RUSTFLAGS`.
 pub(crate) fn encode(flags: &[String]) -> String {
     flags.join("\u{1f}")
 }

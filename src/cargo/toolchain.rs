@@ -1,5 +1,5 @@
-//! The toolchain that Cargo will use in a workspace, as far as ko-rs has to know it: where its parts
-//! lie, and what holds for a target.
+//! The toolchain that Cargo uses in a workspace: the location of its parts, and facts about a
+//! target.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,22 +19,23 @@ const KIND: &str = "cargo-toolchain";
 /// Facts about rustc for one target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Toolchain {
-    /// Where the standard library, `rust-lld` and perhaps `rust-src` are.
+    /// Where the standard library, `rust-lld` and possibly `rust-src` are.
     pub(crate) sysroot: PathBuf,
-    /// The triple that rustc itself runs on.
+    /// The host triple of rustc.
     pub(crate) host: String,
-    /// The commit rustc was made from, where it says so.
+    /// The commit that rustc was built from, if known.
     commit: Option<String>,
     /// rustc's version.
     pub(crate) release: Option<String>,
     cfg: Vec<String>,
-    /// What rustup calls it, where that is who chose it.
+    /// Its name in rustup, if rustup selected it.
     name: Option<String>,
     stamps: Stamps,
 }
 
 impl Toolchain {
-    /// Finds the toolchain of a workspace, from the cache where nothing it hangs on has changed.
+    /// Finds the toolchain of a workspace, from the cache if nothing that it depends on has
+    /// changed.
     pub(crate) fn find(
         root: &Path,
         target: &TargetTriple,
@@ -57,7 +58,7 @@ impl Toolchain {
         let now = cache.root().and_then(|root| stamps::now(&root.join("tmp")));
         let toolchain = Self::ask(root, target, environment, &rustc)?;
         if now.is_some_and(|now| toolchain.stamps.is_settled(now)) {
-            // Whether it can be kept makes no difference to this run.
+            // A failure to cache the result does not affect this run.
             let _ = cache.put_record(KIND, &key, &toolchain);
         }
         Ok(toolchain)
@@ -110,12 +111,12 @@ impl Toolchain {
         })
     }
 
-    /// What `cfg(…)` is true for the target.
+    /// The `cfg(…)` values of the target.
     pub(crate) fn cfg(&self) -> Vec<Cfg> {
         self.cfg.iter().filter_map(|cfg| cfg.parse().ok()).collect()
     }
 
-    /// Whether the standard library of a target is there.
+    /// Whether the standard library of a target is installed.
     pub(crate) fn has_std(&self, target: &TargetTriple) -> bool {
         let folder = self.sysroot.join("lib/rustlib").join(target.as_str()).join("lib");
         let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
@@ -125,16 +126,16 @@ impl Toolchain {
         })
     }
 
-    /// Cargo itself where `cargo` is rustup's stand-in for it, and the variables that it would set:
-    /// it takes a third of the time of a build that changes nothing to find out what is known here.
-    /// None where anything but rustup decides.
+    /// Cargo itself where `cargo` is a proxy of rustup, and the variables that the proxy would set:
+    /// it needs a third of the time of a no-op build to find what is known here. `None` if anything
+    /// but rustup decides.
     pub(crate) fn cargo(
         &self,
         root: &Path,
         environment: &Environment,
     ) -> Option<(PathBuf, Environment)> {
         let name = self.name.as_ref()?;
-        if !program::is_rustup_s("cargo", environment) {
+        if !program::is_rustup_proxy("cargo", environment) {
             return None;
         }
         let home = program::rustup_home(environment, root)?;
@@ -156,22 +157,22 @@ impl Toolchain {
         Some((folder.join("bin/cargo"), set))
     }
 
-    /// Whether the linker that comes with rustc is there; distributions leave it out.
+    /// Whether the toolchain contains `rust-lld`; those of some distributions do not.
     pub(crate) fn has_lld(&self) -> bool {
         let name = format!("rust-lld{}", std::env::consts::EXE_SUFFIX);
         self.sysroot.join("lib/rustlib").join(&self.host).join("bin").join(name).is_file()
     }
 
     /// The sources of the standard library, and the name that rustc gives them where they are not
-    /// installed, so that it makes no difference whether they are.
+    /// installed, so that executables do not depend on whether they are.
     pub(crate) fn sources(&self) -> Option<(PathBuf, String)> {
         let commit = self.commit.as_ref()?;
         Some((self.sysroot.join("lib/rustlib/src/rust"), format!("/rustc/{commit}")))
     }
 }
 
-/// What rustup calls the toolchain whose sysroot is this, if it is rustup that chose it and has all of
-/// it in one folder. What leads there is stamps.
+/// The name in rustup of the toolchain with this sysroot, if rustup selected it and it is in one
+/// folder. The files that decide this are recorded in `stamps`.
 fn name_by_rustup(
     root: &Path,
     environment: &Environment,
@@ -179,9 +180,9 @@ fn name_by_rustup(
     sysroot: &Path,
     stamps: &mut Stamps,
 ) -> Option<String> {
-    // Elsewhere it sets other variables.
+    // On other systems the proxy sets other variables.
     let usual = cfg!(target_os = "linux") && rustc == "rustc";
-    if !usual || !program::is_rustup_s("rustc", environment) {
+    if !usual || !program::is_rustup_proxy("rustc", environment) {
         return None;
     }
     let mut command = program::command("rustup", environment, root);
@@ -189,7 +190,7 @@ fn name_by_rustup(
     let shown = program::capture(command).ok()?;
     let name = shown.split_whitespace().next()?;
     let toolchains = program::rustup_home(environment, root)?.join("toolchains");
-    // One that is named by its path has no name.
+    // A toolchain that is selected by its path has no name.
     if Path::new(name).components().count() != 1 {
         return None;
     }
@@ -203,7 +204,7 @@ fn name_by_rustup(
     Some(name.to_owned())
 }
 
-/// The compiler that Cargo would start.
+/// The compiler that Cargo would run.
 fn rustc(environment: &Environment, config: &CargoConfig) -> String {
     let set =
         ["RUSTC", "CARGO_BUILD_RUSTC"].into_iter().find_map(|name| variable(environment, name));

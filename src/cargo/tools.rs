@@ -1,8 +1,9 @@
-//! Scripts that stand for a compiler or linker in what Cargo starts, and say nothing of this machine.
+//! Scripts that Cargo runs instead of a compiler or a linker, so that no path of this machine is on
+//! a command line.
 //!
-//! They lie in the target folder, one set a target, so that their names stay the same from build to
-//! build. A script looks for its tool when it is started and not before: whether there is a zig is
-//! nobody's concern where no crate has C in it.
+//! There is one set for each target, in the target directory, so that their paths stay the same
+//! from build to build. A script looks for its tool when it runs, so that zig is only needed if a
+//! crate contains C.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,30 +13,30 @@ use super::{Error, TargetTriple};
 const LD: &str = include_str!("scripts/ld.sh");
 const ZIG: &str = include_str!("scripts/zig.sh");
 
-/// How many bytes of a linker's complaints are worth reading.
+/// The maximum length of the output of a linker that is read.
 const MOST: u64 = 1 << 20;
 
-/// The folder of a target's scripts.
+/// The folder with the scripts of a target.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools(PathBuf);
 
 impl Tools {
-    /// The scripts of a target, below Cargo's target folder.
+    /// The scripts of a target, below Cargo's target directory.
     pub(crate) fn of(target_directory: &Path, target: &TargetTriple) -> Self {
         Self(target_directory.join("tools").join(target.to_string()))
     }
 
-    /// Whether this system can start them.
+    /// Whether this system can run them.
     pub(crate) const fn can_be_used() -> bool {
         cfg!(unix)
     }
 
-    /// Where a script is.
+    /// The path of a script.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// The linker that comes with rustc, as a C compiler that links.
+    /// The linker of the toolchain, behind the command line of a C compiler.
     pub(crate) fn rust_lld(&self) -> Result<PathBuf, Error> {
         self.script("ld", &[], LD)
     }
@@ -46,11 +47,11 @@ impl Tools {
         let triple = target.to_string();
         let zig = target.zig();
         let set = [("tool", tool), ("triple", &*triple), ("target", &*zig), ("cpu", &*cpu)];
-        // rustc's linker has a script of its own under `ld`.
+        // The linker of the toolchain has its own script with the name `ld`.
         self.script(if tool == "ld" { "zig-ld" } else { tool }, &set, ZIG)
     }
 
-    /// Writes a script where it is not there as it should be.
+    /// Writes a script unless it exists with the same contents.
     fn script(&self, name: &str, set: &[(&str, &str)], body: &str) -> Result<PathBuf, Error> {
         let path = self.path(name);
         let mut text = "#!/bin/sh\n# Written by ko-rs.\nhere=${0%/*}\n".to_owned();
@@ -65,7 +66,7 @@ impl Tools {
         Ok(path)
     }
 
-    /// Puts a whole script in place: another run may start the old one at the same time.
+    /// Replaces a script atomically: another run may be starting the old one.
     fn write(&self, path: &Path, text: &str) -> io::Result<()> {
         std::fs::create_dir_all(&self.0)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
@@ -79,14 +80,14 @@ impl Tools {
         Ok(())
     }
 
-    /// Forgets what linkers said in runs before.
+    /// Removes the output of linkers from earlier runs.
     pub(crate) fn forget_failures(&self) {
         for path in self.failures() {
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// What linkers that failed had to say.
+    /// The output of the linkers that failed.
     pub(crate) fn linker_output(&self) -> Vec<String> {
         let read = |path: PathBuf| {
             let mut text = Vec::new();
@@ -108,7 +109,7 @@ impl Tools {
     }
 }
 
-/// The oldest processor of a target, where zig takes a newer one unless it is told.
+/// The oldest processor of a target for which zig has a newer default.
 fn cpu(target: &TargetTriple) -> Option<&'static str> {
     match target.architecture() {
         "arm" => Some("arm1176jzf_s"),
@@ -127,7 +128,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A folder with scripts, and a program beside them that prints each of its arguments on a line.
+    /// A folder with scripts, and a program that prints each of its arguments on a line.
     fn tools(program: &str, target: &TargetTriple) -> (tempfile::TempDir, Tools, String) {
         let folder = tempfile::tempdir().unwrap();
         let tools = Tools::of(folder.path(), target);

@@ -1,23 +1,23 @@
-//! The zig that is installed, and whether it can do what is asked of it.
+//! The installed zig, and whether it works on this system.
 
 use std::path::Path;
 
 use super::program::{self, Environment};
 
-/// A zig.
+/// An installation of zig.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Zig {
     pub(crate) version: String,
 }
 
-/// Versions that fail, on which system, and one that does not.
+/// Versions that fail, the system where they do, and a version that works.
 const BROKEN: [(&str, &str, &str); 1] = [
     // `zig ar` cannot create an archive there: https://github.com/rust-cross/cargo-zigbuild/issues/433
     ("0.16.0", "macos", "0.15.2"),
 ];
 
 impl Zig {
-    /// Looks where the scripts look: on PATH, then among Python's packages.
+    /// Looks where the scripts look: on the PATH, then for the Python package.
     pub(crate) fn find(environment: &Environment, folder: &Path) -> Option<Self> {
         let ask = |program: &str, arguments: &[&str]| {
             let mut command = program::command(program, environment, folder);
