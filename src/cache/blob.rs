@@ -16,8 +16,8 @@ fn blob_path(root: &Path, digest: &Digest) -> PathBuf {
 }
 
 impl Cache {
-    /// The file that holds a blob, if it is there and every byte is its own. One with others, as a
-    /// machine leaves it that loses power, is removed: it might reach an image.
+    /// The file of a blob, if it exists and has the right content. A file with other content, for
+    /// example after a power failure, is removed: it must not reach an image.
     #[must_use]
     pub fn blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
         let (path, mut file, metadata) = self.find(digest, size)?;
@@ -34,8 +34,8 @@ impl Cache {
         None
     }
 
-    /// The file that should hold a blob, by its length alone: for whoever sends it to someone who
-    /// looks at its digest, and so need not read it twice.
+    /// The file of a blob, checked only by its length: for a receiver that verifies the digest
+    /// itself.
     #[must_use]
     pub fn unread_blob(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
         let (path, file, metadata) = self.find(digest, size)?;
@@ -45,7 +45,7 @@ impl Cache {
         Some(path)
     }
 
-    /// A blob's file of the right length, locked.
+    /// The file of a blob with the right length, locked.
     fn find(&self, digest: &Digest, size: u64) -> Option<(PathBuf, File, Metadata)> {
         let paths = self.roots().map(|root| blob_path(root, digest));
         paths.into_iter().find_map(|path| {
@@ -59,7 +59,7 @@ impl Cache {
         })
     }
 
-    /// Removes a blob whose bytes turned out not to be its own.
+    /// Removes a blob whose content is wrong.
     pub fn remove_blob(&self, digest: &Digest) {
         self.0.held.release(digest);
         for root in self.roots() {
@@ -67,18 +67,19 @@ impl Cache {
         }
     }
 
-    /// Begins to write a blob; nothing is there until [`BlobWriter::commit`].
+    /// Begins to write a blob, which does not exist before [`BlobWriter::commit`].
     pub fn write_blob(&self) -> Result<BlobWriter, Error> {
         let (root, file) = self.begin()?.unzip();
         if let Some(file) = &file {
-            // Nobody takes it for one that was given up.
+            // Locked, so that it does not count as abandoned.
             held::lock(file.as_file());
         }
         Ok(BlobWriter { cache: self.clone(), root, file, digester: Digester::default() })
     }
 }
 
-/// A blob on its way into the cache. Dropped without [`BlobWriter::commit`], it leaves nothing.
+/// A blob that is being written to the cache. It is discarded when dropped before
+/// [`BlobWriter::commit`].
 #[derive(Debug)]
 pub struct BlobWriter {
     cache: Cache,
@@ -88,14 +89,14 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
-    /// How many bytes were written.
+    /// The number of bytes so far.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.digester.length()
     }
 
-    /// Puts the blob in its place. With `expected`, bytes of another digest are refused. Returns
-    /// the digest and, where there is a cache, the file.
+    /// Completes the blob. With `expected`, another digest is an error. Returns the digest and, if
+    /// there is a cache, the file.
     pub fn commit(self, expected: Option<&Digest>) -> Result<(Digest, Option<PathBuf>), Error> {
         let found = self.digester.finish();
         if let Some(&expected) = expected.filter(|&&expected| expected != found) {

@@ -1,5 +1,5 @@
-//! How much is in the cache, and what goes when that is too much: what was used least lately, and
-//! never what a running process uses.
+//! Limits the size of the cache: removes least recently used files, but never those that a running
+//! process uses.
 
 use std::fs::File;
 use std::io;
@@ -8,38 +8,38 @@ use std::time::{Duration, SystemTime};
 
 use super::{Cache, Error, held};
 
-/// What a small file takes on a disk.
+/// The disk space of a small file.
 const BLOCK: u64 = 4096;
 
-/// How long nobody writes to an unfinished file that somebody still wants.
+/// The time after which an unfinished file that no one writes to counts as abandoned.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 
-/// What lies in the cache.
+/// The contents of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Layers, manifests and configurations.
     pub blobs: Count,
-    /// What is known of them, and of workspaces.
+    /// Records about blobs and workspaces.
     pub records: Count,
-    /// What is being written, or was when its writer was killed.
+    /// Unfinished files, including those of processes that were killed.
     pub unfinished: Count,
 }
 
 /// Some files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// How many.
+    /// The number of files.
     pub files: u64,
-    /// What they take, in bytes.
+    /// Their disk space in bytes.
     pub bytes: u64,
 }
 
-/// What became of the cache's files when it was cleaned.
+/// The result of cleaning the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
-    /// Those that are gone.
+    /// The removed files.
     pub removed: Count,
-    /// Those that running processes use.
+    /// The files that running processes use.
     pub kept: Count,
 }
 
@@ -70,11 +70,11 @@ struct Found {
     used: SystemTime,
 }
 
-/// The parts of a cache. Beside them in its folder nothing is the cache's.
+/// The folders of the cache. Other files beside them are not touched.
 const PARTS: [&str; 3] = ["blobs", "records", "tmp"];
 
 impl Cache {
-    /// How much of what is in the cache.
+    /// The size of the cache.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let mut usage = Usage::default();
@@ -85,13 +85,13 @@ impl Cache {
         usage
     }
 
-    /// How many bytes may stay, where that is bounded.
+    /// The maximum size in bytes, if there is one.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {
         self.0.limit
     }
 
-    /// Removes everything but what running processes use.
+    /// Removes all files that no running process uses.
     pub fn clean(&self) -> Result<Cleaned, Error> {
         let mut cleaned = Cleaned::default();
         for file in PARTS.iter().flat_map(|part| self.files(part)) {
@@ -104,8 +104,8 @@ impl Cache {
         Ok(cleaned)
     }
 
-    /// Removes what was given up, and what was used least lately until the rest is not too much.
-    /// What cannot be removed stays; the next run tries again.
+    /// Removes abandoned files, and least recently used ones until the limit is met. A file that
+    /// cannot be removed is left to the next run.
     pub(super) fn keep_to(&self, limit: u64) {
         for file in self.files("tmp") {
             if held::is_stale(&file.path, GIVEN_UP) {
@@ -135,7 +135,8 @@ impl Cache {
             self.root().map(|root| root.join(part)).into_iter().collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
-                // Of the entry itself: nothing of the cache is a link, and none is followed.
+                // The metadata of the entry itself: the cache contains no links, and none is
+                // followed.
                 let Ok(metadata) = entry.metadata() else { continue };
                 let path = entry.path();
                 if metadata.is_dir() {
@@ -152,9 +153,9 @@ impl Cache {
     }
 }
 
-/// Removes a file that no process uses; says whether it did.
+/// Removes a file that no process uses. Returns whether it did.
 fn remove(path: &Path) -> io::Result<bool> {
-    // A link, or what may not be read, has no lock.
+    // A link, or a file that cannot be read, has no lock.
     let file = if path.is_symlink() { None } else { File::open(path).ok() };
     if file.as_ref().is_some_and(|file| !held::is_unused(file)) {
         return Ok(false);
@@ -195,7 +196,7 @@ mod tests {
         for (at, digest) in blobs.iter().enumerate() {
             used(&cache, digest, 1000 + at as u64);
         }
-        // Used now, after all others.
+        // More recently used than all others.
         assert!(cache.unread_blob(&blobs[0], BLOCK).is_some());
         cache.close();
         let left = blobs.iter().map(|digest| cache.blob(digest, BLOCK).is_some());

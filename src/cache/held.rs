@@ -1,5 +1,5 @@
-//! What this process uses of the cache: held open and locked, so that no other process removes it
-//! to keep the bound. The system gives locks back when a process ends, however it ends.
+//! The blobs that this process uses. They are open and locked, so that no other process removes
+//! them. The system releases the locks when the process ends, however it ends.
 
 use std::collections::BTreeMap;
 use std::fs::{File, FileTimes, Metadata, TryLockError};
@@ -10,21 +10,21 @@ use std::time::{Duration, SystemTime};
 use crate::oci::Digest;
 use crate::oci::file::Stamp;
 
-/// How many blobs are held at once. One that is used after that many others has been read by then.
+/// The maximum number of locked blobs. After that many others, a blob has been read.
 const MOST: usize = 256;
 
-/// How old a file's last use must be for the next one to be written down.
+/// The age of the last use of a file from which the next one is recorded.
 const OFTEN: Duration = Duration::from_secs(3600);
 
-/// The blobs that this process holds.
+/// The blobs that this process uses.
 #[derive(Debug, Default)]
 pub(super) struct Held(Mutex<BTreeMap<Digest, Blob>>);
 
 #[derive(Debug)]
 struct Blob {
-    /// Carries the lock.
+    /// Has the lock.
     _file: File,
-    /// The file as it was when all its bytes were seen to be the blob's; none before that.
+    /// The stamp of the file when its whole content was verified, if it was.
     verified: Option<Stamp>,
 }
 
@@ -33,7 +33,7 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Holds a blob's file, which is locked.
+    /// Keeps a locked file open.
     pub(super) fn hold(&self, digest: Digest, file: File, verified: Option<Stamp>) {
         let mut blobs = self.blobs();
         if blobs.len() < MOST || blobs.contains_key(&digest) {
@@ -41,33 +41,33 @@ impl Held {
         }
     }
 
-    /// Whether a file is the one whose bytes were all seen to be the blob's.
+    /// Whether a file is unchanged since its whole content was verified.
     pub(super) fn is_verified(&self, digest: &Digest, metadata: &Metadata) -> bool {
         let now = Stamp::of(metadata);
         let blobs = self.blobs();
         let verified = blobs.get(digest).and_then(|blob| blob.verified.as_ref());
-        // Noting a use, as any process may, moves `changed` and no content.
+        // Recording a use changes `changed`, but not the content.
         verified.is_some_and(|then| Stamp { changed: then.changed, ..now } == *then)
     }
 
-    /// Lets go of a blob.
+    /// Releases a blob.
     pub(super) fn release(&self, digest: &Digest) {
         self.blobs().remove(digest);
     }
 
-    /// Lets go of everything.
+    /// Releases all blobs.
     pub(super) fn release_all(&self) {
         self.blobs().clear();
     }
 }
 
-/// Locks a file against removal, beside others who use it. A file that is being removed at this
-/// moment is as good as gone; where a file system has no locks, nothing is removed either.
+/// Locks a file against removal, shared with other users. `None` if the file is being removed.
+/// Where a file system has no locks, nothing is removed either.
 pub(super) fn lock(file: &File) -> bool {
     !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) && is_linked(file)
 }
 
-/// Whether no process uses a file. As long as the lock is held, none begins to.
+/// Whether no process uses a file. None can begin to while the lock is held.
 pub(super) fn is_unused(file: &File) -> bool {
     file.try_lock().is_ok()
 }
@@ -82,17 +82,17 @@ fn is_linked(file: &File) -> bool {
     return file.metadata().is_ok();
 }
 
-/// Notes that a file was used now, if that was not noted lately.
+/// Records a use of a file, unless one was recorded recently.
 pub(super) fn note_use(file: &File, metadata: &Metadata) {
     let now = now();
     let lately = metadata.accessed().is_ok_and(|at| at.checked_add(OFTEN).is_some_and(|t| t > now));
     if !lately {
-        // A cache that cannot be written has no bound to keep either.
+        // A cache that cannot be written is not limited either.
         let _ = file.set_times(FileTimes::new().set_accessed(now));
     }
 }
 
-/// Whether a file was not written for so long that whoever began it has given up or been killed.
+/// Whether a file was not written for so long that its writer must have ended.
 pub(super) fn is_stale(path: &Path, age: Duration) -> bool {
     let modified = std::fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
     modified.is_ok_and(|at| at.checked_add(age).is_some_and(|end| end <= now()))

@@ -1,10 +1,9 @@
-//! Blobs by digest and small records: the sole owner of the cache folder.
+//! Stores blobs by digest and small records. Only this module accesses the cache folder.
 //!
-//! The cache only ever saves work. Any file of it may vanish or be torn, and writers may be killed
-//! or run side by side: a file is written under a temporary name and renamed when it is whole, a
-//! record carries its own digest, and a blob has the bytes of its digest or is not there. What was
-//! used least lately goes first when all of it is more than it may be; what a running process uses
-//! stays.
+//! The cache only saves work. Any file may disappear or be torn, and writers may be killed or run
+//! concurrently: files are written under a temporary name and renamed when they are complete,
+//! records contain their own digest, and blobs are verified. When the cache exceeds its limit, the
+//! least recently used files are removed, except those that a running process uses.
 
 mod blob;
 mod bound;
@@ -28,20 +27,20 @@ pub use blob::BlobWriter;
 pub use bound::{Cleaned, Count, Usage};
 pub use size::{ByteSize, InvalidByteSize};
 
-/// The cache folder, or none: then every look-up misses and every write is thrown away. Clones
-/// share what they hold.
+/// The cache folder, or none: then every lookup misses and nothing is stored. Clones share their
+/// locks.
 #[derive(Clone, Debug)]
 pub struct Cache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     folder: Folder,
-    /// How many bytes may stay.
+    /// The maximum size in bytes.
     limit: Option<u64>,
-    /// Where blobs lie for this run if the folder cannot be written.
+    /// Where blobs are written for this run if the folder cannot be written.
     aside: Option<Aside>,
     held: Held,
-    /// Whether this process put a blob there.
+    /// Whether this process added a blob.
     grown: AtomicBool,
 }
 
@@ -59,7 +58,7 @@ struct Aside {
     folder: OnceLock<TempDir>,
 }
 
-/// A failure to write into the cache. Reading never fails: what cannot be read is not there.
+/// A failure to write to the cache. Reading never fails: an unreadable file is a miss.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder of the cache could not be written.
@@ -67,7 +66,7 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file of the cache could not be removed.
@@ -75,7 +74,7 @@ pub enum Error {
     Remove {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// What was written does not have the expected digest.
@@ -108,22 +107,21 @@ impl Cache {
         Self(Arc::new(Inner { folder, limit, aside, held, grown }))
     }
 
-    /// A cache in a folder that need not exist yet.
+    /// A cache in a folder that may not exist yet.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self::new(Folder::Lasting(root.into()), None, None)
     }
 
-    /// A cache that may hold so many bytes. Where its folder cannot be written, what a run needs
-    /// for itself lies in a folder inside `parent` that is removed with the last clone.
+    /// A cache with a limit. If its folder cannot be written, blobs of this run are written to a
+    /// folder inside of `parent` that is removed with the last clone.
     #[must_use]
     pub fn bounded(root: impl Into<PathBuf>, limit: u64, parent: &Path) -> Self {
         let aside = Aside { parent: parent.to_owned(), folder: OnceLock::new() };
         Self::new(Folder::Lasting(root.into()), Some(limit), Some(aside))
     }
 
-    /// A cache for one run, in a folder inside `parent` that is removed with its last clone: it
-    /// finds nothing from before and leaves nothing.
+    /// A cache for one run, in a folder inside of `parent` that is removed with its last clone.
     pub fn for_one_run(parent: &Path) -> Result<Self, Error> {
         Ok(Self::new(Folder::ForOneRun(folder_for_one_run(parent)?), None, None))
     }
@@ -144,23 +142,23 @@ impl Cache {
         }
     }
 
-    /// The folder that stands in for one that cannot be written, once it had to.
+    /// The folder that replaces one that cannot be written, if that was necessary.
     fn aside(&self) -> Option<&Path> {
         Some(self.0.aside.as_ref()?.folder.get()?.path())
     }
 
-    /// Whether the folder could not be written, so that nothing of this run stays.
+    /// Whether the folder could not be written, so that nothing of this run is kept.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.aside().is_some()
     }
 
-    /// Where blobs are looked for.
+    /// The folders with blobs.
     fn roots(&self) -> impl Iterator<Item = &Path> {
         self.root().into_iter().chain(self.aside())
     }
 
-    /// A folder for files that become files of a root by renaming.
+    /// The folder for unfinished files, which are renamed into a root.
     fn unfinished(&self) -> Result<Option<(&Path, PathBuf)>, Error> {
         let Some(root) = self.root() else { return Ok(None) };
         let folder = root.join("tmp");
@@ -170,7 +168,7 @@ impl Cache {
         }
     }
 
-    /// A new unfinished blob, and the root that it will belong to.
+    /// A new unfinished blob, and its root.
     fn begin(&self) -> Result<Option<(PathBuf, tempfile::NamedTempFile)>, Error> {
         let begun = self.unfinished().and_then(|unfinished| {
             let Some((root, folder)) = unfinished else { return Ok(None) };
@@ -196,7 +194,7 @@ impl Cache {
         }
     }
 
-    /// Ends the use of the cache by this process, and keeps its bound if there is more in it now.
+    /// Releases all blobs and enforces the limit if a blob was added.
     pub fn close(&self) {
         self.0.held.release_all();
         if let Some(limit) = self.0.limit
@@ -212,7 +210,7 @@ fn folder_for_one_run(parent: &Path) -> Result<TempDir, Error> {
     folder.map_err(|source| Error::Write { path: parent.to_owned(), source })
 }
 
-/// Whether a folder is someone else's, or on a file system that cannot be written.
+/// Whether a folder belongs to another user, or is on a read-only file system.
 fn is_forbidden(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }

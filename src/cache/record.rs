@@ -1,5 +1,5 @@
-//! Small JSON records by kind and key, each with its own digest in front, so that a torn or
-//! overwritten record is a missing one.
+//! Small JSON records by kind and key. Each begins with its own digest, so that a torn or
+//! overwritten record is a miss.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use super::{Cache, Error, held};
 use crate::oci::Digest;
 
-/// The largest record that is read back.
+/// The maximum length of a record.
 const LARGEST: u64 = 8 << 20;
 
 impl Cache {
-    /// The record of a kind under a key, if it is there and whole.
+    /// The record of a kind with a key, if it exists and is intact.
     #[must_use]
     pub fn record<T: DeserializeOwned>(&self, kind: &str, key: &Digest) -> Option<T> {
         let path = self.root()?.join("records").join(kind).join(key.hex());
@@ -31,7 +31,7 @@ impl Cache {
         serde_json::from_str(json).ok()
     }
 
-    /// Puts a record under a key, in place of an older one.
+    /// Stores a record, replacing an older one.
     pub fn put_record<T: Serialize>(
         &self,
         kind: &str,
@@ -51,7 +51,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes a record, if it is there.
+    /// Removes a record, if it exists.
     pub fn remove_record(&self, kind: &str, key: &Digest) {
         if let Some(root) = self.root() {
             let _ = std::fs::remove_file(root.join("records").join(kind).join(key.hex()));

@@ -1,4 +1,4 @@
-//! A number of bytes as people write it.
+//! A number of bytes with a unit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
-/// A text that is no number of bytes.
+/// A text that is not a number of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no size: write `10GiB`, `500MB` or a number of bytes")]
+#[error("`{0}` is not a size (such as `10GiB`, `500MB` or a number of bytes)")]
 pub struct InvalidByteSize(String);
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -22,7 +22,7 @@ impl FromStr for ByteSize {
         let trimmed = text.trim();
         let end = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
         let (number, unit) = (&trimmed[..end], trimmed[end..].trim());
-        // As Docker, Kubernetes and people write them: `G`, `GB`, `Gi`, `GiB`, in any case.
+        // The units of Docker and Kubernetes: `G`, `GB`, `Gi`, `GiB`, in any case.
         let unit = unit.to_ascii_lowercase();
         let letters = unit.strip_suffix('b').unwrap_or(&unit);
         let (letter, thousand) = match letters.strip_suffix('i') {

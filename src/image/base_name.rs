@@ -1,4 +1,4 @@
-//! Where a base image is to be had, as settings write it.
+//! The names of base images in settings.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use std::str::FromStr;
 use crate::oci::ImageReference;
 use crate::oci::name::InvalidName;
 
-/// Where a base image is to be had.
+/// The name of a base image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BaseName {
-    /// The base that is part of ko-rs: `static`.
+    /// The embedded base image: `static`.
     Static,
-    /// Nothing at all: `scratch`.
+    /// An empty base image: `scratch`.
     Scratch,
     /// In a registry: `alpine:3.22`, `gcr.io/distroless/cc-debian12`.
     Registry(ImageReference),
@@ -22,13 +22,13 @@ pub enum BaseName {
     Daemon(ImageReference),
 }
 
-/// A text that names no base image.
+/// A text that is not the name of a base image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBaseName {
-    /// `oci:` and nothing behind it.
-    #[error("`{0}` names no folder: the path of an OCI image layout follows `oci:`")]
+    /// `oci:` without a path.
+    #[error("`{0}` does not name a folder (`oci:PATH`, with the path of an OCI image layout)")]
     NoPath(String),
-    /// Neither a word with a meaning nor an image's name.
+    /// Neither a keyword nor the name of an image.
     #[error("not a base image (`static`, `scratch`, `oci:PATH` or an image name)")]
     Name(#[from] InvalidName),
 }
@@ -43,7 +43,7 @@ impl FromStr for BaseName {
             _ => {}
         }
         if let Some(path) = text.strip_prefix("oci:") {
-            // `oci:5000/x` is a host and its port for nobody: a host has a dot or is `localhost`.
+            // `oci:5000/x` is not a host with a port: a host contains a dot or is `localhost`.
             return match path {
                 "" => Err(InvalidBaseName::NoPath(text.to_owned())),
                 path => Ok(Self::Layout(path.into())),

@@ -1,4 +1,4 @@
-//! The bytes of a base's layers, wherever they lie.
+//! The bytes of the layers of a base image.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,17 +9,17 @@ use bytes::{Buf as _, Bytes};
 use crate::oci::{BlobSource, Descriptor};
 use crate::registry::{self, Client};
 
-/// A blob's bytes, here.
+/// The local bytes of a blob.
 #[derive(Clone, Debug)]
 pub enum Blob {
     /// In memory.
     Bytes(Bytes),
-    /// In a file, whole.
+    /// In a file.
     File(PathBuf),
 }
 
 impl Blob {
-    /// Gets a blob's bytes; those in a registry are pulled into the cache.
+    /// Fetches a blob. Blobs in a registry are pulled into the cache.
     pub async fn fetch(
         client: &Client,
         source: &BlobSource,
@@ -34,7 +34,7 @@ impl Blob {
         })
     }
 
-    /// Reads the bytes from the first on.
+    /// A reader from the first byte.
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Bytes(bytes) => Box::new(bytes.clone().reader()),

@@ -1,4 +1,4 @@
-//! The configuration of an image: the base's, changed to start the program.
+//! The configuration of an image: that of the base image, changed to start the program.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::recipe::{Program, Recipe};
 use crate::oci::ImageConfig;
 use crate::reference::without_users;
 
-/// A value of a recipe that an image cannot have.
+/// A value in a recipe that an image cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecipe {
     /// Not a port.
@@ -17,24 +17,24 @@ pub enum InvalidRecipe {
         "`{0}` is not a port (a number up to 65535, optionally followed by `/tcp`, `/udp` or `/sctp`)"
     )]
     Port(String),
-    /// A time that has no date of four digits.
+    /// A time whose year does not have four digits.
     #[error("the creation time {0} is not between the years 1 and 9999")]
     Created(i64),
-    /// Not a variable's name.
+    /// Not the name of a variable.
     #[error("`{0}` is not the name of an environment variable")]
     Variable(String),
-    /// A name that no file in the image can have.
+    /// Not a valid file name.
     #[error("an executable in an image cannot have the name `{0}`")]
     Program(String),
 }
 
-/// What is said about one new layer.
+/// The history of one new layer.
 pub(super) struct HistoryLine {
     pub(super) comment: String,
 }
 
-/// The base's configuration, changed to start the program as the recipe says. Diff IDs are not
-/// known yet.
+/// The configuration of the base image, changed to start the program as in the recipe. It does not
+/// have the diff IDs of new layers yet.
 pub(super) fn config(
     base: &ImageConfig,
     base_layers: usize,
@@ -70,7 +70,7 @@ pub(super) fn config(
     if !recipe.labels.is_empty() {
         let labels = object(run, "Labels");
         let lines = recipe.labels.iter();
-        // Whoever may pull an image reads its labels.
+        // Everyone who may pull an image can read its labels.
         labels.extend(lines.map(|(key, value)| (key.clone(), json!(without_users(value)))));
     }
     if !recipe.ports.is_empty() {
@@ -82,7 +82,7 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// A field that is an object; anything else there is replaced by an empty one.
+/// A field that is an object. Any other value is replaced.
 fn object<'a>(fields: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
     if !fields.get(name).is_some_and(Value::is_object) {
         fields.insert(name.to_owned(), Value::Object(Map::new()));
@@ -93,7 +93,7 @@ fn object<'a>(fields: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<Str
         .expect("the field was made an object three lines above")
 }
 
-/// The base's history, with one line for each layer: some tools count them.
+/// The history of the base image, with one line for each layer: some tools count them.
 fn base_history(fields: &Map<String, Value>, layers: usize) -> Vec<Value> {
     let history = fields.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
     let empty = |line: &&Value| line.get("empty_layer").and_then(Value::as_bool) == Some(true);
@@ -103,7 +103,7 @@ fn base_history(fields: &Map<String, Value>, layers: usize) -> Vec<Value> {
     vec![json!({"created_by": "base image"}); layers]
 }
 
-/// The base's variables with those of ko-rs and of the recipe: what is there keeps its place.
+/// The variables of the base image, ko-rs and the recipe. Existing variables keep their positions.
 fn environment(
     base: Option<&Value>,
     wanted: &BTreeMap<String, String>,
@@ -132,7 +132,7 @@ fn environment(
     Ok(variables.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }
 
-/// A port as configurations have it: `8080/tcp`.
+/// A port as in configurations: `8080/tcp`.
 fn exposed(port: &str) -> Result<String, InvalidRecipe> {
     let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
     match number.parse::<u16>() {
@@ -143,12 +143,12 @@ fn exposed(port: &str) -> Result<String, InvalidRecipe> {
     }
 }
 
-/// Seconds since 1970 as RFC 3339 has them, always in UTC.
+/// Seconds since 1970 in RFC 3339, in UTC.
 fn rfc3339(seconds: i64) -> Result<String, InvalidRecipe> {
     let invalid = || InvalidRecipe::Created(seconds);
     let time = jiff::Timestamp::from_second(seconds).map_err(|_| invalid())?;
     let text = time.to_string();
-    // Years outside four digits are no RFC 3339; jiff writes them with a sign.
+    // RFC 3339 has years of four digits only; jiff writes others with a sign.
     if text.len() == "1970-01-01T00:00:00Z".len() { Ok(text) } else { Err(invalid()) }
 }
 

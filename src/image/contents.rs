@@ -1,5 +1,5 @@
-//! What a base holds: its layers' facts laid over each other ([layer.md][spec]). Each layer is read
-//! once a machine; what was found in it is kept under its digest.
+//! The contents of a base image: the facts of its layers, applied in order ([layer.md][spec]). Each
+//! layer is read once per machine; its facts are cached under its digest.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#applying-changesets
 
@@ -25,13 +25,13 @@ use crate::oci::{BlobSource, Digest, Layer};
 use crate::registry::{self, Client};
 use crate::report::{Details, Diagnose, UNNAMED};
 
-/// The kind of the records of layers. What they hold decides their number.
+/// The kind of the records of layers. Its number changes with their contents.
 const RECORDS: &str = "layer-facts-1";
 
-/// How many layers are fetched and read at once.
+/// The number of layers that are fetched and read concurrently.
 const AT_ONCE: usize = 4;
 
-/// What a base holds.
+/// The contents of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Contents {
     files: FileTree,
@@ -75,7 +75,7 @@ impl Diagnose for ContentsError {
 }
 
 impl Contents {
-    /// Looks into a base. Layers that nobody looked into before are fetched and read.
+    /// Reads the contents of a base image. Layers without cached facts are fetched and read.
     pub async fn of(
         base: &BaseImage,
         client: &Client,
@@ -84,7 +84,7 @@ impl Contents {
         Self::of_layers(&base.layers, client, cache).await
     }
 
-    /// Looks into layers, lowest first.
+    /// Reads the contents of layers, lowest first.
     pub async fn of_layers(
         layers: &[(Layer, BlobSource)],
         client: &Client,
@@ -97,7 +97,7 @@ impl Contents {
         Ok(Self::from_layers(layers))
     }
 
-    /// Lays layers over each other, the lowest first.
+    /// Applies layers in order, the lowest first.
     pub(super) fn from_layers(layers: impl IntoIterator<Item = LayerFacts>) -> Self {
         let mut contents = Self::default();
         for layer in layers {
@@ -138,7 +138,7 @@ impl Contents {
         }
     }
 
-    /// The same with a new layer on top.
+    /// The same contents with a new layer on top.
     #[must_use]
     pub(super) fn with(&self, entries: &[Entry]) -> Self {
         let mut contents = self.clone();
@@ -151,7 +151,7 @@ impl Contents {
             };
             contents.libraries.remove(&path);
             contents.texts.remove(&path);
-            // One that cannot be read is said when it is packed.
+            // A file that cannot be read is reported when it is packed.
             if let Content::Seen(file) = &entry.content
                 && let Ok(Some(file)) = file.open()
             {
@@ -168,18 +168,18 @@ impl Contents {
         contents
     }
 
-    /// Its files.
+    /// The files.
     #[must_use]
     pub fn files(&self) -> &FileTree {
         &self.files
     }
 
-    /// What a shared library says of itself, links followed.
+    /// The facts of a shared library, after following links.
     pub(super) fn library(&self, path: &str) -> Option<&ElfFacts> {
         self.libraries.get(&self.files.resolve(path)?)
     }
 
-    /// The text of a file that is kept, links followed.
+    /// The text of a file that is kept, after following links.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
         self.texts.get(&self.files.resolve(path)?).map(String::as_str)
     }
@@ -196,7 +196,7 @@ impl Contents {
         self.text("etc/passwd").unwrap_or_default().lines().filter_map(user).collect()
     }
 
-    /// The packages that its package manager says are installed, sorted.
+    /// The installed packages of its package manager, sorted.
     #[must_use]
     pub fn packages(&self) -> Vec<Package> {
         let mut packages: Vec<Package> = self.packages.values().flatten().cloned().collect();
@@ -205,7 +205,7 @@ impl Contents {
         packages
     }
 
-    /// A value of its `/etc/os-release`: `ID`, `VERSION_ID`.
+    /// A value in its `/etc/os-release`: `ID`, `VERSION_ID`.
     #[must_use]
     pub fn os_release(&self, key: &str) -> Option<String> {
         let text = self.text("etc/os-release").or_else(|| self.text("usr/lib/os-release"))?;
@@ -213,14 +213,14 @@ impl Contents {
         Some(value.trim().trim_matches(['"', '\'']).to_owned())
     }
 
-    /// What lints ask about.
+    /// The contents for lints.
     #[must_use]
     pub fn inside(&self) -> Inside {
         Inside { files: self.files.clone(), users: self.users() }
     }
 }
 
-/// The content of a small file.
+/// The contents of a small file.
 fn text_of(file: &OpenedFile) -> Option<Vec<u8>> {
     let size = usize::try_from(file.size()).ok()?;
     let mut text = vec![0; (file.size() <= LARGEST_TEXT).then_some(size)?];
@@ -242,7 +242,7 @@ async fn read(
     kept_or_read(layer, fetch, cache).await
 }
 
-/// What was found in a layer before, or now in the blob that is fetched for it.
+/// The cached facts of a layer, or those in the blob that is fetched for it.
 async fn kept_or_read(
     layer: &Layer,
     blob: impl Future<Output = Result<Blob, ContentsError>>,
@@ -256,7 +256,7 @@ async fn kept_or_read(
     read_and_keep(layer, cache, move |layer| unpack(layer, &blob)).await
 }
 
-/// Reads a layer away from the threads that serve connections, and keeps what was found.
+/// Reads a layer on a blocking thread, and caches its facts.
 async fn read_and_keep(
     layer: &Layer,
     cache: &Cache,
@@ -267,13 +267,13 @@ async fn read_and_keep(
     let facts = facts
         .map_err(|_| ContentsError::Interrupted(digest))?
         .map_err(|source| ContentsError::Layer { layer: digest, source })?;
-    // That it cannot be kept costs the next run time, no more.
+    // A failure to cache them only costs time in the next run.
     let _ = cache.put_record(RECORDS, &digest, &facts);
     Ok(facts)
 }
 
-/// Looks into a layer that is on its way, so that what is in it is known when it has come. One that
-/// does not come whole is none the wiser for it.
+/// Reads a layer while it is being copied, so that its facts are cached. An incomplete layer is
+/// ignored.
 pub async fn look_into(layer: &Layer, pieces: mpsc::Receiver<Bytes>, cache: &Cache) {
     if cache.record::<LayerFacts>(RECORDS, &layer.descriptor.digest).is_none() {
         let pieces = Pieces { pieces, piece: Bytes::new() };
@@ -281,7 +281,7 @@ pub async fn look_into(layer: &Layer, pieces: mpsc::Receiver<Bytes>, cache: &Cac
     }
 }
 
-/// Reads pieces as they come, waiting for each.
+/// Reads pieces as they arrive.
 struct Pieces {
     pieces: mpsc::Receiver<Bytes>,
     piece: Bytes,

@@ -1,4 +1,4 @@
-//! What differs between two images that were to be the same.
+//! Finds the differences between two images that should be the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,44 +10,44 @@ use super::elf::{Section, sections};
 use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 
-/// How much is compared at once.
+/// The number of bytes that are compared at once.
 const PIECE: usize = 256 << 10;
-/// How much of a text is shown before and behind where it begins to differ.
+/// The length of the text that is shown around a difference.
 const BEFORE: u64 = 60;
 const BEHIND: u64 = 240;
-/// How many sections of one executable are shown in full.
+/// The number of sections of an executable that are shown in full.
 const MOST: usize = 3;
 
-/// Something that is not the same in both.
+/// A difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The file in the image; none for its configuration.
+    /// The file in the image, or `None` for its configuration.
     pub path: Option<String>,
-    /// What about it.
+    /// The kind of difference.
     pub what: What,
 }
 
-/// How something differs.
+/// A kind of difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Only one of the two has it: the first, or the second.
+    /// Only one image has it: the first, or the second.
     Only(Build),
     /// Kind, permissions or owner.
     Header,
-    /// Labels, variables, annotations and so on.
+    /// Labels, variables, annotations and similar.
     Configuration,
-    /// The content from an offset on, with the text around it in both.
+    /// The content at an offset, with the surrounding text in both.
     Content {
-        /// The section of an executable, if it is in one.
+        /// The section of an executable, if it is one.
         section: Option<String>,
-        /// The first byte that differs, from the start of the file or section.
+        /// The first differing byte, from the start of the file or section.
         at: u64,
-        /// What the first has there.
+        /// The text in the first image.
         first: String,
-        /// What the second has there.
+        /// The text in the second image.
         second: String,
     },
-    /// A section of an executable that differs, as others before it do.
+    /// Another section of an executable that was already reported.
     Section(String),
 }
 
@@ -83,10 +83,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything that differs; nothing for images that will have one digest.
+/// All differences; none for images that will have the same digest.
 pub fn differences(first: &ImageDraft, second: &ImageDraft) -> io::Result<Vec<Difference>> {
     let mut found = Vec::new();
-    if !first.says_the_same(second) {
+    if !first.is_same_except_layers(second) {
         found.push(Difference { path: None, what: What::Configuration });
     }
     let (ours, theirs) = (entries(first), entries(second));
@@ -158,7 +158,7 @@ fn files(first: &OpenedFile, second: &OpenedFile) -> io::Result<Vec<What>> {
         let (first, second) = (around(first, one, at)?, around(second, other, at)?);
         found.push((section, at, first, second));
     }
-    // What people wrote says more than the code that moved because of it.
+    // Differences in texts explain more than those in code, which moves because of them.
     found.sort_by_key(|(section, ..)| rank(section));
     let mut shown = 0;
     let whats = found.into_iter().map(|(section, at, first, second)| {
@@ -170,7 +170,7 @@ fn files(first: &OpenedFile, second: &OpenedFile) -> io::Result<Vec<What>> {
     });
     let whats: Vec<What> = whats.collect();
     if whats.is_empty() {
-        // Between the sections, or in their table.
+        // Between the sections, or in the section table.
         let (first, second) =
             (around(first, &whole(first), at)?, around(second, &whole(second), at)?);
         return Ok(vec![What::Content { section: None, at, first, second }]);
@@ -183,7 +183,7 @@ fn rank(section: &str) -> usize {
     TELLING.iter().position(|name| section.starts_with(name)).unwrap_or(TELLING.len())
 }
 
-/// Where two parts of files begin to differ.
+/// The position where parts of two files begin to differ.
 fn first_difference(
     (first, one): (&OpenedFile, &Section),
     (second, other): (&OpenedFile, &Section),
@@ -207,7 +207,7 @@ fn first_difference(
     Ok((one.size != other.size).then_some(common))
 }
 
-/// The printable text around a byte; what is none is a dot.
+/// The printable text around a byte, with dots for other bytes.
 fn around(file: &OpenedFile, section: &Section, at: u64) -> io::Result<String> {
     let start = at.saturating_sub(BEFORE);
     let end = (at + BEHIND).min(section.size);
@@ -220,7 +220,7 @@ fn around(file: &OpenedFile, section: &Section, at: u64) -> io::Result<String> {
     let to = bytes[before..].iter().position(|byte| !is_text(byte));
     let to = to.map_or(bytes.len(), |to| before + to);
     if to - from < 4 {
-        // No text: the bytes themselves.
+        // Not text: the bytes themselves.
         let shown = &bytes[before..bytes.len().min(before + 16)];
         return Ok(shown.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
     }

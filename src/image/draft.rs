@@ -65,10 +65,10 @@ impl Diagnose for Error {
     }
 }
 
-/// The annotation that names the digest of the base's manifest, or of an index its index.
+/// The annotation with the digest of the manifest of the base image, or, in an index, of its index.
 pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// An image but for the digests of its new layers, which packing gives.
+/// A complete image except for the digests of its new layers, which packing computes.
 #[derive(Clone, Debug)]
 pub struct ImageDraft {
     program: String,
@@ -84,16 +84,16 @@ pub struct ImageDraft {
     facts: ImageFacts,
 }
 
-/// Whether the image of a program cannot be made without looking into its base: a dynamic one is
-/// held against it, and data and files go into folders that it may have.
+/// Whether the contents of the base image are needed: to check a dynamic executable, or because
+/// data and files may go to folders that exist.
 #[must_use]
-pub fn asks(program: &Program, recipe: &Recipe) -> bool {
+pub fn needs_contents(program: &Program, recipe: &Recipe) -> bool {
     let dynamic = || ElfFacts::read(&program.executable).is_ok_and(|facts| !facts.is_static());
     let laid = !recipe.files.is_empty() || recipe.data.is_some();
     laid || (!recipe.without_link_check && dynamic())
 }
 
-/// Whether an image runs as a user whose number only its files tell.
+/// Whether the number of an image's user can only be found in its files.
 #[must_use]
 pub fn runs_by_name(base: &BaseImage, recipe: &Recipe) -> bool {
     let own = || base.config.run("User").and_then(|user| user.as_str());
@@ -101,8 +101,8 @@ pub fn runs_by_name(base: &BaseImage, recipe: &Recipe) -> bool {
     ImageFacts { user, ..ImageFacts::default() }.uid().is_none()
 }
 
-/// Lays a program on a base. `contents` is what the base holds, where [`asks`] says that it must be
-/// known.
+/// Adds a program to a base image. `contents` are those of the base image, required if
+/// [`needs_contents`] returns true.
 pub fn draft(
     base: &BaseImage,
     contents: Option<&Contents>,
@@ -159,8 +159,8 @@ pub fn draft(
     })
 }
 
-/// The new layers: data if there is any, files if there are any, the executable. What changes most
-/// often comes last.
+/// The new layers: data and files, if there are any, then the executable. What changes most often
+/// comes last.
 fn sources(
     contents: &Contents,
     program: &Program,
@@ -193,7 +193,7 @@ fn sources(
     add("files", entries, recipe.data_modified, "files".to_owned());
     let comment = format!("executable, at /{path}");
     let mut executable = program.executable.clone();
-    // Cargo has only just written it, and what is packed from it is worth remembering.
+    // Cargo has just written it. After it has settled, the result of packing it can be cached.
     executable.settle().map_err(|source| {
         let path = executable.path().to_owned();
         Error::Executable { path, source }
@@ -206,25 +206,25 @@ fn sources(
 }
 
 impl ImageDraft {
-    /// What the image runs on.
+    /// The platform of the image.
     #[must_use]
     pub fn platform(&self) -> &Platform {
         &self.platform
     }
 
-    /// The family of media types, unless a new layer's compression asks for OCI's.
+    /// The family of media types, unless the compression of a new layer requires OCI.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The base's layers, lowest first, and where their blobs can be had.
+    /// The layers of the base image, lowest first, and where their blobs are.
     #[must_use]
     pub fn base_layers(&self) -> &[(Layer, BlobSource)] {
         &self.base_layers
     }
 
-    /// The new layers, lowest first, above the base's.
+    /// The new layers, lowest first, above those of the base image.
     #[must_use]
     pub fn sources(&self) -> &[LayerSource] {
         &self.sources
@@ -236,20 +236,20 @@ impl ImageDraft {
         &self.annotations
     }
 
-    /// The digest of the index that the base was chosen from, if it was.
+    /// The digest of the index that the base image was selected from, if any.
     #[must_use]
     pub fn base_index(&self) -> Option<Digest> {
         self.base_index
     }
 
-    /// The executable's name.
+    /// The name of the executable.
     #[must_use]
     pub fn program(&self) -> &str {
         &self.program
     }
 
-    /// What the finished image is made of, for its bill of materials: an image of that name and
-    /// digest, its executable compiled from `dependencies`, with `contents` in its base.
+    /// The input for the SBOM of the finished image, with its name and digest, the dependencies of
+    /// its executable, and the contents of its base image.
     #[must_use]
     pub fn materials(
         &self,
@@ -273,8 +273,8 @@ impl ImageDraft {
         }
     }
 
-    /// Whether another is alike but for what is in the new layers.
-    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+    /// Whether two drafts are equal except for the contents of their new layers.
+    pub(super) fn is_same_except_layers(&self, other: &Self) -> bool {
         let base = |draft: &Self| -> Vec<_> {
             draft.base_layers.iter().map(|(layer, _)| layer.clone()).collect()
         };
@@ -285,23 +285,23 @@ impl ImageDraft {
             && base(self) == base(other)
     }
 
-    /// What lints and checks ask about the image. Its files are known where the base's are.
+    /// Facts for lints and checks. They contain the files if those of the base image were read.
     #[must_use]
     pub fn facts(&self) -> &ImageFacts {
         &self.facts
     }
 
-    /// The finished image. `packed` are the layers that [`Self::sources`] became, in their order.
+    /// The finished image. `packed` are the layers for [`Self::sources`], in the same order.
     ///
     /// # Panics
     ///
-    /// Where these are not as many: an image without one of its layers must not leave.
+    /// If their numbers differ: an image without one of its layers must not be published.
     #[must_use]
     pub fn seal(&self, packed: &[Layer]) -> Image {
         assert_eq!(packed.len(), self.sources.len(), "every source is packed into one layer");
         let base = self.base_layers.iter().map(|(layer, _)| layer);
         let mut layers: Vec<Layer> = base.chain(packed).cloned().collect();
-        // Docker's family has no zstd, and a manifest of both families is none of either.
+        // Docker's family has no zstd, and a manifest must not mix both families.
         let zstd =
             layers.iter().any(|layer| layer.descriptor.media_type == MediaType::ImageLayerZstd);
         let format = if zstd { Format::Oci } else { self.format };
@@ -314,7 +314,7 @@ impl ImageDraft {
     }
 }
 
-/// A layer's media type in a family: the bytes are the same in both.
+/// The media type of a layer in another family. The bytes are the same in both.
 fn in_family(format: Format, media_type: &MediaType) -> MediaType {
     [Compression::None, Compression::Gzip { level: 1 }, Compression::Zstd { level: 1 }]
         .into_iter()

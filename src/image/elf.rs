@@ -1,6 +1,6 @@
-//! What an executable's ELF headers say about what it needs to run.
+//! Reads from the ELF headers of an executable what it needs to run.
 //!
-//! Read piece by piece from the open file, never mapped: pages of a mapped file count as memory.
+//! The open file is read in pieces, never mapped: mapped pages count as memory of the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,53 +13,54 @@ use serde::{Deserialize, Serialize};
 use crate::oci::Platform;
 use crate::oci::file::OpenedFile;
 
-/// More shared libraries than an executable has.
+/// The maximum number of shared libraries of an executable.
 const MOST_NEEDED: usize = 1000;
-/// A larger segment holds neither the loader's name nor the list of libraries.
+/// The maximum size of a segment with the name of the loader or the list of libraries.
 const LARGEST_SEGMENT: u64 = 1 << 20;
-/// A longer name is no path.
+/// The maximum length of a name.
 const LONGEST_STRING: u64 = 4096;
 
-/// More symbol versions than a library defines or takes from another.
+/// The maximum number of symbol versions of a library.
 const MOST_VERSIONS: usize = 1000;
 
-/// What an executable or a shared library is made for, and what it needs.
+/// The architecture of an executable or shared library, and what it needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ElfFacts {
-    /// The machine's number in ELF, `e_machine`.
+    /// The architecture in ELF, `e_machine`.
     pub machine: u16,
-    /// Whether addresses have 64 bits.
+    /// Whether it has 64 bits.
     pub is_64: bool,
-    /// Whether numbers are written lowest byte first.
+    /// Whether it is little-endian.
     pub is_little_endian: bool,
-    /// The loader that starts it: `/lib64/ld-linux-x86-64.so.2`. None for a static executable.
+    /// Its loader: `/lib64/ld-linux-x86-64.so.2`. `None` for a static executable.
     pub interpreter: Option<String>,
-    /// The shared libraries that it names, in its order.
+    /// The shared libraries that it needs, in order.
     pub needed: Vec<String>,
-    /// Where it has them looked for first (`DT_RUNPATH`).
+    /// Its search path (`DT_RUNPATH`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runpath: Vec<String>,
-    /// The same in the older way (`DT_RPATH`), which holds for the libraries of libraries too.
+    /// Its old search path (`DT_RPATH`), which also applies to the libraries that its libraries
+    /// need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpath: Vec<String>,
-    /// The name that it gives itself as a library.
+    /// Its own name as a library.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soname: Option<String>,
-    /// The symbol versions it cannot do without, by library: `GLIBC_2.34` of `libc.so.6`.
+    /// The symbol versions that it needs, by library: `GLIBC_2.34` of `libc.so.6`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wants: BTreeMap<String, BTreeSet<String>>,
-    /// The symbol versions that it has.
+    /// The symbol versions that it defines.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub defines: BTreeSet<String>,
 }
 
-/// What keeps a file from being an executable for Linux.
+/// The reason why a file is not an executable for Linux.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotElf {
     /// Another format.
     #[error("it is not an ELF executable")]
     Format,
-    /// Broken.
+    /// Invalid headers.
     #[error("its ELF headers are broken: {0}")]
     Broken(String),
 }
@@ -70,7 +71,7 @@ impl ElfFacts {
         Self::read_from(&ReadCache::new(Headers { file, position: 0 }))
     }
 
-    /// Reads the headers of a file that is in memory, or of whatever else can be read by offset.
+    /// Reads the headers of a file in memory, or of anything that can be read by offset.
     pub(super) fn read_from<'data>(data: impl ReadRef<'data>) -> Result<Self, NotElf> {
         let facts = match FileKind::parse(data).map_err(|_| NotElf::Format)? {
             FileKind::Elf32 => facts::<elf::FileHeader32<Endianness>, _>(data),
@@ -80,13 +81,13 @@ impl ElfFacts {
         facts.map_err(|error| NotElf::Broken(error.to_string()))
     }
 
-    /// Whether nothing else is needed to run it.
+    /// Whether it needs nothing else to run.
     #[must_use]
     pub fn is_static(&self) -> bool {
         self.interpreter.is_none() && self.needed.is_empty()
     }
 
-    /// Whether a platform's machines run it; none for an architecture that is not known here.
+    /// Whether it runs on a platform, or `None` for an unknown architecture.
     #[must_use]
     pub fn runs_on(&self, platform: &Platform) -> Option<bool> {
         let machine = MACHINES.iter().find(|machine| machine.name == platform.architecture)?;
@@ -97,7 +98,7 @@ impl ElfFacts {
         )
     }
 
-    /// The architecture that it is made for, in OCI's words.
+    /// Its architecture in OCI.
     #[must_use]
     pub fn architecture(&self) -> String {
         let known = MACHINES.iter().find(|machine| {
@@ -108,7 +109,7 @@ impl ElfFacts {
     }
 }
 
-/// An architecture in OCI's words and in ELF's numbers.
+/// The architectures of OCI and their numbers in ELF.
 struct Machine {
     name: &'static str,
     number: u16,
@@ -133,8 +134,8 @@ const MACHINES: [Machine; 10] = [
     machine("mips64le", elf::EM_MIPS.0, true, true),
 ];
 
-/// The facts in the headers of either width. Section headers are not asked: a stripped executable
-/// need not have them, and the loader does not look at them either.
+/// The facts in 32-bit or 64-bit headers. Section headers are not used: stripped executables may
+/// not have them, and the loader ignores them.
 fn facts<'data, H, R>(data: R) -> object::Result<ElfFacts>
 where
     H: FileHeader<Endian = Endianness>,
@@ -201,7 +202,7 @@ where
     Ok(facts)
 }
 
-/// The tables of symbol versions: lists whose elements say how far it is to the next.
+/// The tables of symbol versions: lists whose elements contain the offset of the next one.
 struct Versions<R> {
     data: R,
     endian: Endianness,
@@ -209,7 +210,7 @@ struct Versions<R> {
 }
 
 impl<'data, R: ReadRef<'data>> Versions<R> {
-    /// The versions that are taken from other libraries, by library.
+    /// The needed versions, by library.
     fn wanted(&self, mut at: u64, count: usize) -> Option<BTreeMap<String, BTreeSet<String>>> {
         let (data, endian) = (self.data, self.endian);
         let mut wanted = BTreeMap::new();
@@ -232,7 +233,7 @@ impl<'data, R: ReadRef<'data>> Versions<R> {
         Some(wanted)
     }
 
-    /// The versions that are there for others; the first of each element is its name.
+    /// The defined versions. The first name of each element is its own.
     fn defined(&self, mut at: u64, count: usize) -> Option<BTreeSet<String>> {
         let (data, endian) = (self.data, self.endian);
         let mut defined = BTreeSet::new();
@@ -240,7 +241,7 @@ impl<'data, R: ReadRef<'data>> Versions<R> {
             let definition: &elf::Verdef<Endianness> = data.read_at(at).ok()?;
             let aux = at.checked_add(definition.vd_aux.get(endian).into())?;
             let name: &elf::Verdaux<Endianness> = data.read_at(aux).ok()?;
-            // The one of the library itself is its soname.
+            // The version of the library itself is its soname.
             if !definition.vd_flags.get(endian).contains(elf::VER_FLG_BASE) {
                 defined.extend(string(data, self.strings, name.vda_name.get(endian).into()));
             }
@@ -250,7 +251,7 @@ impl<'data, R: ReadRef<'data>> Versions<R> {
     }
 }
 
-/// A part of an executable by name.
+/// A section of an executable, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) name: String,
@@ -258,7 +259,7 @@ pub(super) struct Section {
     pub(super) size: u64,
 }
 
-/// The sections that lie in an executable's file.
+/// The sections in the file of an executable.
 pub(super) fn sections(file: &OpenedFile) -> Result<Vec<Section>, NotElf> {
     let cache = ReadCache::new(Headers { file, position: 0 });
     let kind = FileKind::parse(&cache).map_err(|_| NotElf::Format)?;
@@ -289,7 +290,7 @@ where
     table.iter().filter(in_file).map(section).collect()
 }
 
-/// Where in the file an address is loaded from.
+/// The offset in the file that is loaded at an address.
 fn offset<S: ProgramHeader<Endian = Endianness>>(
     segments: &[S],
     endian: Endianness,
@@ -302,7 +303,7 @@ fn offset<S: ProgramHeader<Endian = Endianness>>(
     })
 }
 
-/// A text of a string table that lies at an offset and has a length.
+/// A string in a string table.
 fn string<'data, R: ReadRef<'data>>(data: R, table: (u64, u64), at: u64) -> Option<String> {
     let (start, size) = table;
     let end = start.checked_add(size.min(at.checked_add(LONGEST_STRING)?))?;

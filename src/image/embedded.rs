@@ -1,5 +1,4 @@
-//! The bases that need neither network nor daemon: `static`, which is part of the executable, and
-//! `scratch`.
+//! The base images without network and engine: `static`, which is embedded in ko-rs, and `scratch`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use crate::oci::{
 const LAYER: &[u8] = include_bytes!("../../base-images/static/layer.tar.gz");
 const BASE: &str = include_str!("../../base-images/static/base.json");
 
-/// What `base.json` says.
+/// The contents of `base.json`.
 #[derive(Deserialize)]
 struct Base {
     date: String,
@@ -37,7 +36,7 @@ fn base() -> Base {
     serde_json::from_str(BASE).expect("base.json is compiled in, and a test reads it")
 }
 
-/// The base `static`, which is the same for every platform but for the platform's name.
+/// The base image `static`. It is the same for every platform, except for the name of the platform.
 #[must_use]
 pub fn embedded(platform: &Platform) -> BaseImage {
     let (image, config, layer) = parts(platform);
@@ -47,13 +46,14 @@ pub fn embedded(platform: &Platform) -> BaseImage {
         config,
         layers: vec![(layer, BlobSource::Bytes(Bytes::from_static(LAYER)))],
         name: None,
-        // The digest under which the base lies in a registry that it was pushed to.
+        // The digest that the base image has in a registry.
         digest: Some(image.digest()),
         index: None,
     }
 }
 
-/// The base `static` as it lies in a registry: an index of the same image for each platform.
+/// The base image `static` as it is pushed to a registry: an index of the same image for each
+/// platform.
 #[must_use]
 pub fn embedded_index(platforms: impl IntoIterator<Item = Platform>) -> IndexedImages {
     let images = platforms.into_iter().map(|platform| parts(&platform).0).collect();
@@ -91,13 +91,13 @@ fn parts(platform: &Platform) -> (Image, ImageConfig, Layer) {
     (image, config, layer)
 }
 
-/// The day on which the packages in `static` were the newest, as `YYYY-MM-DD`.
+/// The date of the packages in `static`, as `YYYY-MM-DD`.
 #[must_use]
 pub fn embedded_date() -> String {
     base().date
 }
 
-/// The base without anything in it.
+/// The empty base image.
 #[must_use]
 pub fn scratch(platform: &Platform) -> BaseImage {
     BaseImage {

@@ -1,5 +1,5 @@
-//! A base that a Docker Engine has. It is exported as a docker-archive, whose layers are kept; an
-//! image that the engine still knows by the same ID is not exported again.
+//! Base images of a Docker Engine. An image is exported as a docker-archive, whose layers are
+//! cached. It is exported again only if its ID has changed.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -84,14 +84,14 @@ impl Diagnose for EngineError {
     }
 }
 
-/// What is kept of an exported image: its configuration, and its layers as they were sent.
+/// The cached part of an exported image: its configuration, and its layers as they were sent.
 #[derive(Debug, Serialize, Deserialize)]
 struct Exported {
     config: (Digest, u64),
     layers: Vec<Layer>,
 }
 
-/// What `manifest.json` says.
+/// An entry of `manifest.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Image {
@@ -106,7 +106,7 @@ struct Kept {
     path: PathBuf,
 }
 
-/// Reads the base for a platform from an engine.
+/// Reads a base image for a platform from an engine.
 pub async fn from_engine(
     daemon: &Daemon,
     name: &ImageReference,
@@ -132,7 +132,7 @@ pub async fn from_engine(
     Ok(base.ok_or_else(|| EngineError::Entry("layers".to_owned()))??)
 }
 
-/// The base of an exported image; none where something of it is gone.
+/// The base image of an exported image, or `None` if something was removed from the cache.
 fn put_together(
     exported: &Exported,
     platform: &Platform,
@@ -148,7 +148,7 @@ fn put_together(
     Some(BaseImage::from_config(platform, Format::Docker, &config, layers))
 }
 
-/// Takes an archive in, entry by entry, and holds every layer against the configuration.
+/// Reads an archive into the cache, and verifies every layer against the configuration.
 fn take_in(archive: impl io::Read, cache: &Cache) -> Result<Exported, EngineError> {
     let mut entries = TarEntries::new(archive.take(LARGEST_TAR));
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
@@ -156,7 +156,7 @@ fn take_in(archive: impl io::Read, cache: &Cache) -> Result<Exported, EngineErro
     while let Some(entry) = entries.next().map_err(EngineError::Archive)? {
         match entry.kind {
             EntryType::Symlink | EntryType::Link => {
-                // Engines of old name a layer that several images share once, beside its folder.
+                // Old engines contain a layer of several images once, and link to it.
                 let target = entry.link.trim_start_matches("../").to_owned();
                 links.insert(entry.path, target);
             }
@@ -199,7 +199,7 @@ fn take_in(archive: impl io::Read, cache: &Cache) -> Result<Exported, EngineErro
         let media_type = Format::Docker.layer(compression);
         let descriptor = Descriptor::new(media_type, found.digest, found.size);
         let layer = Layer { descriptor, diff_id };
-        // A plain tar is its own proof; of anything else the tar in it has to be read.
+        // An uncompressed tar archive is verified by its digest; any other must be unpacked.
         if compression != Compression::None {
             unpack(&layer, &Blob::File(found.path.clone()))
                 .map_err(|source| EngineError::Layer { diff_id, source })?;
@@ -214,7 +214,7 @@ fn take_in(archive: impl io::Read, cache: &Cache) -> Result<Exported, EngineErro
     Ok(Exported { config: (config.digest, config.size), layers })
 }
 
-/// How a layer is compressed, by its first bytes: engines on containerd send it as they have it.
+/// The compression of a layer, by its first bytes: engines with containerd do not change it.
 fn compression_of(kept: &Kept) -> io::Result<Compression> {
     let mut start = [0; 4];
     let count = io::Read::read(&mut std::fs::File::open(&kept.path)?, &mut start)?;

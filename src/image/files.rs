@@ -1,4 +1,4 @@
-//! The layers of data: the crate's data folder, and the files that settings name.
+//! The layers with data: the data folder of the crate, and the files in the settings.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,22 +6,22 @@ use super::contents::Contents;
 use super::folder::{Collector, DataError, Entries, checked_name, real};
 use crate::oci::layer::{Content, Entry};
 
-/// Where the data folder lies in the image; `KO_DATA_PATH` says so to the program.
+/// The path of the data folder in the image, as in `KO_DATA_PATH`.
 pub(super) const DATA: &str = "var/run/ko";
 
-/// A file or folder that settings put into the image.
+/// A file or folder that the settings add to the image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileRule {
     /// The file or folder.
     pub from: PathBuf,
-    /// Its place in the image; with a slash at its end, the folder that it goes into.
+    /// Its path in the image, or, with a slash at the end, its folder there.
     pub to: String,
-    /// The permissions of the file, or of each file in the folder. Without, 0755 where the source
-    /// is executable, else 0644. Folders have 0755.
+    /// The permissions of the file, or of each file in the folder. By default 0755 for executable
+    /// files, else 0644. Folders have 0755.
     pub mode: Option<u32>,
 }
 
-/// The entries of the data layer; none if there is nothing in the folder.
+/// The entries of the data layer; none if the folder is empty.
 pub(super) fn data(
     folder: &Path,
     repository_root: Option<&Path>,
@@ -41,7 +41,7 @@ pub(super) fn data(
     upon(base, entries)
 }
 
-/// The entries of the layer of named files.
+/// The entries of the layer with the files in the settings.
 pub(super) fn files(
     rules: &[FileRule],
     repository_root: Option<&Path>,
@@ -50,8 +50,8 @@ pub(super) fn files(
     let mut entries = Entries::new();
     for rule in rules {
         let from = real(&rule.from)?;
-        // What a rule names is meant, wherever it lies; a link found inside a folder may leave
-        // neither that folder nor, if the folder lies in it, the repository.
+        // A rule may name a file outside of the repository, but links in a folder must stay in that
+        // folder or, if it is in the repository, in the repository.
         let root = repository_root.map(real).transpose()?;
         let boundary = root.filter(|root| from.starts_with(root)).unwrap_or_else(|| from.clone());
         let to = place(rule)?;
@@ -70,9 +70,9 @@ pub(super) fn files(
     upon(base, entries)
 }
 
-/// Entries with the folders above them that the base lacks. Folders that it has are left as they
-/// are: an entry would give them another owner and mode. A path behind one of the base's links is
-/// written where it leads: an entry would put a folder in the link's place.
+/// Entries with the parent folders that the base image does not have. Existing folders are not
+/// added, which would change their owner and mode. A path through a link of the base image is
+/// resolved: an entry would replace the link with a folder.
 fn upon(base: &Contents, entries: Entries) -> Result<Vec<Entry>, DataError> {
     let base = base.files();
     let mut placed = Entries::new();
@@ -104,7 +104,7 @@ fn upon(base: &Contents, entries: Entries) -> Result<Vec<Entry>, DataError> {
     Ok(placed.into_values().map(|(entry, _)| entry).filter(is_new).collect())
 }
 
-/// The path of a rule's target without slashes around it.
+/// The target path of a rule, without slashes around it.
 fn place(rule: &FileRule) -> Result<String, DataError> {
     let wrong = |reason| DataError::Name { path: PathBuf::from(&rule.to), reason };
     let mut parts = Vec::new();
@@ -128,12 +128,12 @@ fn place(rule: &FileRule) -> Result<String, DataError> {
     Ok(parts.join("/"))
 }
 
-/// The folders above a path, outermost first.
+/// The parent folders of a path, outermost first.
 pub(super) fn parents(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(move |(at, _)| &path[..at])
 }
 
-/// A folder as the root user has it.
+/// A folder that belongs to root.
 pub(super) fn folder_entry(path: &str) -> Entry {
     Entry {
         path: path.to_owned(),

@@ -1,12 +1,12 @@
-//! Doors for `fuzz/` to what reads a base: its documents and its layers. The tests give them what
-//! fuzzers found worth keeping, `fuzz/seeds`.
+//! Entry points of `fuzz/` to the code that reads base images: documents and layers. The unit tests
+//! run them on `fuzz/seeds`.
 
 use super::contents::Contents;
 use super::layer_facts::LayerFacts;
 use super::{BaseImage, choose, image_manifest};
 use crate::oci::{BlobSource, Descriptor, Digest, MediaType, Platform};
 
-/// An index, an image manifest, an image configuration: any bytes are read or refused.
+/// An index, a manifest or a configuration: any bytes are accepted or rejected.
 pub fn documents(bytes: &[u8]) {
     let platform: Platform = "linux/arm64/v8".parse().expect("it is a platform");
     let _ = choose(bytes, &platform);
@@ -17,7 +17,7 @@ pub fn documents(bytes: &[u8]) {
         let descriptor = Descriptor::of(media_type, bytes);
         let _ = image_manifest(&descriptor, bytes);
     }
-    // The same bytes as a configuration, under a manifest that fits them.
+    // The same bytes as a configuration, with a matching manifest.
     let config = Descriptor::of(MediaType::ImageConfig, bytes);
     let layer = Digest::of(b"");
     let manifest = format!(
@@ -30,7 +30,7 @@ pub fn documents(bytes: &[u8]) {
     let _ = BaseImage::from_parts(&platform, &descriptor, manifest.as_bytes(), &config, source);
 }
 
-/// A layer's tar: what is kept of it is no more than was there.
+/// The tar archive of a layer: its facts cannot be larger than the archive.
 pub fn layer(tar: &[u8]) {
     let Ok(facts) = LayerFacts::read(tar) else { return };
     let kept: usize = facts.nodes().map(|(path, _)| path.len()).sum();
@@ -47,7 +47,7 @@ mod tests {
     use super::{documents, layer};
     use crate::registry::fuzzing::{bodies, files, headers, names};
 
-    /// What is kept of a fuzz target's corpus.
+    /// The facts of a corpus of a fuzz target.
     fn seeds(target: &str) -> Vec<Vec<u8>> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
         let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder:?}: {e}"));

@@ -1,7 +1,7 @@
-//! What one layer holds, as far as checks, lints and SBOMs ask: its paths, its libraries, and the
-//! small files that say who the users are, where libraries lie and which packages are installed.
+//! The contents of one layer, as far as checks, lints and SBOMs need them: its paths, its
+//! libraries, and small files with the users, the library folders and the installed packages.
 //!
-//! A layer comes from outside: what is read of it is bounded in bytes, entries and names.
+//! Layers are untrusted input: the number of bytes, entries and names is limited.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -17,37 +17,37 @@ use super::tar_entries::{TarEntries, TarEntry};
 use crate::oci::{self, facts::Node};
 use crate::report::{Details, Diagnose};
 
-/// More than a layer's tar has; a few kilobytes of gzip can become any number of bytes.
+/// The maximum size of the tar archive. A few kilobytes of gzip can become any number of bytes.
 pub(super) const LARGEST_TAR: u64 = 32 << 30;
-/// More entries than a layer has.
+/// The maximum number of entries.
 const MOST_ENTRIES: usize = 1_000_000;
-/// What their names may take together.
+/// The maximum length of all names together.
 const MOST_NAMES: usize = 64 << 20;
-/// A longer library is known to be there, and not looked into.
+/// The maximum size of a library whose facts are read.
 const LARGEST_LIBRARY: u64 = 64 << 20;
-/// A longer file is none of those that are kept.
+/// The maximum size of a small file that is kept.
 pub(super) const LARGEST_TEXT: u64 = 1 << 20;
-/// A longer database of packages is none.
+/// The maximum size of a database of packages.
 const LARGEST_DATABASE: u64 = 64 << 20;
 
-/// What one layer does to what lies below it.
+/// The changes that one layer makes to those below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LayerFacts {
-    /// Paths of lower layers that are gone.
+    /// Removed paths of lower layers.
     removed: BTreeSet<String>,
-    /// Folders of which nothing of lower layers is left.
+    /// Folders from which everything in lower layers is removed.
     emptied: BTreeSet<String>,
-    /// What is put in: by folder, then by name, which is a third as long as whole paths.
+    /// Added paths: by folder, then by name, which takes a third of the space of whole paths.
     folders: BTreeMap<String, BTreeMap<String, Kept>>,
-    /// Shared libraries and what they say of themselves.
+    /// Shared libraries and their facts.
     pub(super) libraries: BTreeMap<String, ElfFacts>,
-    /// Small files that are kept whole.
+    /// Small files that are kept.
     pub(super) texts: BTreeMap<String, String>,
-    /// Databases of packages and what is in them.
+    /// Databases of packages and their contents.
     pub(super) packages: BTreeMap<String, Vec<Package>>,
 }
 
-/// A [`Node`], as it is kept.
+/// A [`Node`] as it is serialised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kept {
     #[serde(rename = "f")]
@@ -93,7 +93,7 @@ impl Diagnose for LayerError {
     }
 }
 
-/// What is kept of a file's text, if it is one of those.
+/// The text of a file that is kept, if it is one of these.
 pub(super) fn kept(path: &str, text: &[u8]) -> Option<String> {
     match path {
         ld_cache::PATH => Some(ld_cache::paths(text).join("\n")),
@@ -102,7 +102,7 @@ pub(super) fn kept(path: &str, text: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether a file is kept whole.
+/// Whether the text of a file is kept.
 fn is_kept(path: &str) -> bool {
     matches!(
         path,
@@ -112,7 +112,7 @@ fn is_kept(path: &str) -> bool {
 }
 
 impl LayerFacts {
-    /// Reads a tar to its end.
+    /// Reads a tar archive to its end.
     pub(super) fn read(tar: impl Read) -> Result<Self, LayerError> {
         let mut facts = Self::default();
         let mut entries = TarEntries::new(tar);
@@ -125,7 +125,7 @@ impl LayerFacts {
             }
             facts.take(&entry, &mut entries)?;
         }
-        // The digests are of every byte, those behind the tar's end too.
+        // The digests include the bytes after the end of the archive.
         io::copy(&mut entries.into_inner(), &mut io::sink())?;
         Ok(facts)
     }
@@ -138,7 +138,7 @@ impl LayerFacts {
             return Ok(());
         }
         if let Some(name) = name.strip_prefix(".wh.") {
-            // AUFS's own files are no whiteouts of anything.
+            // The files of AUFS itself are not whiteouts.
             if !name.starts_with(".wh.") {
                 self.removed.insert(joined(folder, name));
             }
@@ -160,7 +160,7 @@ impl LayerFacts {
         Ok(())
     }
 
-    /// Looks into a file where its name says that it is of interest.
+    /// Reads a file if its name shows that it is needed.
     fn look(&mut self, path: &str, name: &str, tar: &mut TarEntries<impl Read>) -> io::Result<()> {
         if let Some(kind) = packages::database(path) {
             if let Some(text) = tar.content(LARGEST_DATABASE)? {
@@ -180,17 +180,17 @@ impl LayerFacts {
         Ok(())
     }
 
-    /// Paths of lower layers that are gone.
+    /// Removed paths of lower layers.
     pub(super) fn removed(&self) -> impl Iterator<Item = &str> {
         self.removed.iter().map(String::as_str)
     }
 
-    /// Folders of which nothing of lower layers is left.
+    /// Folders from which everything in lower layers is removed.
     pub(super) fn emptied(&self) -> impl Iterator<Item = &str> {
         self.emptied.iter().map(String::as_str)
     }
 
-    /// What the layer puts in, folders before what is in them.
+    /// Added paths, folders before their contents.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (String, Node)> {
         self.folders.iter().flat_map(|(folder, names)| {
             names.iter().map(|(name, kept)| {

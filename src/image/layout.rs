@@ -1,4 +1,4 @@
-//! A base in an OCI image layout ([image-layout.md][spec]), a folder of blobs by digest.
+//! Base images in OCI image layouts ([image-layout.md][spec]), folders of blobs by digest.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
@@ -56,7 +56,7 @@ impl Diagnose for LayoutError {
     }
 }
 
-/// Reads the base for a platform from a layout that holds one image, or one index of images.
+/// Reads the base image for a platform from a layout with one image, or with one index of images.
 pub fn from_layout(folder: &Path, platform: &Platform) -> Result<BaseImage, LayoutError> {
     let base = |source| {
         let source = Box::new(source);
@@ -67,7 +67,7 @@ pub fn from_layout(folder: &Path, platform: &Platform) -> Result<BaseImage, Layo
     let index: ImageIndex = serde_json::from_slice(&index)
         .map_err(|source| base(InvalidBase::Json { what: "index.json", source }))?;
 
-    // What describes an image by its media type alone may stand without a platform here.
+    // In a layout, an image may have no platform in its descriptor.
     let mut entries = index.manifests;
     entries.sort_by_key(|entry| entry.digest);
     entries.dedup_by_key(|entry| entry.digest);
@@ -116,12 +116,12 @@ fn blob(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join("blobs").join("sha256").join(digest.hex())
 }
 
-/// A small blob, as large as described.
+/// A small blob with the described length.
 fn document(folder: &Path, descriptor: &Descriptor) -> Result<Bytes, LayoutError> {
     read(&blob(folder, &descriptor.digest), descriptor.size.min(LARGEST_DOCUMENT))
 }
 
-/// A file of at most so many bytes.
+/// A file with a maximum length.
 fn read(path: &Path, most: u64) -> Result<Bytes, LayoutError> {
     let failed = |source| LayoutError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();

@@ -1,17 +1,17 @@
-//! glibc's `/etc/ld.so.cache`: the libraries that `ldconfig` found in the folders of
-//! `/etc/ld.so.conf`. The loader itself reads this file and never the other.
+//! Reads `/etc/ld.so.cache` of glibc: the libraries that `ldconfig` found in the folders of
+//! `/etc/ld.so.conf`.
 
-/// Where it lies.
+/// Its path.
 pub(super) const PATH: &str = "etc/ld.so.cache";
 
-/// The format since glibc 2.2, alone or behind the one before.
+/// The format since glibc 2.2, on its own or after the older one.
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
-/// More libraries than a system has.
+/// The maximum number of libraries.
 const MOST: usize = 100_000;
 
-/// The paths in a cache, in its order and without repetition; none in what is none.
+/// The paths in a cache, in order and without duplicates. Invalid caches have none.
 pub(super) fn paths(cache: &[u8]) -> Vec<String> {
     let Some(start) = cache.windows(MAGIC.len()).position(|window| window == MAGIC) else {
         return Vec::new();
@@ -19,7 +19,7 @@ pub(super) fn paths(cache: &[u8]) -> Vec<String> {
     let cache = &cache[start..];
     let number = |at: usize| {
         let bytes: [u8; 4] = cache.get(at..at + 4)?.try_into().ok()?;
-        // Written in the byte order of the machine it is for, which says so itself since 2.33.
+        // It has the byte order of its architecture, and states it since 2.33.
         let big = cache.get(28).is_some_and(|flags| flags & 3 == 3);
         let value = if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         usize::try_from(value).ok()
@@ -27,7 +27,7 @@ pub(super) fn paths(cache: &[u8]) -> Vec<String> {
     let Some(count) = number(MAGIC.len()) else { return Vec::new() };
     let mut found = Vec::new();
     for index in 0..count.min(MOST) {
-        // Flags, then where the soname and the path start, from the beginning of this format.
+        // Flags, then the offsets of the soname and the path from the start of this format.
         let text = number(HEADER + index * ENTRY + 8).and_then(|at| {
             let text = cache.get(at..)?;
             let end = text.iter().position(|&byte| byte == 0)?;

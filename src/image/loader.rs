@@ -1,8 +1,8 @@
-//! Where a dynamic loader finds a shared library, by the rules of [glibc's][glibc] and [musl's][musl].
+//! Finds shared libraries like the dynamic loaders of [glibc][glibc] and [musl][musl].
 //!
-//! glibc looks along the executable's own search path, `LD_LIBRARY_PATH`, `/etc/ld.so.cache` and the
-//! folders it was built with. It never reads `/etc/ld.so.conf`: that is for `ldconfig`, which writes
-//! the cache. So a library in one of its folders is not found until `ldconfig` ran in the base.
+//! glibc searches the search path of the executable, `LD_LIBRARY_PATH`, `/etc/ld.so.cache` and
+//! built-in folders. It does not read `/etc/ld.so.conf`, from which `ldconfig` writes the cache. A
+//! library in one of those folders is only found after `ldconfig` ran in the base image.
 //!
 //! [glibc]: https://man7.org/linux/man-pages/man8/ld.so.8.html
 //! [musl]: https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c
@@ -11,35 +11,35 @@ use super::contents::Contents;
 use super::elf::ElfFacts;
 use super::ld_cache;
 
-/// What starts a dynamic executable.
+/// The dynamic loader of an executable.
 #[derive(Debug)]
 pub(super) struct Loader<'a> {
     contents: &'a Contents,
     program: &'a ElfFacts,
     is_musl: bool,
-    /// `LD_LIBRARY_PATH` of the container.
+    /// `LD_LIBRARY_PATH` in the container.
     variable: Vec<String>,
-    /// What `ldconfig` found.
+    /// The output of `ldconfig`.
     cache: Vec<&'a str>,
     defaults: Vec<String>,
 }
 
-/// Who asks for a library: the executable, or another library.
+/// The executable or library that needs a library.
 #[derive(Clone, Debug)]
 pub(super) struct Asking<'a> {
     pub(super) facts: &'a ElfFacts,
-    /// The folder it lies in.
+    /// Its folder.
     pub(super) folder: String,
-    /// The search paths of those that asked for it, in the older way.
+    /// The old search paths that it inherits.
     pub(super) inherited: Vec<String>,
 }
 
-/// Libraries that musl's loader is itself, whatever they are called further on.
+/// Libraries that the loader of musl contains.
 const MUSL: [&str; 7] =
     ["libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet."];
 
 impl<'a> Loader<'a> {
-    /// The loader that an executable names, which lies at that path of a base.
+    /// The loader that an executable names, at its path in a base image.
     pub(super) fn new(
         contents: &'a Contents,
         program: &'a ElfFacts,
@@ -74,19 +74,19 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Whether symbol versions count: musl's loader ignores them.
+    /// Whether symbol versions matter: the loader of musl ignores them.
     pub(super) fn has_versions(&self) -> bool {
         !self.is_musl
     }
 
-    /// Whether the loader stands for that library itself.
+    /// Whether the loader itself is that library.
     pub(super) fn is_it(&self, library: &str) -> bool {
         let own = self.program.interpreter.as_deref().and_then(|path| path.rsplit('/').next());
         own == Some(library)
             || (self.is_musl && MUSL.iter().any(|start| library.starts_with(start)))
     }
 
-    /// The path of a library, links followed.
+    /// The path of a library, after following links.
     pub(super) fn find(&self, library: &str, asking: &Asking<'_>) -> Option<String> {
         if library.contains('/') {
             return self.fitting(&expand(library, &asking.folder));
@@ -107,13 +107,13 @@ impl<'a> Loader<'a> {
             .or_else(|| self.defaults.iter().find_map(in_folder))
     }
 
-    /// The older search paths that hold for what `asking` asks for.
+    /// The old search paths for libraries that `asking` needs.
     pub(super) fn older(&self, asking: &Asking<'_>) -> Vec<String> {
         let own = asking.facts.rpath.iter().map(|folder| expand(folder, &asking.folder));
         own.chain(asking.inherited.iter().cloned()).collect()
     }
 
-    /// A library at a path, if it is there and for the same machines: others are passed over.
+    /// A library at a path, if it exists and has the same architecture.
     fn fitting(&self, path: &str) -> Option<String> {
         let files = self.contents.files();
         let found = files.resolve(path).filter(|_| !files.has_folder(path))?;
@@ -122,7 +122,7 @@ impl<'a> Loader<'a> {
         other.is_none_or(|other| machine(other) == machine(self.program)).then_some(found)
     }
 
-    /// Where a library of that name lies although the loader does not look there.
+    /// The path of a library with that name where the loader does not look.
     pub(super) fn elsewhere(&self, library: &str) -> Option<String> {
         let named = |path: &&str| path.rsplit('/').next() == Some(library);
         let found = self.contents.files().iter().map(|(path, _)| path).find(named)?;
@@ -130,14 +130,14 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Puts the folder of who asks into a search path.
+/// Replaces `$ORIGIN` in a search path.
 fn expand(path: &str, folder: &str) -> String {
     let folder = format!("/{folder}");
     path.replace("${ORIGIN}", &folder).replace("$ORIGIN", &folder)
 }
 
-/// The folders that distributions build their glibc with: Debian's for an architecture, then those
-/// of everybody else.
+/// The built-in folders of the glibc of distributions: those of Debian for an architecture, then
+/// those of others.
 fn glibc_folders(program: &ElfFacts) -> Vec<String> {
     let triple = match program.architecture().as_str() {
         "amd64" => "x86_64-linux-gnu",

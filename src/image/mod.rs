@@ -1,8 +1,8 @@
-//! Lays an executable on a base image: decides what is in an image and how it starts.
+//! Adds an executable to a base image: decides what an image contains and how it starts.
 //!
-//! A base is read from bytes, wherever those came from; what is put on it becomes layer sources and
-//! a configuration, an [`ImageDraft`]. Knows nothing of how Cargo made the executable, of manifests
-//! or of where the image goes.
+//! A base image is read from bytes, wherever they come from. What is added becomes layer sources
+//! and a configuration, an [`ImageDraft`]. This module does not deal with compiling, manifests or
+//! destinations.
 
 mod base;
 mod base_name;
@@ -37,7 +37,7 @@ pub use blob::Blob;
 pub use config::InvalidRecipe;
 pub use contents::{Contents, ContentsError, look_into};
 pub use difference::{Difference, What, differences};
-pub use draft::{BASE_DIGEST, Error, ImageDraft, asks, draft, runs_by_name};
+pub use draft::{BASE_DIGEST, Error, ImageDraft, draft, needs_contents, runs_by_name};
 pub use elf::{ElfFacts, NotElf};
 pub use embedded::{embedded, embedded_date, embedded_index, embedded_layer, scratch};
 pub use engine::{EngineError, from_engine};

@@ -1,46 +1,46 @@
-//! The packages that a distribution's package manager says are installed.
+//! Reads the packages that are installed according to the package manager of a distribution.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a package comes from.
+/// The package manager of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PackageKind {
-    /// Debian's and its descendants', dpkg.
+    /// dpkg, of Debian and its descendants.
     Deb,
-    /// Alpine's and Wolfi's, apk.
+    /// apk, of Alpine and Wolfi.
     Apk,
 }
 
 /// A package of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Package {
-    /// Whose it is.
+    /// Its package manager.
     pub kind: PackageKind,
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it runs on, in the distribution's words: `amd64`, `x86_64`, `all`.
+    /// Its architecture in the distribution: `amd64`, `x86_64`, `all`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub architecture: String,
-    /// The name of what it was built from, where that is another one.
+    /// The name of its source package, if it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The version of that, where it is another one.
+    /// The version of its source package, if it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_version: Option<String>,
-    /// Its licence, where the database says it.
+    /// Its licence, if the database has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
 }
 
-/// The kind of the database at a path, if there is one.
+/// The kind of the database at a path, if it is one.
 pub(super) fn database(path: &str) -> Option<PackageKind> {
     match path {
         "var/lib/dpkg/status" => Some(PackageKind::Deb),
         "lib/apk/db/installed" | "usr/lib/apk/db/installed" => Some(PackageKind::Apk),
-        // Distroless images have a file for each package there, and one of its checksums.
+        // Distroless images have one file for each package there, and another one with checksums.
         _ => path
             .strip_prefix("var/lib/dpkg/status.d/")
             .filter(|name| !name.contains('/') && !name.ends_with(".md5sums"))
@@ -48,7 +48,7 @@ pub(super) fn database(path: &str) -> Option<PackageKind> {
     }
 }
 
-/// Reads the text of a database.
+/// Parses a database.
 pub(super) fn read(kind: PackageKind, text: &str) -> Vec<Package> {
     let normal = text.replace("\r\n", "\n");
     normal.split("\n\n").filter_map(|stanza| package(kind, stanza)).collect()
@@ -66,7 +66,7 @@ fn package(kind: PackageKind, stanza: &str) -> Option<Package> {
     };
     match kind {
         PackageKind::Deb => {
-            // What was removed may have left its configuration, and its stanza.
+            // A removed package may still have a stanza for its configuration.
             let status = field("Status");
             if status.is_some_and(|status| !status.ends_with(" installed")) {
                 return None;

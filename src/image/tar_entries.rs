@@ -1,7 +1,7 @@
-//! The entries of a tar, one after the other, of a stream that nobody vouches for.
+//! Reads the entries of a tar archive from an untrusted stream.
 //!
-//! No header makes this allocate: names have a bound, contents are read only where they are asked
-//! for and no further than the bound that is given ([layer.md][spec]: ustar, pax, GNU's long names).
+//! Memory does not depend on headers: names are limited, and contents are read only on request and
+//! up to a given limit ([layer.md][spec]: ustar, pax, the long names of GNU).
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 
@@ -9,32 +9,32 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
-/// What names and attributes of one entry may take.
+/// The maximum length of the names and attributes of an entry.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 const RECORD: u64 = 512;
 
-/// What an entry says.
+/// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TarEntry {
     /// The path without leading or trailing slash and without `.` and `..`.
     pub(super) path: String,
     pub(super) kind: EntryType,
-    /// What a link points at, as it is written.
+    /// The target of a link, as it is written.
     pub(super) link: String,
-    /// How long the content is.
+    /// The length of the content.
     pub(super) size: u64,
 }
 
-/// Reads a tar.
+/// Reads a tar archive.
 #[derive(Debug)]
 pub(super) struct TarEntries<R> {
     input: R,
-    /// What is left of the content of the entry that was read last.
+    /// The unread part of the content of the current entry.
     content: u64,
     padding: u64,
 }
 
-/// What stands before an entry and changes it.
+/// Extended headers that apply to the next entry.
 #[derive(Default)]
 struct Extensions {
     path: Option<Vec<u8>>,
@@ -47,7 +47,7 @@ impl<R: Read> TarEntries<R> {
         Self { input, content: 0, padding: 0 }
     }
 
-    /// The next entry; what is left of the content of the one before is passed over.
+    /// The next entry. The unread content of the current one is skipped.
     pub(super) fn next(&mut self) -> io::Result<Option<TarEntry>> {
         let mut extensions = Extensions::default();
         loop {
@@ -75,7 +75,7 @@ impl<R: Read> TarEntries<R> {
                         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse
                     );
                     let size = extensions.size.unwrap_or(size);
-                    // A link of old has the size of what it points at, and no content.
+                    // In old archives a hard link has the size of its target, but no content.
                     self.begin(if has_content { size } else { 0 })?;
                     let path = extensions.path.unwrap_or_else(|| header.path_bytes().into_owned());
                     let link = extensions
@@ -89,7 +89,7 @@ impl<R: Read> TarEntries<R> {
         }
     }
 
-    /// The content of the entry that was read last; none if it is longer than `most`.
+    /// The content of the current entry, or `None` if it is longer than `most`.
     pub(super) fn content(&mut self, most: u64) -> io::Result<Option<Vec<u8>>> {
         if self.content > most {
             return Ok(None);
@@ -103,7 +103,7 @@ impl<R: Read> TarEntries<R> {
         Ok(Some(content))
     }
 
-    /// Writes the content of the entry that was read last.
+    /// Writes the content of the current entry.
     pub(super) fn copy(&mut self, to: &mut impl io::Write) -> io::Result<()> {
         let count = io::copy(&mut (&mut self.input).take(self.content), to)?;
         if count < self.content {
@@ -113,7 +113,7 @@ impl<R: Read> TarEntries<R> {
         Ok(())
     }
 
-    /// The stream, wherever the end of the tar left it.
+    /// The stream, at the end of the archive.
     pub(super) fn into_inner(self) -> R {
         self.input
     }
@@ -135,7 +135,8 @@ impl<R: Read> TarEntries<R> {
         Ok(())
     }
 
-    /// Reads a header; false at the end, which is a record of zeroes or the end of the stream.
+    /// Reads a header. Returns false at the end, which is a record of zeroes or the end of the
+    /// stream.
     fn record(&mut self, record: &mut [u8; 512]) -> io::Result<bool> {
         let count = (&mut self.input).take(RECORD).read(record)?;
         if count == 0 {
@@ -163,7 +164,7 @@ impl<R: Read> TarEntries<R> {
         Ok(text)
     }
 
-    /// The map of a file with holes goes on in records of its own.
+    /// The map of a sparse file continues in more records.
     fn pass_sparse_headers(&mut self, header: &Header) -> io::Result<()> {
         let mut more = header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
         while more {
@@ -176,7 +177,7 @@ impl<R: Read> TarEntries<R> {
 }
 
 impl Extensions {
-    /// Reads `LENGTH KEY=VALUE\n`, again and again.
+    /// Reads `LENGTH KEY=VALUE\n` repeatedly.
     fn read(&mut self, mut text: &[u8]) -> io::Result<()> {
         let broken = || invalid("an extended header is broken");
         while !text.is_empty() {
@@ -207,7 +208,7 @@ fn invalid(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// A path from the root on, which it cannot leave.
+/// A path from the root, which it cannot leave.
 fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

@@ -1,4 +1,4 @@
-//! Reads a layer's blob once, from compressed bytes to facts, and holds it against its digests.
+//! Reads the blob of a layer once, from compressed bytes to facts, and verifies its digests.
 
 use std::io::{self, Read};
 
@@ -6,15 +6,15 @@ use super::blob::Blob;
 use super::layer_facts::{LARGEST_TAR, LayerError, LayerFacts};
 use crate::oci::{Digest, Digester, Layer};
 
-/// As much as a zstd frame may ask to be kept in memory: what `zstd --ultra -22` writes.
+/// The maximum window of a zstd frame: that of `zstd --ultra -22`.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// Reads a layer whose bytes are at hand.
+/// Reads a layer from its blob.
 pub(super) fn unpack(layer: &Layer, blob: &Blob) -> Result<LayerFacts, LayerError> {
     unpack_from(layer, blob.open()?)
 }
 
-/// Reads a layer from its first byte on.
+/// Reads a layer from a stream.
 pub(super) fn unpack_from(layer: &Layer, blob: impl Read) -> Result<LayerFacts, LayerError> {
     let mut digested = Digested::new(blob);
     let (facts, diff_id, size) = {
@@ -45,12 +45,12 @@ pub(super) fn unpack_from(layer: &Layer, blob: impl Read) -> Result<LayerFacts, 
     Ok(facts)
 }
 
-/// How a layer of that media type is compressed.
+/// The compression of a layer with a media type.
 fn compression(media_type: &str) -> Option<&'static str> {
     ["gzip", "zstd"].into_iter().find(|kind| media_type.ends_with(kind))
 }
 
-/// A reader that digests what goes through it.
+/// A reader that computes the digest of its input.
 struct Digested<R> {
     input: R,
     digester: Digester,

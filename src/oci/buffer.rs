@@ -1,11 +1,11 @@
-//! Buffers that are used again: packing a large layer would otherwise ask the system for every
-//! half megabyte anew, and memory that was given back in pieces stays in the process.
+//! Buffers that are reused: allocating half a megabyte again and again takes time, and fragmented
+//! memory is not returned to the system.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Hands out buffers of one capacity. A buffer comes back when it is dropped, wherever that is; if
-/// none has come back, there is a new one, so holding on to buffers never blocks anybody.
+/// Provides buffers of one capacity. A buffer returns when it is dropped, on any thread. If none is
+/// available, a new one is allocated, so this never blocks.
 #[derive(Clone, Debug)]
 pub(super) struct Buffers {
     capacity: usize,
@@ -14,7 +14,7 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Buffers of a capacity, of which so many are kept for the next use.
+    /// Buffers of a capacity, of which at most `kept` are kept.
     pub(super) fn new(capacity: usize, kept: usize) -> Self {
         Self { capacity, kept, free: Arc::default() }
     }
@@ -28,7 +28,7 @@ impl Buffers {
     }
 }
 
-/// A buffer on loan.
+/// A buffer that returns when it is dropped.
 #[derive(Debug)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,

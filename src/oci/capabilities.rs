@@ -54,7 +54,7 @@ const NAMES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
-/// What a file may do when it is run.
+/// The capabilities of an executable file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileCapabilities {
     permitted: u64,
@@ -69,14 +69,14 @@ pub struct CapabilityClause {
     actions: String,
 }
 
-/// A text that is no clause.
+/// A text that is not a clause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCapability {
-    /// No capability has that name.
-    #[error("`{0}` is no Linux capability, as `net_bind_service` is")]
+    /// There is no capability with that name.
+    #[error("`{0}` is not a Linux capability (such as `net_bind_service`)")]
     Name(String),
-    /// Something else than a set stands behind the sign.
-    #[error("`{0}`: behind `=`, `+` or `-` stand `e`, `p` and `i`")]
+    /// Something other than `e`, `p` and `i` follows the sign.
+    #[error("`{0}` must have only `e`, `p` and `i` after `=`, `+` or `-`")]
     Action(String),
 }
 
@@ -93,13 +93,14 @@ impl FromStr for CapabilityClause {
             "" if actions.starts_with('=') => all,
             names => names.split(',').try_fold(0, |mask, name| Ok(mask | bit(name, all)?))?,
         };
-        // A bare name means that the program simply has it.
+        // Like docker, a name without a sign grants the capability.
         let actions = if actions.is_empty() { "+ep" } else { actions }.to_owned();
         Ok(Self { mask, actions })
     }
 }
 
-/// A capability as docker and libcap take it: with or without `cap_`, in any case, or its number.
+/// The bit of a capability in the notation of docker and libcap: with or without `cap_`, in any
+/// case, or its number.
 fn bit(name: &str, all: u64) -> Result<u64, InvalidCapability> {
     let lower = name.to_ascii_lowercase();
     let lower = lower.strip_prefix("cap_").unwrap_or(&lower);
@@ -112,7 +113,7 @@ fn bit(name: &str, all: u64) -> Result<u64, InvalidCapability> {
 }
 
 impl FileCapabilities {
-    /// What clauses make, one after the other; none where nothing is left.
+    /// Applies clauses in order. `None` if no capability remains.
     #[must_use]
     pub fn of(clauses: &[CapabilityClause]) -> Option<Self> {
         let mut made = Self::default();
@@ -139,7 +140,7 @@ impl FileCapabilities {
         (made.permitted | made.inheritable != 0).then_some(made)
     }
 
-    /// The attribute's bytes: revision 2, which every kernel and runtime reads.
+    /// The bytes of the attribute: revision 2, which every kernel and runtime supports.
     pub(super) fn attribute(self) -> Vec<u8> {
         let halves = |value: u64| (value as u32, (value >> 32) as u32);
         let ((permitted, permitted_high), (inheritable, inheritable_high)) =

@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Platform};
 
-/// Points at content: what it is, its digest and its size in bytes. Where it lies is not said here.
+/// Describes content: its type, its digest and its size in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the content is.
+    /// The type of the content.
     pub media_type: MediaType,
     /// The content's digest.
     pub digest: Digest,
     /// The content's length in bytes.
     pub size: u64,
-    /// Other places that hold the content.
+    /// Other locations of the content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Metadata, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-    /// What the content runs on, in an index.
+    /// The platform of the content, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What kind of artifact the content is, in an index of referrers.
+    /// The type of the artifact, in an index of referrers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
 }
@@ -54,7 +54,7 @@ impl Descriptor {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
-    /// The same content, said to run on a platform.
+    /// The same content with its platform.
     #[must_use]
     pub fn on(self, platform: Platform) -> Self {
         Self { platform: Some(platform), ..self }

@@ -1,7 +1,7 @@
 //! Content digests ([descriptor.md, "Digests"][spec]).
 //!
-//! Only SHA-256: every registry, engine and tool speaks it, and a closed choice cannot be talked
-//! down. A digest of another algorithm is an error that says so.
+//! Only SHA-256: every registry, engine and tool supports it, and with a single algorithm there is
+//! nothing to downgrade. A digest of another algorithm is an error.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
 
@@ -35,7 +35,7 @@ impl Digest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The first 12 hexadecimal digits: enough for a person to tell two apart.
+    /// The first 12 hexadecimal digits: enough for people to distinguish digests.
     #[must_use]
     pub fn short(&self) -> String {
         self.hex()[..12].to_owned()
@@ -86,7 +86,7 @@ impl From<Digest> for String {
     }
 }
 
-/// Computes a [`Digest`] of bytes that arrive piece by piece.
+/// Computes the [`Digest`] of bytes that arrive in pieces.
 #[derive(Clone, Default)]
 pub struct Digester {
     hash: Sha256,
@@ -94,13 +94,13 @@ pub struct Digester {
 }
 
 impl Digester {
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.length += bytes.len() as u64;
     }
 
-    /// How many bytes were taken in.
+    /// The number of bytes so far.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length

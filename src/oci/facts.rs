@@ -1,4 +1,4 @@
-//! What an image holds and how it starts, for checks and lints that hold something else against it.
+//! The contents of an image and how it starts, for checks and lints.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,52 +6,52 @@ use serde_json::Value;
 
 use super::ImageConfig;
 
-/// As many links as Linux follows on the way to one file.
+/// The maximum number of links that Linux follows for one path.
 const MOST_LINKS: usize = 40;
 
-/// What lies at a path of an image.
+/// The file at a path of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
-    /// A file, or a device or the like.
+    /// A file, or a device or similar.
     File,
     /// A folder.
     Folder,
-    /// A symbolic link, or a hard one, to this path.
+    /// A symbolic or hard link to this path.
     Link(String),
 }
 
-/// All paths of an image, as a container sees them: layers are laid over each other, and what was
-/// removed is not there. Paths have no leading or trailing slash.
+/// All paths of an image as a container sees them, after all layers were applied. Paths have no
+/// leading or trailing slash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTree(BTreeMap<String, Node>);
 
 impl FileTree {
-    /// What lies at a path itself, links not followed.
+    /// The node at a path, without following links.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Node> {
         self.0.get(path)
     }
 
-    /// Every path and what lies there, sorted.
+    /// Every path and its node, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.0.iter().map(|(path, node)| (path.as_str(), node))
     }
 
-    /// The paths directly or further below a folder.
+    /// All paths below a folder.
     pub fn below(&self, folder: &str) -> impl Iterator<Item = &str> {
         let (start, end) = span(folder);
         self.0.range(start..end).map(|(path, _)| path.as_str())
     }
 
-    /// The path that a path leads to through links; none if nothing is there. The root is empty.
+    /// Resolves the links in a path, or returns `None` if there is no such file. The root is empty.
     #[must_use]
     pub fn resolve(&self, path: &str) -> Option<String> {
         let found = self.walk(path)?;
         (found.is_empty() || self.0.contains_key(&found)).then_some(found)
     }
 
-    /// Where something put at a path would come to lie: links among the folders above are followed,
-    /// whether what they point at is there or not.
+    /// The path at which a new file would be: links to parent folders are followed, even if their
+    /// targets do not exist.
     #[must_use]
     pub fn place(&self, path: &str) -> String {
         let path = path.trim_matches('/');
@@ -63,21 +63,21 @@ impl FileTree {
         }
     }
 
-    /// Whether a file or folder is there, links followed.
+    /// Whether a file or folder exists, after following links.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         self.resolve(path).is_some()
     }
 
-    /// Whether a folder is there, links followed.
+    /// Whether a folder exists, after following links.
     #[must_use]
     pub fn has_folder(&self, path: &str) -> bool {
         let found = self.resolve(path);
         found.is_some_and(|path| path.is_empty() || self.get(&path) == Some(&Node::Folder))
     }
 
-    /// Puts something at a path, in place of what is there; folders above it come into being. A
-    /// folder over a folder changes nothing.
+    /// Adds a node, replacing an existing one, and creates its parent folders. A folder that exists
+    /// is not changed.
     pub fn put(&mut self, path: &str, node: Node) {
         for (at, _) in path.match_indices('/') {
             let parent = &path[..at];
@@ -91,13 +91,13 @@ impl FileTree {
         self.0.insert(path.to_owned(), node);
     }
 
-    /// Removes a file, or a folder with all that is in it.
+    /// Removes a file, or a folder with all of its contents.
     pub fn remove(&mut self, path: &str) {
         self.clear(path);
         self.0.remove(path);
     }
 
-    /// Removes all that is in a folder.
+    /// Removes all contents of a folder.
     pub fn clear(&mut self, folder: &str) {
         let below: Vec<String> = self.below(folder).map(str::to_owned).collect();
         for path in below {
@@ -105,7 +105,7 @@ impl FileTree {
         }
     }
 
-    /// Follows a path through links. What is not there is taken as it is written.
+    /// Follows links in a path. Parts that do not exist are kept as they are.
     fn walk(&self, path: &str) -> Option<String> {
         let mut left: VecDeque<String> = parts(path).collect();
         let mut at: Vec<String> = Vec::new();
@@ -157,26 +157,26 @@ pub struct User {
     pub gid: u32,
 }
 
-/// What is known about an image once it is made, for lints that compare manifests with it.
+/// Facts about a finished image, for lints that compare manifests with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFacts {
-    /// What is started.
+    /// The entrypoint.
     pub entrypoint: Vec<String>,
-    /// The arguments behind it.
+    /// The arguments after it.
     pub args: Vec<String>,
-    /// The user it runs as: a name or a number, perhaps with a group; empty is root.
+    /// The user: a name or a number, optionally with a group; empty for root.
     pub user: String,
-    /// The folder in which it starts; empty is the root.
+    /// The working directory; empty for the root.
     pub working_directory: String,
-    /// The folders in which a command without a slash is looked for.
+    /// The folders in which a command without a slash is searched.
     pub path: Vec<String>,
-    /// The ports that it says it serves: `8080/tcp`.
+    /// The exposed ports: `8080/tcp`.
     pub exposed_ports: BTreeSet<String>,
-    /// What is in it, where somebody looked.
+    /// Its contents, if they were read.
     pub inside: Option<Inside>,
 }
 
-/// What an image holds.
+/// The contents of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inside {
     /// Its files.
@@ -186,7 +186,7 @@ pub struct Inside {
 }
 
 impl ImageFacts {
-    /// What a configuration says.
+    /// Reads the facts in a configuration.
     #[must_use]
     pub fn of(config: &ImageConfig) -> Self {
         let words = |field| {
@@ -208,15 +208,15 @@ impl ImageFacts {
         }
     }
 
-    /// Whether a file or folder is there; none where nobody looked.
+    /// Whether a file or folder exists, or `None` if the contents were not read.
     #[must_use]
     pub fn has(&self, path: &str) -> Option<bool> {
         Some(self.inside.as_ref()?.files.has(path))
     }
 
-    /// Whether a container would find a command: by its path, from the folder in which it starts
-    /// where that is another than the image's, or by its name along `PATH`. None where nobody
-    /// looked, or where one of `mounts` brings what is not in the image.
+    /// Whether a container would find a command: by its path, relative to the working directory, or
+    /// by its name along `PATH`. `None` if the contents were not read, or one of `mounts` may
+    /// provide it.
     #[must_use]
     pub fn has_command(
         &self,
@@ -249,7 +249,7 @@ impl ImageFacts {
         }
     }
 
-    /// The number of the user that it runs as; none where that is a name that is not known.
+    /// The number of the user, or `None` for an unknown name.
     #[must_use]
     pub fn uid(&self) -> Option<u32> {
         let user = self.user.split(':').next().unwrap_or_default();

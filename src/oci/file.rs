@@ -1,4 +1,4 @@
-//! A file held open, and the stamp by which it is known again without being read.
+//! Open files, and stamps by which a file is recognised without being read.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,25 +10,25 @@ use serde::{Deserialize, Serialize};
 
 use super::Search;
 
-/// What the file system says of a file's content without reading it. Equal stamps mean equal
-/// content, unless the file was written within the clock's grain of being looked at (Git calls such
-/// an entry racy): see [`Stamp::is_older_than`].
+/// The metadata that identifies the content of a file. Equal stamps mean equal content, unless the
+/// file was written within the resolution of the clock before the stamp was taken (Git calls this
+/// racy): see [`Stamp::is_older_than`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stamp {
-    /// The device that holds the file; 0 where the system has none.
+    /// The device of the file; 0 where the system has none.
     pub device: u64,
-    /// The file's number on it; 0 where the system has none.
+    /// The number of the file on it; 0 where the system has none.
     pub inode: u64,
-    /// Bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// Nanoseconds since 1970 of the last change of content.
+    /// The time of the last change of the content, in nanoseconds since 1970.
     pub modified: i128,
-    /// Nanoseconds since 1970 of the last change of content or metadata.
+    /// The time of the last change of content or metadata, in nanoseconds since 1970.
     pub changed: i128,
 }
 
 impl Stamp {
-    /// The stamp in a file's metadata.
+    /// The stamp in the metadata of a file.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         let modified =
@@ -52,15 +52,16 @@ impl Stamp {
         Self { device: 0, inode: 0, size: metadata.len(), modified, changed: modified }
     }
 
-    /// Whether both times lie before `nanoseconds` since 1970. Only a stamp that is older than the
-    /// moment it was taken, by more than the clock's grain, says that equal stamps are equal content.
+    /// Whether both times are before `nanoseconds` since 1970. Equal stamps mean equal content only
+    /// if the stamp is older than the time at which it was taken, by more than the resolution of
+    /// the clock.
     #[must_use]
     pub fn is_older_than(&self, nanoseconds: i128) -> bool {
         self.modified.max(self.changed) < nanoseconds
     }
 }
 
-/// A file held open, so that what is read is what was looked at, whatever the path means by then.
+/// An open file. It stays the same file, even if its path refers to another one later.
 #[derive(Clone, Debug)]
 pub struct OpenedFile {
     path: PathBuf,
@@ -71,12 +72,12 @@ pub struct OpenedFile {
     search: Option<Search>,
 }
 
-/// How far apart two changes must be for every file system in use to date them differently: the
-/// kernel's clock tick, or FAT's two seconds where a time has no fraction.
+/// The resolution of the clocks of file systems: the tick of the kernel, or the two seconds of FAT
+/// if a time has no fraction.
 const TICK: i128 = 20_000_000;
 const COARSE_TICK: i128 = 2_000_000_000;
 
-/// Nanoseconds since 1970.
+/// The current time in nanoseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "a stamp can be trusted or not as of the moment of looking; no image depends on it"
@@ -86,12 +87,12 @@ fn now() -> i128 {
     now.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
 }
 
-/// Whether a stamp seen at a moment may outlive a change of content.
+/// Whether the content could change without changing a stamp that was taken at a given time.
 fn is_racy(stamp: &Stamp, now: i128) -> bool {
     !stamp.is_older_than(now - if is_coarse(stamp) { COARSE_TICK } else { TICK })
 }
 
-/// Whether a stamp may be of a file system that knows whole seconds only.
+/// Whether a stamp may be from a file system with a resolution of seconds.
 fn is_coarse(stamp: &Stamp) -> bool {
     stamp.modified % 1_000_000_000 == 0
 }
@@ -104,8 +105,8 @@ fn is_executable(metadata: &Metadata) -> bool {
     return false;
 }
 
-/// A file that was looked at and is opened when it is read, as there may be more files than a
-/// process may hold open. It is read only if it still has its stamp.
+/// A file that is opened only when it is read, since a process cannot open any number of files. It
+/// is read only if its stamp has not changed.
 #[derive(Clone, Debug)]
 pub struct SeenFile {
     path: PathBuf,
@@ -115,7 +116,7 @@ pub struct SeenFile {
 }
 
 impl SeenFile {
-    /// Looks at a regular file.
+    /// Takes the stamp of a regular file.
     pub fn look(path: &Path) -> io::Result<Self> {
         let now = now();
         let metadata = std::fs::metadata(path)?;
@@ -127,25 +128,25 @@ impl SeenFile {
         Ok(Self { path: path.to_owned(), stamp, executable, racy })
     }
 
-    /// Opens the file as it was seen; none if the path leads to something else by now.
+    /// Opens the file, or returns `None` if the path refers to another one now.
     pub fn open(&self) -> io::Result<Option<OpenedFile>> {
         let opened = OpenedFile::open(&self.path)?;
         Ok((opened.stamp == self.stamp).then_some(opened))
     }
 
-    /// Where the file was.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The stamp when it was seen.
+    /// The stamp.
     #[must_use]
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// Bytes, when it was seen.
+    /// The length in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.stamp.size
@@ -157,7 +158,7 @@ impl SeenFile {
         self.executable
     }
 
-    /// As [`OpenedFile::is_racy`].
+    /// See [`OpenedFile::is_racy`].
     #[must_use]
     pub fn is_racy(&self) -> bool {
         self.racy
@@ -179,25 +180,25 @@ impl OpenedFile {
         Ok(Self { path: path.to_owned(), file, stamp, executable, racy, search: None })
     }
 
-    /// The file, in which something is looked for when it is packed.
+    /// The same file, which is searched when it is packed.
     #[must_use]
     pub fn searched(self, search: Search) -> Self {
         Self { search: Some(search), ..self }
     }
 
-    /// What is looked for in the file.
+    /// The search, if any.
     #[must_use]
     pub fn search(&self) -> Option<&Search> {
         self.search.as_ref()
     }
 
-    /// Where the file was when it was opened.
+    /// The path that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The open file. Its position is shared: read by offset.
+    /// The open file. Its position is shared, so it must be read by offset.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.file
@@ -209,17 +210,17 @@ impl OpenedFile {
         &self.stamp
     }
 
-    /// Whether the file was written so shortly before it was opened that a later change need not
-    /// show in its stamp. What is read from such a file must not be remembered under its stamp.
+    /// Whether the file was written so shortly before it was opened that a later change may not
+    /// change its stamp. Results from such a file must not be cached under its stamp.
     #[must_use]
     pub fn is_racy(&self) -> bool {
         self.racy
     }
 
-    /// Waits for a racy stamp to grow old, where that takes no more than a tick: what is read
-    /// afterwards can be remembered. A file that was changed meanwhile stays racy.
+    /// Waits for a racy stamp to settle, if that takes at most one tick: results from later reads
+    /// can be cached. A file that was changed in the meantime stays racy.
     pub fn settle(&mut self) -> io::Result<()> {
-        // A link made or removed meanwhile moves the stamp once more.
+        // A new or removed link in the meantime changes the stamp again.
         for _ in 0..3 {
             if !self.racy || is_coarse(&self.stamp) {
                 break;
@@ -237,7 +238,7 @@ impl OpenedFile {
         Ok(())
     }
 
-    /// Bytes, when it was opened.
+    /// The length in bytes when it was opened.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.stamp.size
@@ -249,14 +250,14 @@ impl OpenedFile {
         self.executable
     }
 
-    /// Whether the file still has the stamp it was opened with.
+    /// Whether the stamp is the same as when the file was opened.
     pub fn is_unchanged(&self) -> io::Result<bool> {
         let now = Stamp::of(&self.file.metadata()?);
-        // A link made or removed elsewhere (Cargo hard-links executables) moves ctime, not content.
+        // A new or removed link (Cargo hard-links executables) changes ctime, but not the content.
         Ok(Stamp { changed: self.stamp.changed, ..now } == self.stamp)
     }
 
-    /// Reads at an offset until the buffer is full or the file ends; returns how many bytes.
+    /// Reads at an offset until the buffer is full or the file ends. Returns the number of bytes.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {

@@ -1,9 +1,9 @@
-//! gzip (RFC 1952) in parallel, with bytes that depend on nothing but the input and the level.
+//! gzip (RFC 1952) in parallel. The bytes depend only on the input and the level.
 //!
-//! The input is cut into fixed blocks. Each is deflated on its own, with the 32 KiB before it as
-//! dictionary, and ends on a byte boundary, so the blocks in a row are one deflate stream. How
-//! deflate's output depends on the sizes of its calls is why a block is one call of a compressor
-//! of its own: neither threads nor buffers can then change a byte.
+//! The input is divided into blocks of a fixed size. Each is deflated on its own, with the
+//! preceding 32 KiB as its dictionary, and ends at a byte boundary, so that all blocks in a row are
+//! one deflate stream. The output of deflate depends on the sizes of its calls, so a block is one
+//! call of a fresh compressor: neither threads nor buffers can change a byte.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -17,14 +17,14 @@ use super::Digest;
 use super::buffer::{Buffer, Buffers};
 use super::stream::{BLOCK, Output, PackError, Packed, Tar};
 
-/// How far back deflate looks.
+/// The size of the window of deflate.
 const WINDOW: usize = 32 << 10;
-/// A block that does not compress grows a little; this is more than it ever does.
+/// The maximum size of a compressed block. Incompressible blocks grow a little.
 const LARGEST_OUTPUT: usize = BLOCK + BLOCK / 8 + (8 << 10);
-/// Deflate, no flags, no time, nothing on the level, no operating system.
+/// Deflate, without flags, time, level and operating system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// A block to compress: what precedes it in the input, and the block.
+/// A block to compress: the end of the preceding input, and the block.
 struct Job {
     number: u64,
     /// Up to [`WINDOW`] bytes from before the block, then the block.
@@ -40,7 +40,7 @@ struct Done {
     checksum: crc32fast::Hasher,
 }
 
-/// The end of a channel at which several threads take turns.
+/// The receiving end of a channel that several threads share.
 type Shared<T> = Arc<Mutex<Receiver<T>>>;
 
 /// Compresses a tar into one gzip member.
@@ -73,20 +73,20 @@ pub(super) fn compress(
         drop((jobs_left, rooms, finished));
         output.send(Bytes::from_static(&HEADER))?;
         let collected = collect(&done, &room, &outputs, &mut output);
-        // Whoever still works finds its channel closed, and ends.
+        // The remaining threads find their channel closed, and end.
         drop((done, room));
         let diff_id = reader.join().map_err(|_| PackError::Interrupted);
         let checksum = collected?;
         let diff_id = diff_id??;
         let mut trailer = checksum.finalize().to_le_bytes().to_vec();
-        // The length modulo 2^32, as the format has it.
+        // The length modulo 2^32, as the format requires.
         trailer.extend_from_slice(&(tar_size as u32).to_le_bytes());
         output.send(trailer.into())?;
         Ok(output.finish(diff_id))
     })
 }
 
-/// Cuts the tar into blocks.
+/// Divides the tar archive into blocks.
 fn read(mut tar: Tar, threads: usize, jobs: &SyncSender<Job>) -> Result<Digest, PackError> {
     let inputs = Buffers::new(WINDOW + BLOCK, threads + 2);
     let mut dictionary = Vec::with_capacity(WINDOW);
@@ -105,7 +105,7 @@ fn read(mut tar: Tar, threads: usize, jobs: &SyncSender<Job>) -> Result<Digest, 
     Ok(tar.diff_id())
 }
 
-/// Compresses blocks until there are no more.
+/// Compresses blocks until the channel closes.
 fn work(
     level: u8,
     jobs: &Shared<Job>,
@@ -113,8 +113,8 @@ fn work(
     finished: &Sender<Result<Done, PackError>>,
 ) {
     loop {
-        // Room first: whoever has the lowest block can then always finish it. The other way round,
-        // later blocks could take all the room and wait for one that has none.
+        // The output buffer is taken first, so that the thread with the lowest block can always
+        // finish. Otherwise later blocks could take all buffers and wait for one that has none.
         let room = rooms.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(output) = room else { return };
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
@@ -125,7 +125,7 @@ fn work(
     }
 }
 
-/// Compresses one block, by one call of a fresh compressor.
+/// Compresses one block in one call of a fresh compressor.
 fn deflate(level: u8, job: Job, mut output: Buffer) -> Result<Done, PackError> {
     let failed = |what: &dyn std::fmt::Display| PackError::Gzip(what.to_string());
     let (dictionary, block) = job.input.split_at(job.dictionary);
@@ -145,7 +145,7 @@ fn deflate(level: u8, job: Job, mut output: Buffer) -> Result<Done, PackError> {
     Ok(Done { number: job.number, output, checksum })
 }
 
-/// Sends compressed blocks in their order; returns the checksum of all input.
+/// Sends the compressed blocks in order. Returns the checksum of all input.
 fn collect(
     done: &Receiver<Result<Done, PackError>>,
     room: &Sender<Buffer>,

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Descriptor, Digest, Format, ImageConfig, ImageIndex, ImageManifest, Layer, Platform};
 
-/// An image whose every digest is known: manifest, configuration, layers. The bytes of manifest and
-/// configuration are here; those of the layers are wherever the layers came from.
+/// An image with all digests: manifest, configuration and layers. It contains the bytes of the
+/// manifest and of the configuration; those of the layers stay where they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     manifest: Bytes,
@@ -19,8 +19,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Puts a configuration and its layers, lowest first, under a manifest. `rootfs` of the
-    /// configuration becomes the layers' diff IDs.
+    /// Creates the manifest for a configuration and its layers, lowest first. The diff IDs of the
+    /// layers are put into the configuration.
     #[must_use]
     pub fn new(
         format: Format,

@@ -1,7 +1,7 @@
-//! Layers: what a finished one is, and what one is made from ([layer.md][spec]).
+//! Layers, and the sources that they are packed from ([layer.md][spec]).
 //!
-//! A [`LayerSource`] is a layer that has never been packed; its digest is not known. Packing reads
-//! each file once and gives tar bytes, compressed or not, with diff ID and digest on the way.
+//! A [`LayerSource`] has not been packed, so its digest is unknown. Packing reads each file once
+//! and produces the bytes of the tar archive, compressed or not, with the diff ID and the digest.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 
@@ -13,27 +13,27 @@ use serde::{Deserialize, Serialize};
 use super::file::{OpenedFile, SeenFile};
 use super::{Descriptor, Digest, FileCapabilities, Repository};
 
-/// A finished layer: its blob, and the digest of the tar inside the blob.
+/// A finished layer: its blob, and the digest of the tar archive in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// The blob, compressed or not.
     pub descriptor: Descriptor,
-    /// The digest of the uncompressed tar.
+    /// The digest of the uncompressed tar archive.
     pub diff_id: Digest,
 }
 
-/// Where a blob's bytes can be had.
+/// Where the bytes of a blob are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobSource {
     /// In memory.
     Bytes(Bytes),
-    /// In a file, whole.
+    /// In a file.
     File(PathBuf),
-    /// In a registry's repository, by digest; one on the same registry can mount it.
+    /// In a repository of a registry, by digest. Other repositories of the registry can mount it.
     Registry(Repository),
 }
 
-/// How a layer's tar becomes a blob. Part of every digest.
+/// The compression of a layer. Every digest depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
@@ -51,14 +51,14 @@ pub enum Compression {
     },
 }
 
-/// A layer that has never been packed: its tar entries, in order, with their contents' whereabouts.
+/// A layer that has not been packed: its tar entries, in order.
 #[derive(Clone, Debug)]
 pub struct LayerSource {
-    /// What the layer holds, for the image's history and for progress: `executable`, `data`.
+    /// The purpose of the layer, for the history and for progress: `executable`, `data`.
     pub purpose: &'static str,
     /// The tar entries, parents before children.
     pub entries: Vec<Entry>,
-    /// Every entry's modification time, in seconds since 1970.
+    /// The modification time of every entry, in seconds since 1970.
     pub modified: u64,
 }
 
@@ -67,7 +67,7 @@ pub struct LayerSource {
 pub struct Entry {
     /// The path without leading or trailing slash: `ko-app/link`.
     pub path: String,
-    /// What lies there.
+    /// Its content.
     pub content: Content,
     /// Permission bits.
     pub mode: u32,
@@ -75,20 +75,20 @@ pub struct Entry {
     pub uid: u64,
     /// The group's number.
     pub gid: u64,
-    /// What it may do when it is run.
+    /// The capabilities of an executable.
     pub capabilities: Option<FileCapabilities>,
 }
 
-/// What lies at a path of a layer.
+/// The content of an entry.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// A folder.
     Folder,
     /// A file with these bytes.
     Bytes(Bytes),
-    /// A file with the bytes of a file of this machine.
+    /// A file with the content of a file of this machine.
     File(OpenedFile),
-    /// The same, of a file that is opened only when its turn has come.
+    /// The same, for a file that is opened only when it is packed.
     Seen(SeenFile),
     /// A symbolic link to this target.
     Link(String),

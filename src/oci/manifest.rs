@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Compression, Descriptor, Digest, MediaType, Platform};
 
-/// The two families of media types. A base in one gives an image in the same.
+/// The two families of media types. An image has the family of its base image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -54,7 +54,7 @@ impl Format {
         }
     }
 
-    /// The media type of a layer. Docker's family has none for zstd, so that is always OCI's.
+    /// The media type of a layer. Docker's family has none for zstd, so the OCI one is used.
     #[must_use]
     pub fn layer(self, compression: Compression) -> MediaType {
         match (self, compression) {
@@ -66,7 +66,7 @@ impl Format {
         }
     }
 
-    /// The family of a manifest's or index's media type; none for anything else.
+    /// The family of the media type of a manifest or index, or `None` for other media types.
     #[must_use]
     pub fn of(media_type: &MediaType) -> Option<Self> {
         [Self::Oci, Self::Docker]
@@ -87,17 +87,17 @@ impl Format {
 pub struct ImageManifest {
     /// Always 2.
     pub schema_version: u32,
-    /// The manifest's own media type; old OCI manifests leave it out.
+    /// The media type of the manifest; optional in old OCI manifests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
-    /// What kind of artifact this is, where it is no image.
+    /// The type of the artifact, if it is not an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
     /// The image configuration.
     pub config: Descriptor,
     /// The layers, lowest first.
     pub layers: Vec<Descriptor>,
-    /// What this manifest refers to (OCI 1.1 referrers).
+    /// The manifest that this one refers to (OCI 1.1 referrers).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Metadata, by key.
@@ -111,15 +111,15 @@ pub struct ImageManifest {
 pub struct ImageIndex {
     /// Always 2.
     pub schema_version: u32,
-    /// The index's own media type.
+    /// The media type of the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<MediaType>,
-    /// What kind of artifact this is, where it is no set of images.
+    /// The type of the artifact, if it is not a set of images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
-    /// The manifests, in the order in which a client takes the first that fits.
+    /// The manifests. Clients use the first that fits.
     pub manifests: Vec<Descriptor>,
-    /// What this index refers to.
+    /// The manifest that this index refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Metadata, by key.
@@ -129,28 +129,28 @@ pub struct ImageIndex {
 
 /// An image configuration ([config.md](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md)).
 ///
-/// Kept as JSON, since a base's own fields (Docker's `Healthcheck`, `OnBuild`, `Shell` and what is
-/// yet to come) must reach the image that is built on it.
+/// Kept as JSON, so that unknown fields of a base image (Docker's `Healthcheck`, `OnBuild`, `Shell`
+/// and future ones) reach the image that is built on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ImageConfig(Map<String, Value>);
 
-/// What makes a JSON document no image configuration.
+/// The reason why a document is not an image configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
-    /// Not JSON, or no object.
+    /// Not a JSON object.
     #[error("the image configuration is not a JSON object")]
     Json(#[source] serde_json::Error),
     /// `rootfs.diff_ids` is not an array of digests.
     #[error("`rootfs.diff_ids` of the image configuration is not a list of digests")]
     DiffIds,
     /// `os` or `architecture` is missing.
-    #[error("the image configuration does not say `{0}`")]
+    #[error("the image configuration has no `{0}`")]
     Missing(&'static str),
 }
 
 impl ImageConfig {
-    /// A configuration that says nothing but its platform.
+    /// A configuration with nothing but a platform.
     #[must_use]
     pub fn empty(platform: &Platform) -> Self {
         let mut config = Map::new();
@@ -175,18 +175,18 @@ impl ImageConfig {
         &self.0
     }
 
-    /// The top-level fields, to change.
+    /// The top-level fields, mutable.
     pub fn fields_mut(&mut self) -> &mut Map<String, Value> {
         &mut self.0
     }
 
-    /// A field of `config`, what a container is run with: `Env`, `User`, `Entrypoint` …
+    /// A field of `config`, which applies to containers: `Env`, `User`, `Entrypoint` …
     #[must_use]
     pub fn run(&self, field: &str) -> Option<&Value> {
         self.0.get("config")?.get(field)
     }
 
-    /// The platform that the image says it runs on.
+    /// The platform of the image.
     pub fn platform(&self) -> Result<Platform, InvalidConfig> {
         let text = |field: &'static str| self.0.get(field).and_then(Value::as_str);
         Ok(Platform {
@@ -208,7 +208,7 @@ impl ImageConfig {
     }
 }
 
-/// The bytes of a value, as they are digested and sent: compact JSON.
+/// The bytes of a value that are digested and sent: compact JSON.
 fn to_bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("maps with string keys and no floats always serialise")
 }
@@ -228,7 +228,7 @@ impl ImageIndex {
         to_bytes(self)
     }
 
-    /// An index of manifests in one family of media types.
+    /// An index of manifests, in one family of media types.
     #[must_use]
     pub fn new(
         format: Format,

@@ -1,7 +1,8 @@
-//! What an image is: the nouns of the [OCI image specification][image-spec] and of image names.
+//! The types of the [OCI image specification][image-spec], and the names of images.
 //!
-//! Knows nothing of registries, daemons, Cargo or Kubernetes. Everything here is a value; a change
-//! makes a new one. Only [`pack`](mod@pack) works: it makes a layer's bytes, on threads of its own.
+//! Does not deal with registries, daemons, Cargo or Kubernetes. Everything here is a value; a
+//! change creates a new one. Only [`pack`](mod@pack) does work: it produces the bytes of a layer,
+//! on its own threads.
 //!
 //! [image-spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md
 

@@ -1,14 +1,14 @@
 //! Names of images: `registry/repository[:tag][@digest]`.
 //!
-//! Docker's conventions hold: a name whose first part is no host is on `docker.io`, one without a
-//! folder there is in `library/`.
+//! The conventions of Docker apply: a name whose first part is not a host is on `docker.io`; there,
+//! a name without a folder is in `library/`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Digest;
 
-/// A registry, as the host (and port) that names it: `ghcr.io`, `localhost:5000`, `[::1]:5000`.
+/// A registry, by its host and port: `ghcr.io`, `localhost:5000`, `[::1]:5000`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Registry(String);
 
@@ -23,18 +23,18 @@ pub struct Repository {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
-/// A repository, and in it a tag, a digest, both, or neither (then `latest` is meant).
+/// A repository, optionally with a tag, a digest or both. Without either, the tag is `latest`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageReference {
     /// The repository.
     pub repository: Repository,
     /// The tag as given.
     pub tag: Option<Tag>,
-    /// The digest as given; where there is one, it decides.
+    /// The digest as given. It takes precedence over the tag.
     pub digest: Option<Digest>,
 }
 
-/// A text that names no image, and why not.
+/// A text that is not the name of an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an image name: {reason}")]
 pub struct InvalidName {
@@ -47,10 +47,10 @@ fn invalid(text: &str, reason: &'static str) -> InvalidName {
 }
 
 impl Registry {
-    /// Docker Hub, which is named `docker.io` and answers at another host.
+    /// Docker Hub, whose name is `docker.io` and whose host is another one.
     pub const DOCKER_HUB: &'static str = "docker.io";
 
-    /// The host and port that name the registry.
+    /// The name of the registry: host and port.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,7 +62,7 @@ impl Registry {
         if self.0 == Self::DOCKER_HUB { "registry-1.docker.io" } else { &self.0 }
     }
 
-    /// The host alone, without port and brackets.
+    /// The host, without port and brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         match self.0.strip_prefix('[') {
@@ -73,7 +73,7 @@ impl Registry {
 
     /// A repository of this registry.
     pub fn repository(&self, path: &str) -> Result<Repository, InvalidName> {
-        // With a registry that reads as one; whatever this one's name is, the path is read alike.
+        // The path is parsed with a registry that is always valid.
         let text = format!("{}/{path}", Self::DOCKER_HUB);
         let read: Repository = text.parse()?;
         let path = if self.0 == Self::DOCKER_HUB { read.path } else { path.to_owned() };
@@ -99,7 +99,7 @@ impl FromStr for Registry {
                 let (address, rest) =
                     rest.split_once(']').ok_or_else(|| invalid(text, "`[` without `]`"))?;
                 if address.parse::<std::net::Ipv6Addr>().is_err() {
-                    return Err(invalid(text, "what stands in `[]` is not an IPv6 address"));
+                    return Err(invalid(text, "`[]` must contain an IPv6 address"));
                 }
                 match rest.strip_prefix(':') {
                     Some(port) => (None, Some(port)),
@@ -139,7 +139,7 @@ impl fmt::Display for Registry {
 }
 
 impl Repository {
-    /// The registry that holds it.
+    /// The registry.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -151,7 +151,7 @@ impl Repository {
         &self.path
     }
 
-    /// Whether a name says on which registry it is; without one, Docker Hub is meant.
+    /// Whether a name contains a registry; otherwise it is on Docker Hub.
     #[must_use]
     pub fn names_registry(text: &str) -> bool {
         text.split_once('/').is_some_and(|(first, _)| is_host(first))
@@ -170,7 +170,7 @@ impl Repository {
     }
 }
 
-/// Whether the first part of a name is a registry, and no folder on Docker Hub.
+/// Whether the first part of a name is a registry, not a folder on Docker Hub.
 fn is_host(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost" || first.starts_with('[')
 }
@@ -203,12 +203,12 @@ impl FromStr for Repository {
             return Err(invalid(text, "no repository follows the registry"));
         }
         if path.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(invalid(text, "a repository is written in lower case"));
+            return Err(invalid(text, "a repository must be in lower case"));
         }
         if !is_path(path) {
             return Err(invalid(
                 text,
-                "a repository is made of a-z, 0-9, `.`, `_`, `-` and `/`, and separators stand between letters",
+                "a repository can contain a-z, 0-9, `.`, `_`, `-` and `/`, with separators between letters or digits",
             ));
         }
         let hub = registry.0 == Registry::DOCKER_HUB && !path.contains('/');
@@ -227,7 +227,7 @@ impl fmt::Display for Repository {
 }
 
 impl Tag {
-    /// The tag that is meant where none is given.
+    /// The default tag.
     #[must_use]
     pub fn latest() -> Self {
         Self("latest".to_owned())
@@ -330,8 +330,8 @@ mod tests {
         for (text, reason) in [
             ("", "no repository follows the registry"),
             ("ghcr.io/", "no repository follows the registry"),
-            ("ghcr.io/Team/x", "a repository is written in lower case"),
-            ("a//b", "separators stand between letters"),
+            ("ghcr.io/Team/x", "a repository must be in lower case"),
+            ("a//b", "with separators between letters"),
             ("a/b@sha256:1", "must follow `@`"),
             ("a:b:c", "a repository is made of"),
             ("localhost:99999/a", "port"),
@@ -343,7 +343,7 @@ mod tests {
             let error = text.parse::<ImageReference>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
-        // `library/` counts, which is not written.
+        // The implied `library/` counts.
         assert!("a".repeat(247).parse::<ImageReference>().is_ok());
         assert!("a".repeat(248).parse::<ImageReference>().is_err());
     }

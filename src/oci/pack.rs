@@ -1,7 +1,7 @@
-//! Packs a [`LayerSource`] into a layer's blob: tar, compression, both digests, in one pass.
+//! Packs a [`LayerSource`] into the blob of a layer: tar, compression and both digests in one pass.
 //!
-//! Everything streams in bounded memory. The work is done on threads of its own; who takes the
-//! chunks sets the pace, and dropping the [`Packing`] ends it.
+//! Memory is bounded. The work runs on its own threads, at the pace of the receiver of the chunks;
+//! dropping the [`Packing`] ends it.
 
 use std::thread;
 
@@ -12,21 +12,21 @@ use super::buffer::Buffers;
 use super::stream::{BLOCK, Output, PackError, Packed, Tar, WAITING};
 use super::{Compression, LayerSource, gzip, zstd};
 
-/// More threads compress no faster than one network or disk takes it, and cost memory each.
+/// More threads compress faster than networks and disks accept the result, and cost memory.
 const MOST_THREADS: usize = 4;
 
 /// A layer being packed.
 #[derive(Debug)]
 #[must_use = "whether the chunks are a whole layer is known by `finish` alone"]
 pub struct Packing {
-    /// The blob's bytes in order. The channel closes at the end and on failure alike: only
-    /// [`Packing::finish`] says which it was.
+    /// The bytes of the blob in order. The channel closes at the end and after a failure alike:
+    /// only [`Packing::finish`] returns which it was.
     pub chunks: mpsc::Receiver<Bytes>,
     outcome: oneshot::Receiver<Result<Packed, PackError>>,
 }
 
 impl Packing {
-    /// Waits for the end, throwing away the chunks that were not taken.
+    /// Waits for the end, and discards the chunks that were not received.
     pub async fn finish(mut self) -> Result<Packed, PackError> {
         while self.chunks.recv().await.is_some() {}
         self.outcome.await.unwrap_or(Err(PackError::Interrupted))
@@ -45,7 +45,7 @@ pub fn pack(source: LayerSource, compression: Compression, threads: usize) -> Pa
             Compression::Gzip { level } => gzip::compress(tar, level, threads, output),
             Compression::Zstd { level } => zstd::compress(tar, level, threads, output),
         };
-        // Nobody listens any more: then nobody needs to know.
+        // The receiver may have been dropped.
         let _ = report.send(packed);
     };
     let outcome = match thread::Builder::new().name("pack".to_owned()).spawn(work) {
@@ -59,7 +59,7 @@ pub fn pack(source: LayerSource, compression: Compression, threads: usize) -> Pa
     Packing { chunks, outcome }
 }
 
-/// No compression: the tar is the blob.
+/// No compression: the tar archive is the blob.
 fn copy(mut tar: Tar, output: Output) -> Result<Packed, PackError> {
     let buffers = Buffers::new(BLOCK, WAITING + 2);
     loop {
@@ -68,7 +68,7 @@ fn copy(mut tar: Tar, output: Output) -> Result<Packed, PackError> {
         let count = tar.fill(&mut buffer)?;
         buffer.truncate(count);
         if count > 0 {
-            // One digest serves for both, so the bytes are not digested again on their way out.
+            // Both digests are the same, so the bytes are digested once.
             output.send_undigested(Bytes::from_owner(buffer))?;
         }
         if count < BLOCK {

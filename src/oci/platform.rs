@@ -1,21 +1,21 @@
-//! OCI platforms: `os/architecture[/variant]`, as in `linux/arm64/v8`.
+//! OCI platforms: `os/architecture[/variant]`, such as `linux/arm64/v8`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a manifest of an index runs on ([image-index.md, "platform"][spec]). Written
-/// `os/architecture[/variant]` in Go's names: `linux/amd64`, `linux/arm/v7`.
+/// The platform of an image ([image-index.md, "platform"][spec]). Written
+/// `os/architecture[/variant]` with the names of Go: `linux/amd64`, `linux/arm/v7`.
 ///
 /// [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
-    /// Go's architecture name: `amd64`, `arm64`, `arm`, `riscv64`.
+    /// The architecture in Go: `amd64`, `arm64`, `arm`, `riscv64`.
     pub architecture: String,
-    /// Go's system name; ko-rs builds for `linux`.
+    /// The operating system in Go; ko-rs builds for `linux`.
     pub os: String,
-    /// The version of the system, which only Windows images state.
+    /// The version of the operating system; only Windows images have one.
     #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
     pub os_version: Option<String>,
     /// The variant of the architecture: `v7`, `v8`.
@@ -42,8 +42,8 @@ impl Platform {
         }
     }
 
-    /// Linux on the architecture that ko-rs itself was compiled for: what containers on this
-    /// machine run, on macOS and Windows too.
+    /// Linux on the architecture that ko-rs itself was compiled for. Containers on this machine run
+    /// on it, on macOS and Windows too.
     #[must_use]
     pub fn host() -> Self {
         match std::env::consts::ARCH {
@@ -56,8 +56,8 @@ impl Platform {
         }
     }
 
-    /// Whether something made for `other` runs where `self` is asked for. `arm64` without a
-    /// variant is `arm64/v8`; otherwise a variant that is not stated matches any.
+    /// Whether an image for `other` runs on `self`. `arm64` without a variant is `arm64/v8`;
+    /// otherwise a missing variant matches any.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.os == other.os

@@ -1,14 +1,14 @@
-//! Looks for paths in a file while it is read to be packed, so that it need not be read again.
+//! Searches a file for paths while it is read for packing, so that it is not read twice.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How much is kept of what follows a text that was looked for.
+/// The maximum length of the text that is kept after a match.
 const AFTER: usize = 256;
-/// More finds than anybody reads.
+/// The maximum number of matches.
 const MOST: usize = 16;
 
-/// Texts that are looked for, and what was found of them in one file. Clones share it.
+/// The texts of a search, and the matches in one file. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Search(Arc<Inner>);
 
@@ -20,28 +20,28 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many bytes came.
+    /// The number of bytes so far.
     come: u64,
-    /// The last of them, in which a find may not have ended yet.
+    /// The last of them, in which a match may continue.
     tail: Vec<u8>,
     found: BTreeSet<String>,
 }
 
 impl Search {
-    /// Looks for these texts; each starts with a slash, or is not found.
+    /// Searches for texts. Each must start with a slash.
     #[must_use]
     pub fn new(texts: Vec<String>) -> Self {
         Self(Arc::new(Inner { texts, state: Mutex::default() }))
     }
 
-    /// What is looked for.
+    /// The texts.
     #[must_use]
     pub fn texts(&self) -> &[String] {
         &self.0.texts
     }
 
-    /// What was found in a file of that size, each with the printable text that follows it; none if
-    /// the file was not read to its end.
+    /// The matches in a file of that size, each with the printable text after it, or `None` if the
+    /// file was not read to its end.
     #[must_use]
     pub fn found(&self, size: u64) -> Option<BTreeSet<String>> {
         let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,13 +53,12 @@ impl Search {
         Some(found)
     }
 
-    /// How far a find goes at most.
+    /// The maximum length of a match.
     fn reach(&self) -> usize {
         AFTER + self.0.texts.iter().map(String::len).max().unwrap_or(0)
     }
 
-    /// Takes the next bytes of the file. Begun anew, it forgets what it found; out of turn, it sees
-    /// nothing.
+    /// Adds the next bytes of the file. Offset 0 starts again; other gaps end the search.
     pub(super) fn see(&self, offset: u64, bytes: &[u8]) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         if offset == 0 {
@@ -71,7 +70,7 @@ impl Search {
         state.come += bytes.len() as u64;
         let reach = self.reach();
         let State { tail, found, .. } = &mut *state;
-        // What began before these bytes, and ends in them.
+        // Matches that begin before these bytes and end in them.
         let old = tail.len();
         tail.extend_from_slice(&bytes[..bytes.len().min(reach)]);
         if bytes.len() < reach {
@@ -85,7 +84,7 @@ impl Search {
         tail.extend_from_slice(&bytes[bytes.len() - reach..]);
     }
 
-    /// Adds the finds that begin before `end`.
+    /// Adds the matches that begin before `end`.
     fn look(&self, bytes: &[u8], end: usize, found: &mut BTreeSet<String>) {
         let mut at = 0;
         while let Some(slash) = first_slash(&bytes[at..]) {
@@ -106,8 +105,8 @@ impl Search {
     }
 }
 
-/// Where the first slash is. Many bytes are looked at at once: there may be hundreds of megabytes,
-/// and there are few slashes in code.
+/// The position of the first slash. Many bytes are compared at once: a file may have hundreds of
+/// megabytes, and machine code contains few slashes.
 fn first_slash(bytes: &[u8]) -> Option<usize> {
     let (chunks, rest) = bytes.as_chunks::<32>();
     let has = |chunk: &[u8; 32]| chunk.iter().fold(false, |any, byte| any | (*byte == b'/'));
@@ -118,7 +117,7 @@ fn first_slash(bytes: &[u8]) -> Option<usize> {
     part.iter().position(|byte| *byte == b'/').map(|at| start + at)
 }
 
-/// The text that bytes start with.
+/// The printable text at the start of bytes.
 fn printable(bytes: &[u8]) -> String {
     let end = bytes.iter().position(u8::is_ascii_control).unwrap_or(bytes.len());
     let text = &bytes[..end];

@@ -1,7 +1,7 @@
-//! The tar bytes of a [`LayerSource`], read piece by piece ([layer.md][spec], POSIX ustar and pax).
+//! The tar archive of a [`LayerSource`], read in pieces ([layer.md][spec], POSIX ustar and pax).
 //!
-//! The same source always gives the same bytes: entries in their order, numeric owners without
-//! names, one time for all, an extended header only where a ustar field cannot hold a value.
+//! The same source always produces the same bytes: entries in order, numeric owners without names,
+//! one time for all, an extended header only if a value does not fit into a ustar field.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
 
@@ -17,16 +17,16 @@ use super::file::{OpenedFile, SeenFile, Stamp};
 use super::layer::{Content, Entry, LayerSource};
 use super::{Digest, Digester};
 
-/// Headers, and contents with the zeroes behind them, come in multiples of this.
+/// The size of a record. Headers, and contents with padding, are multiples of it.
 const RECORD: u64 = 512;
-/// Two records of zeroes end a tar.
+/// A tar archive ends with two records of zeroes.
 const END: u64 = 2 * RECORD;
-/// What 11 octal digits can say.
+/// The maximum value in 11 octal digits.
 const LARGEST_SIZE: u64 = (1 << 33) - 1;
-/// What 7 octal digits can say.
+/// The maximum value in 7 octal digits.
 const LARGEST_OWNER: u64 = (1 << 21) - 1;
 
-/// A file that could not be read as it was when it was opened.
+/// A failure to read a file of a layer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be read.
@@ -34,10 +34,10 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file's length, time or place changed since it was opened.
+    /// The stamp of the file changed since it was opened.
     #[error("`{path}` changed while it was read")]
     Changed {
         /// The file.
@@ -46,7 +46,7 @@ pub enum ReadError {
 }
 
 impl LayerSource {
-    /// The tar's length in bytes.
+    /// The length of the archive in bytes.
     #[must_use]
     pub fn tar_size(&self) -> u64 {
         let entries = self.entries.iter();
@@ -54,10 +54,10 @@ impl LayerSource {
             + END
     }
 
-    /// What the tar depends on, without reading any file: headers, contents in memory, and the
-    /// stamps of files. Equal identities are equal tars, so the number in its first line changes with
-    /// what this module writes. None where the stamp of a file is too
-    /// young to vouch for its content.
+    /// A digest of everything that determines the archive, without reading files: headers, contents
+    /// in memory, and the stamps of files. Sources with the same identity have the same archive, so
+    /// the number in its first line must change whenever this module writes other bytes. `None` if
+    /// the stamp of a file has not settled.
     #[must_use]
     pub fn identity(&self) -> Option<Digest> {
         let mut digester = Digester::default();
@@ -78,8 +78,8 @@ impl LayerSource {
         Some(digester.finish())
     }
 
-    /// All that stands before an entry's content: an extended header where one is needed, and the
-    /// ustar header.
+    /// The bytes before the content of an entry: an extended header if necessary, and the ustar
+    /// header.
     fn headers(&self, entry: &Entry) -> Vec<u8> {
         let mut header = Header::new_ustar();
         let (kind, link) = match &entry.content {
@@ -142,7 +142,7 @@ impl Entry {
     }
 }
 
-/// Takes a file's stamp into a digest.
+/// Adds the stamp of a file to a digest.
 fn stamp(digester: &mut Digester, stamp: &Stamp) {
     for number in [stamp.device, stamp.inode, stamp.size] {
         digester.update(&number.to_le_bytes());
@@ -157,13 +157,13 @@ fn padded(size: u64) -> u64 {
     size.next_multiple_of(RECORD)
 }
 
-/// Whether a ustar field can hold a text: short enough, and of characters that mean the same
+/// Whether a text fits into a ustar field: short enough, and only characters with the same meaning
 /// everywhere.
 fn fits(text: &str, length: usize) -> bool {
     text.len() <= length && text.is_ascii()
 }
 
-/// A path as ustar's prefix and name, which are read with a slash between them.
+/// Splits a path into prefix and name of ustar, which are joined by a slash.
 fn split(path: &str) -> Option<(&str, &str)> {
     if fits(path, 100) {
         return Some(("", path));
@@ -174,18 +174,18 @@ fn split(path: &str) -> Option<(&str, &str)> {
         .find(|(prefix, name)| !prefix.is_empty() && fits(prefix, 155) && fits(name, 100))
 }
 
-/// Puts as much of a text as fits into a field of zeroes.
+/// Writes as much of a text as fits into a field of zeroes.
 fn put(field: &mut [u8], text: &str) {
     let length = text.len().min(field.len());
     field[..length].copy_from_slice(&text.as_bytes()[..length]);
 }
 
-/// An extended header: an entry of its own whose content is `LENGTH KEY=VALUE\n` for each value.
+/// An extended header: an entry with the content `LENGTH KEY=VALUE\n` for each value.
 fn pax(values: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut content = Vec::new();
     for (key, value) in values {
         let rest = key.len() + value.len() + 3; // space, equals sign, newline
-        // The length counts its own digits, which may add one to their number.
+        // The length includes its own digits, whose number may grow by that.
         let mut length = rest;
         while rest + length.to_string().len() != length {
             length = rest + length.to_string().len();
@@ -211,19 +211,19 @@ fn pax(values: &[(&str, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a source's tar, from its first byte to its last, each file once and by offset.
+/// Reads the archive of a source from its first byte to its last, each file once.
 #[derive(Debug)]
 pub(super) struct TarReader {
     source: LayerSource,
-    /// How many entries were begun; one more than there are once the tar's end was begun.
+    /// The number of entries that were begun, plus one after the end was begun.
     begun: usize,
-    /// What is left of what was begun.
+    /// The remaining parts of the current entry.
     parts: VecDeque<Part>,
-    /// How many bytes of the first part were read.
+    /// The number of bytes of the first part that were read.
     done: u64,
 }
 
-/// A run of bytes in a tar.
+/// A part of an archive.
 #[derive(Debug)]
 enum Part {
     Bytes(Bytes),
@@ -240,7 +240,7 @@ impl Part {
         }
     }
 
-    /// Fills a buffer from an offset on; the part is known to go that far.
+    /// Fills a buffer from an offset, which must not reach beyond the part.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), ReadError> {
         match self {
             Self::Bytes(bytes) => {
@@ -261,7 +261,7 @@ impl Part {
         Ok(())
     }
 
-    /// After the last byte: whether the bytes that were read belong together.
+    /// Checks after the last byte that the file did not change while it was read.
     fn check(&self) -> Result<(), ReadError> {
         let Self::File(file) = self else { return Ok(()) };
         let path = || file.path().to_owned();
@@ -274,12 +274,12 @@ impl Part {
 }
 
 impl TarReader {
-    /// Begins with the first entry.
+    /// Starts with the first entry.
     pub(super) fn new(source: LayerSource) -> Self {
         Self { source, begun: 0, parts: VecDeque::new(), done: 0 }
     }
 
-    /// Fills a buffer; less than the whole is filled only at the tar's end.
+    /// Fills a buffer, partly only at the end of the archive.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -309,7 +309,7 @@ impl TarReader {
         Ok(filled)
     }
 
-    /// Lines up the next entry's parts, then the end; false once there is nothing more.
+    /// Prepares the parts of the next entry, then the end. Returns false after that.
     fn begin(&mut self) -> Result<bool, ReadError> {
         let Some(entry) = self.source.entries.get(self.begun) else {
             let first = self.begun == self.source.entries.len();

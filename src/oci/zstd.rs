@@ -1,8 +1,8 @@
 //! zstd (RFC 8878) in parallel, as one frame.
 //!
-//! Its library cuts the input into jobs of a fixed size, whichever thread takes them, so the bytes
-//! do not depend on how many there are, as long as there is at least one: without any it compresses
-//! in another way.
+//! The library divides the input into jobs of a fixed size, so the bytes do not depend on the
+//! number of threads. There must be at least one thread: without any, the library compresses
+//! differently.
 
 use std::io::{self, Write};
 
@@ -12,12 +12,12 @@ use ::zstd::zstd_safe::CParameter;
 use super::buffer::{Buffer, Buffers};
 use super::stream::{Output, PackError, Packed, Tar};
 
-/// What one thread compresses at a time. Part of every digest.
+/// The number of bytes in a job. Every digest depends on it.
 const JOB: u32 = 1 << 20;
-/// Each takes some 3 MB; two are faster than any network that the bytes go to.
+/// Each thread takes some 3 MB of memory. Two are faster than any network that receives the bytes.
 const MOST_THREADS: usize = 2;
-/// What is read and sent at a time. No digest depends on it; several are under way at once, beside
-/// what the library holds.
+/// The number of bytes that are read and sent at a time. No digest depends on it. Several chunks
+/// are in memory at once, in addition to the buffers of the library.
 const CHUNK: usize = 128 << 10;
 
 /// Compresses a tar into one zstd frame.
@@ -48,7 +48,7 @@ pub(super) fn compress(
     Ok(sink.output.finish(tar.diff_id()))
 }
 
-/// An error of the encoder, or of the [`Sink`] behind it.
+/// An error of the encoder, or of its [`Sink`].
 fn failed(error: io::Error) -> PackError {
     match error.kind() {
         io::ErrorKind::BrokenPipe => PackError::Interrupted,
@@ -56,7 +56,7 @@ fn failed(error: io::Error) -> PackError {
     }
 }
 
-/// Gathers what the encoder writes into chunks.
+/// Collects the output of the encoder into chunks.
 struct Sink {
     buffer: Buffer,
     buffers: Buffers,

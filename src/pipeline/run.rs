@@ -188,7 +188,7 @@ impl Session {
             let Some(base) = bases.get(&(order.base.clone(), artifact.platform)) else { continue };
             // Lints look at the image of the first platform.
             let is_needed = drafts.is_empty() && needs_contents(order, &base.image);
-            let contents = if is_needed || image::asks(&program, &order.recipe) {
+            let contents = if is_needed || image::needs_contents(&program, &order.recipe) {
                 let cache = &self.settings.cache;
                 let contents = base.contents(&order.base, &self.client, cache).await;
                 Some(contents.map_err(Error::Base)?)

@@ -4,16 +4,16 @@ use std::fmt;
 
 use md5::{Digest as _, Md5};
 
-/// The canonical name of a binary, the same on every machine: the package's normalised repository
-/// and its folder (`github.com/the-gigi/delinkcious/svc/link_service`), then `#BIN` for a binary
-/// that is not the package's default.
+/// The canonical name of a binary, the same on every machine: the normalised repository of the
+/// package and its folder (`github.com/the-gigi/delinkcious/svc/link_service`), then `#BIN` for a
+/// binary that is not the default of the package.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportPath {
     path: String,
     bin: Option<String>,
 }
 
-/// How an [`ImportPath`] becomes the part of a repository's name below `REPO`.
+/// How an [`ImportPath`] is converted to the name of a repository below `REPO`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum NameStyle {
     /// `REPO/last-element-md5`: short, and unique to the import path.
@@ -28,7 +28,7 @@ pub enum NameStyle {
 }
 
 impl ImportPath {
-    /// Names a binary: the path, and the binary unless it is the package's default one.
+    /// Names a binary. `bin` is only given for one that is not the default of the package.
     #[must_use]
     pub fn new(path: impl Into<String>, bin: Option<String>) -> Self {
         Self { path: path.into(), bin }
@@ -40,8 +40,8 @@ impl ImportPath {
         &self.path
     }
 
-    /// The repository's path below `REPO`, as ko forms it: everything in lower case, the hash that
-    /// of the lower-cased import path. Characters that a repository cannot have become `-`.
+    /// The path of the repository below `REPO`, as ko forms it: in lower case, with the hash of the
+    /// lower-case import path. Characters that a repository cannot have become `-`.
     #[must_use]
     pub fn repository(&self, repo: &str, style: NameStyle) -> String {
         let full = self.to_string().to_lowercase();
@@ -65,14 +65,14 @@ impl ImportPath {
     }
 }
 
-/// Makes one element of a path one that the distribution spec allows: separators stand singly and
-/// between letters or digits.
+/// Converts one element of a path to one that the distribution spec allows: separators must be
+/// single and between letters or digits.
 fn allowed(element: &str) -> String {
     let mut name = String::with_capacity(element.len());
     for c in element.chars() {
         match c {
             'a'..='z' | '0'..='9' => name.push(c),
-            // `__` is the one doubled separator beside runs of `-` that the specification has.
+            // Of repeated separators, the specification allows only `__` and any number of `-`.
             '_' if name.ends_with('_') && !name.ends_with("__") => name.push('_'),
             '.' | '_' if name.ends_with(|last: char| last.is_ascii_alphanumeric()) => name.push(c),
             '-' if name.ends_with('-') => name.push('-'),
@@ -91,11 +91,11 @@ impl fmt::Display for ImportPath {
     }
 }
 
-/// A package's `repository` as the start of an import path: `github.com/the-gigi/delinkcious`.
+/// The `repository` of a package as the start of an import path: `github.com/the-gigi/delinkcious`.
 ///
-/// Scheme, user, port, `.git`, query, fragment, trailing `/` and a forge's path to a branch
-/// (`/tree/…`, `/-/tree/…`, `/src/…`) are cut; `git@host:owner/repo` is `host/owner/repo`.
-/// None where nothing is left that could start an import path.
+/// Removes scheme, user, port, `.git`, query, fragment, trailing `/` and the path to a branch
+/// (`/tree/…`, `/-/tree/…`, `/src/…`). `git@host:owner/repo` becomes `host/owner/repo`. `None` if
+/// nothing is left.
 #[must_use]
 pub fn normalise_repository(url: &str) -> Option<String> {
     let url = url.trim();

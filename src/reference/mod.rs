@@ -1,6 +1,6 @@
-//! References as written in manifests (`ko://WHERE#BIN`), and the canonical name of a binary.
+//! References in manifests (`ko://WHERE#BIN`), and the canonical name of a binary.
 //!
-//! What a reference points at is decided by [`crate::cargo`]; here it is only a text with parts.
+//! [`crate::cargo`] resolves references; here they are only parsed.
 
 mod codes;
 mod import_path;
@@ -17,15 +17,15 @@ pub use import_path::{ImportPath, NameStyle, normalise_repository};
 pub use nearest::{did_you_mean, nearest};
 pub use url::without_users;
 
-/// The prefix of ko, which is also ours.
+/// The prefix of ko, which ko-rs shares.
 pub const PREFIX: &str = "ko://";
 
 /// The prefix that only ko-rs reads, for repositories where Go's ko reads the same files.
 pub const OWN_PREFIX: &str = "ko-rs://";
 
-/// A reference to a binary of a Cargo workspace, as written: a prefix, WHERE, and `#BIN` or not.
+/// A reference to a binary of a Cargo workspace: a prefix, WHERE, and an optional `#BIN`.
 ///
-/// Two references are equal if they point alike: the prefix does not count. Cheap to clone.
+/// Equality ignores the prefix. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CrateReference(Arc<Parts>);
 
@@ -36,7 +36,7 @@ struct Parts {
     bin: Option<String>,
 }
 
-/// The longest reference behind its prefix, in bytes: no system has longer paths.
+/// The maximum length without the prefix, in bytes. No system has longer paths.
 const LONGEST: usize = 4096;
 
 /// A text that starts like a reference but is not one.
@@ -108,14 +108,14 @@ impl Diagnose for InvalidReference {
 }
 
 impl CrateReference {
-    /// Reads a text that starts with one of `prefixes`; none if it starts with no prefix, so that it
-    /// is no reference at all.
+    /// Parses a text that starts with one of `prefixes`. `None` if it does not, and so is not a
+    /// reference.
     pub fn parse(text: &str, prefixes: &[String]) -> Option<Result<Self, InvalidReference>> {
         let prefix = prefixes.iter().find(|prefix| text.starts_with(prefix.as_str()))?;
         Some(Self::parse_rest(text, prefix, &text[prefix.len()..]))
     }
 
-    /// As [`CrateReference::parse`], without the tag or digest that a template may have glued to it.
+    /// Like [`CrateReference::parse`], but ignores a tag or digest that a template has added.
     pub fn parse_without_tag(
         text: &str,
         prefixes: &[String],
@@ -127,8 +127,8 @@ impl CrateReference {
         Some(Self::parse_rest(text, prefix, &text[prefix.len()..]))
     }
 
-    /// A reference with a prefix or without, as the image map of the settings and the command line
-    /// name crates. It is shown as it was written.
+    /// Parses a reference with or without a prefix, as in the settings and on the command line. It
+    /// is displayed as it was written.
     pub fn bare(text: &str) -> Result<Self, InvalidReference> {
         let prefix = [OWN_PREFIX, PREFIX].into_iter().find(|prefix| text.starts_with(prefix));
         let prefix = prefix.unwrap_or_default();
@@ -165,7 +165,7 @@ impl CrateReference {
         })))
     }
 
-    /// What it starts with; nothing where it was written without.
+    /// The prefix, which may be empty.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.0.prefix
@@ -177,7 +177,7 @@ impl CrateReference {
         &self.0.place
     }
 
-    /// BIN, where one is named.
+    /// BIN, if it is given.
     #[must_use]
     pub fn bin(&self) -> Option<&str> {
         self.0.bin.as_deref()
@@ -188,16 +188,16 @@ impl CrateReference {
     }
 }
 
-/// What is glued to the end of a reference: a host may have a port, but what stands behind the last
-/// slash has no colon.
+/// The tag or digest at the end of a reference. A host may have a port, but the part after the last
+/// slash must not contain a colon.
 fn glued(rest: &str) -> Option<&str> {
     let place = rest.split_once('#').map_or(rest, |(place, _)| place).trim_end_matches('/');
     let last = place.rfind('/').map_or(0, |slash| slash + 1);
     rest[last..].find([':', '@']).map(|at| &rest[last + at..])
 }
 
-/// Whether a text is `:TAG`, `@ALGORITHM:DIGEST` or both, as a template writes them behind a name;
-/// the tag may be empty.
+/// Whether a text is `:TAG`, `@ALGORITHM:DIGEST` or both, as a template adds them; the tag may be
+/// empty.
 fn is_tag_or_digest(text: &str) -> bool {
     let (tag, digest) = match text.split_once('@') {
         Some((tag, digest)) => (tag, Some(digest)),
@@ -331,7 +331,7 @@ mod tests {
             assert_eq!(read(&format!("ko://link#bin{tag}")).unwrap(), "ko://link#bin", "{tag}");
             assert_eq!(read(&format!("rust:link{tag}")).unwrap(), "rust:link", "{tag}");
         }
-        // What is no tag is not thrown away: it may be the binary's name.
+        // Other text is not ignored: it may be the name of the binary.
         for other in ["ko://link:0.3#bin", "ko://link:0.3/", "ko://link:$TAG", "ko://link@sha256"] {
             assert!(matches!(read(other), Err(InvalidReference::Suffix { .. })), "{other}");
         }

@@ -1,15 +1,15 @@
-//! The names that someone may have meant who wrote one that is not there.
+//! Suggestions for misspelt names.
 
-/// The longest name, in bytes, that something is near to.
+/// The maximum length of a name with suggestions, in bytes.
 const LONGEST: usize = 300;
 
-/// Up to three candidates that are near to a misspelt name, the nearest first.
+/// Up to three candidates that are similar to a name, the most similar first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let tail = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let name = plain(name);
-    // A name that nobody types is near to nothing, and takes long to compare.
+    // Comparing a very long name takes too long.
     if name.len() > LONGEST {
         return Vec::new();
     }
@@ -25,13 +25,13 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
-    // A near one drives out the middling ones.
+    // A very similar candidate excludes less similar ones.
     let best = scored.first().map_or(0.0, |(score, _)| *score);
     scored.retain(|(score, _)| *score >= best - 0.06);
     scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()
 }
 
-/// `did you mean A, B or C?`, or nothing where no candidate is near.
+/// `did you mean A, B or C?`, or `None` if no candidate is similar.
 #[must_use]
 pub fn did_you_mean<'a>(
     name: &str,

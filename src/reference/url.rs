@@ -1,6 +1,6 @@
-//! What of a URL may be shown to others.
+//! Removes credentials from URLs.
 
-/// A text whose URLs name no user and no password.
+/// A text whose URLs contain no user and no password.
 #[must_use]
 pub fn without_users(text: &str) -> String {
     let mut out = String::new();

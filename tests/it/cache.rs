@@ -142,7 +142,7 @@ fn what_was_used_least_lately_goes_when_there_is_too_much() {
     let ran = sandbox.env("KO_RS_CACHE_SIZE", "much").run(["build", "--push=false"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error[invalid-value]: KO_RS_CACHE_SIZE: `much` is no size: write `10GiB`, `500MB` or a number of bytes\n"
+        "error[invalid-value]: KO_RS_CACHE_SIZE: `much` is not a size (such as `10GiB`, `500MB` or a number of bytes)\n"
     );
 }
 

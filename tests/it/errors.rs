@@ -205,7 +205,7 @@ hint: did you mean `link-service`?
  --> .ko-rs.yaml:2:3
   |
 2 |   a/b:1: x
-  |   ^^^^^ `a/b:1` is not an image name: a repository is made of a-z, 0-9, `.`, `_`, `-` and `/`, and separators stand between letters
+  |   ^^^^^ `a/b:1` is not an image name: a repository can contain a-z, 0-9, `.`, `_`, `-` and `/`, with separators between letters or digits
 error[invalid-setting]: `images` maps the same repository twice
  --> .ko-rs.yaml:4:3
   |
@@ -463,7 +463,7 @@ fn a_name_that_no_registry_takes_is_refused_also_where_nothing_is_pushed() {
         ["build", "--push=false", "--repo=registry.example/Team", "-B", "link-service"],
         1,
         "error[invalid-image-name]: could not name the image of `github.com/a/b/svc/link`\n\
-         caused by: `registry.example/Team/link` is not an image name: a repository is written in lower case\n\
+         caused by: `registry.example/Team/link` is not an image name: a repository must be in lower case\n\
          hint: set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`\n",
     );
 }

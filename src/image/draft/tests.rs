@@ -276,7 +276,7 @@ fn what_the_base_cannot_start_is_an_error_that_names_it() {
     }
     let mut remote = embedded(&amd64());
     remote.layers[0].1 = BlobSource::Registry("example.com/a".parse().unwrap());
-    assert!(asks(&dynamic, &none) && !asks(&static_program(), &none));
+    assert!(needs_contents(&dynamic, &none) && !needs_contents(&static_program(), &none));
 
     let arm = program(&elf(183, None, &[], ""));
     let error = draft(&remote, None, &arm, &none).unwrap_err();

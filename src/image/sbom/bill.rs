@@ -1,5 +1,5 @@
-//! Everything about an image in one order that is the same everywhere: the image, its base, what is
-//! in either, and how all of that is related.
+//! Collects everything about an image in an order that is the same everywhere: the image, its base
+//! image, the contents of both, and their relationships.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,17 @@ use super::component::{Component, Kind, Relation, purl};
 use super::crates::{self, Parts};
 use super::packages;
 
-/// A bill of materials in no format yet. The image is its first component.
+/// An SBOM without a format. The image is its first component.
 #[derive(Debug)]
 pub(super) struct Bill {
     pub(super) created: String,
     pub(super) components: Vec<Component>,
-    /// From one component to another, by their places.
+    /// From one component to another, by index.
     pub(super) relations: BTreeSet<(usize, Relation, usize)>,
 }
 
 impl Bill {
-    /// What the image of these materials is made of.
+    /// Collects the components of an image.
     pub(super) fn of(materials: &Materials) -> Self {
         let mut parts = Parts::default();
         let image = parts.add(image(materials));
@@ -44,12 +44,12 @@ impl Bill {
         }
     }
 
-    /// What the bill is about.
+    /// The subject of the SBOM.
     pub(super) fn image(&self) -> &Component {
         &self.components[0]
     }
 
-    /// The relations by what they start from.
+    /// The relationships by their first component.
     pub(super) fn related(&self, place: usize) -> impl Iterator<Item = (Relation, &Component)> {
         let own = self.relations.iter().filter(move |(from, ..)| *from == place);
         own.filter_map(|(_, how, to)| Some((*how, self.components.get(*to)?)))
@@ -81,7 +81,7 @@ fn base(materials: &Materials) -> Option<Component> {
     Some(base)
 }
 
-/// Gives every component an id of its own, made of what it is.
+/// Gives every component an ID that is derived from its contents.
 fn name(components: &mut [Component]) {
     let mut taken = BTreeSet::new();
     for component in components {

@@ -1,14 +1,14 @@
-//! What a bill of materials lists, in no format yet.
+//! The components of an SBOM, without a format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::license::License;
 
-/// Something that an image holds or was made with.
+/// Something that an image contains or was built with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Component {
-    /// Its name within the document: letters, digits, `.` and `-`.
+    /// Its ID in the document: letters, digits, `.` and `-`.
     pub(super) id: String,
     pub(super) kind: Kind,
     pub(super) name: String,
@@ -16,21 +16,21 @@ pub(super) struct Component {
     pub(super) license: Option<License>,
     /// The [package URL](https://github.com/package-url/purl-spec).
     pub(super) purl: Option<String>,
-    /// The name under which vulnerabilities are filed where no package URL is known.
+    /// The CPE name under which vulnerabilities are published if there is no package URL.
     pub(super) cpe: Option<String>,
     /// SHA-256, in hexadecimal.
     pub(super) sha256: Option<String>,
-    /// Where it can be fetched.
+    /// Where it can be downloaded.
     pub(super) download: Option<String>,
     /// Its page or repository.
     pub(super) homepage: Option<String>,
-    /// Whether it is in the image, or only helped to make it.
+    /// Whether it is in the image, or was only used to build it.
     pub(super) present: bool,
-    /// Where it comes from, in words.
+    /// Its origin, in words.
     pub(super) note: Option<String>,
 }
 
-/// What kind of thing it is.
+/// The type of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Image,
@@ -39,18 +39,18 @@ pub(super) enum Kind {
     System,
 }
 
-/// How one component is related to another.
+/// The relationship of one component to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
-    /// It holds it.
+    /// It contains it.
     Contains,
-    /// It is built upon it.
+    /// It is built on it.
     BuiltOn,
     /// It needs it to run.
     DependsOn,
     /// It needs it to be built.
     BuiltWith,
-    /// It is linked to it statically.
+    /// It is statically linked to it.
     Links,
 }
 
@@ -73,7 +73,7 @@ impl Component {
     }
 }
 
-/// A package URL from its parts; qualifiers are sorted and those without a value left out.
+/// A package URL. Qualifiers are sorted; empty ones are omitted.
 pub(super) fn purl(
     kind: &str,
     namespace: &str,
@@ -97,7 +97,7 @@ pub(super) fn purl(
     purl
 }
 
-/// The name that vulnerabilities of an application are filed under, of vendor, product and version.
+/// The CPE name of an application with a vendor, a product and a version.
 pub(super) fn cpe(vendor: &str, product: &str, version: &str) -> String {
     let escaped: String = version
         .chars()
@@ -109,7 +109,7 @@ pub(super) fn cpe(vendor: &str, product: &str, version: &str) -> String {
     format!("cpe:2.3:a:{vendor}:{product}:{escaped}:*:*:*:*:*:*:*")
 }
 
-/// Percent-encoded but for letters, digits, `.-_~` and what else is said to stay.
+/// Percent-encodes everything but letters, digits, `.-_~` and `kept`.
 fn encoded(text: &str, stays: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

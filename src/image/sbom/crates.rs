@@ -1,20 +1,20 @@
-//! What an executable is compiled from: crates, what is inside some of them, the standard library
-//! and the C library.
+//! The components of an executable: crates, the libraries in some of them, the standard library and
+//! the C library.
 
 use super::component::{Component, Kind, Relation, cpe};
 use super::license::License;
 use super::{Materials, location, upstream};
 use crate::cargo::{Dependencies, Dependency, TargetTriple};
 
-/// Versions of Rust, each the first that brings a version of musl, latest first.
+/// Versions of Rust that updated musl, latest first.
 const MUSL: [((u32, u32), &str); 3] = [((1, 93), "1.2.5"), ((1, 71), "1.2.3"), ((1, 0), "1.1.24")];
 
-/// Components and how they are related, by their places.
+/// Components and their relationships, by index.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) components: Vec<Component>,
     pub(super) relations: Vec<(usize, Relation, usize)>,
-    /// The place of the executable's own crate.
+    /// The index of the crate of the executable.
     pub(super) root: usize,
 }
 
@@ -25,7 +25,7 @@ impl Parts {
     }
 }
 
-/// The crates stand first, in their order.
+/// The crates come first, in order.
 pub(super) fn parts(materials: &Materials) -> Parts {
     let Dependencies { packages, root, rustc, target } = &materials.dependencies;
     let mut parts = Parts { root: *root, ..Parts::default() };
@@ -67,7 +67,7 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// What rustc puts into every executable, and rustc itself.
+/// The standard library, and rustc itself.
 fn toolchain(parts: &mut Parts, rustc: Option<&str>, target: &TargetTriple) {
     let root = parts.root;
     let mut std = Component::new(Kind::Library, "rust-std", rustc);
@@ -97,7 +97,7 @@ fn toolchain(parts: &mut Parts, rustc: Option<&str>, target: &TargetTriple) {
     }
 }
 
-/// The version of musl that comes with a version of Rust.
+/// The version of musl in a version of Rust.
 fn musl(release: &str) -> Option<&'static str> {
     let mut numbers = release.split('.').map_while(|number| number.parse::<u32>().ok());
     let version = (numbers.next()?, numbers.next()?);

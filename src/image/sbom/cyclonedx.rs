@@ -1,4 +1,4 @@
-//! A bill of materials as [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/) in JSON.
+//! An SBOM as [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/) in JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::component::{Component, Kind};
 use super::license::License;
 use crate::oci::Digest;
 
-/// The document. Its serial number is made from everything else in it.
+/// The document. Its serial number is derived from its other contents.
 pub(super) fn document(bill: &Bill) -> Value {
     let components: Vec<Value> = bill.components.iter().skip(1).map(component).collect();
     let dependencies: Vec<Value> = bill
@@ -44,7 +44,7 @@ pub(super) fn document(bill: &Bill) -> Value {
     document
 }
 
-/// A UUID of version 8: bytes of one's own choice ([RFC 9562, 5.8][spec]).
+/// A UUID of version 8, with custom bytes ([RFC 9562, 5.8][spec]).
 ///
 /// [spec]: https://www.rfc-editor.org/rfc/rfc9562#section-5.8
 fn serial(digest: &Digest) -> String {

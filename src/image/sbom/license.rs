@@ -1,4 +1,4 @@
-//! Licences as packages state them, as [expressions of SPDX][spec] where they are such.
+//! The licences of packages, as [SPDX expressions][spec] if they are valid.
 //!
 //! [spec]: https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/
 
@@ -6,21 +6,21 @@ use spdx::{Expression, ParseMode};
 
 use crate::oci::Digest;
 
-/// What a package says about its licence.
+/// The licence of a package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum License {
-    /// An expression of licences that SPDX lists.
+    /// A valid SPDX expression.
     Expression(String),
-    /// Words that are none.
+    /// Any other text.
     Other(String),
 }
 
-/// Bounds how much of a licence is looked at and shown.
+/// The maximum length of a licence.
 const LONGEST: usize = 1000;
 
 impl License {
-    /// Reads a `license` of a `Cargo.toml` (`MIT/Apache-2.0` of old ones too) or of an apk; none
-    /// where it says nothing.
+    /// Parses the `license` of a `Cargo.toml` (including old ones such as `MIT/Apache-2.0`) or of
+    /// an apk. `None` if it is empty.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() {
@@ -30,14 +30,14 @@ impl License {
         Some(expression(&text).map_or(Self::Other(text), Self::Expression))
     }
 
-    /// The name within a document of a licence that SPDX does not list.
+    /// The ID in the document of a licence that SPDX does not list.
     pub(super) fn reference(text: &str) -> String {
         format!("LicenseRef-{}", &Digest::of(text.as_bytes()).hex()[..16])
     }
 }
 
 fn expression(text: &str) -> Option<String> {
-    // The texts of licences of the package's own would have to be known to be cited.
+    // A reference to the text of another licence would need that text.
     if text.contains("Ref-") {
         return None;
     }

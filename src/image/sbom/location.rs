@@ -1,12 +1,11 @@
-//! Where a package comes from, as far as strangers may know: no folder of this machine, no user and
-//! no password.
+//! The public origin of a package: no path of this machine, no user and no password.
 
 use std::collections::BTreeMap;
 
 use super::component::{Component, purl};
 use crate::cargo::{Dependency, Origin};
 
-/// Says in a component where its package comes from.
+/// Sets the origin of a component.
 pub(super) fn locate(component: &mut Component, dependency: &Dependency) {
     let Dependency { name, version, .. } = dependency;
     let cargo = |key: &'static str, value: &str| {
@@ -46,8 +45,8 @@ pub(super) fn locate(component: &mut Component, dependency: &Dependency) {
     }
 }
 
-/// A URL that means the same on any machine, without user, password, query and fragment; none of
-/// something else.
+/// A URL without user, password, query and fragment, or `None` for anything that is not valid on
+/// other machines.
 pub(super) fn public(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);

@@ -1,8 +1,8 @@
-//! The bill of materials of an image: what its executable was made from, and what its base holds.
+//! SBOMs: what the executable of an image was built from, and what its base image contains.
 //!
-//! A [`Materials`] is what is known; it becomes the same bytes everywhere, as [SPDX 2.3][spdx] or
-//! [CycloneDX 1.6][cyclonedx]. No clock, no folder of this machine and no credential gets in. Knows
-//! nothing of how Cargo resolves or of where a document goes.
+//! [`Materials`] are converted to the same bytes everywhere, as [SPDX 2.3][spdx] or [CycloneDX
+//! 1.6][cyclonedx], without clocks, paths of this machine or credentials. This module does not
+//! resolve dependencies and does not publish documents.
 //!
 //! [spdx]: https://spdx.github.io/spdx-spec/v2.3/
 //! [cyclonedx]: https://cyclonedx.org/docs/1.6/json/
@@ -28,7 +28,7 @@ use crate::oci::{Digest, ImageReference, MediaType, Platform};
 
 use bill::Bill;
 
-/// A format that bills of materials are written in.
+/// The format of an SBOM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SbomFormat {
     /// SPDX 2.3, as JSON.
@@ -38,13 +38,13 @@ pub enum SbomFormat {
     CycloneDx,
 }
 
-/// A text that names no format.
+/// A text that is not the name of a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no format of a bill of materials: it is `spdx` or `cyclonedx`")]
 pub struct InvalidFormat(String);
 
 impl SbomFormat {
-    /// Both of them.
+    /// Both formats.
     pub const ALL: [Self; 2] = [Self::Spdx, Self::CycloneDx];
 
     /// The media type of a document, which is also the artifact type of a referrer.
@@ -57,7 +57,7 @@ impl SbomFormat {
         MediaType::Other(name.to_owned())
     }
 
-    /// How the names of files in it end.
+    /// The extension of its file names.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
@@ -88,33 +88,33 @@ impl fmt::Display for SbomFormat {
     }
 }
 
-/// What an image for one platform is made of.
+/// What an image for one platform consists of.
 #[derive(Clone, Debug)]
 pub struct Materials {
-    /// The image's name: the last part of its repository's.
+    /// The name of the image: the last part of its repository.
     pub image: String,
     /// The digest of its manifest.
     pub digest: Digest,
-    /// What it runs on.
+    /// Its platform.
     pub platform: Platform,
-    /// When it says that it was created, as its configuration has it.
+    /// Its creation time, as in its configuration.
     pub created: String,
-    /// What its executable was compiled from.
+    /// The dependencies of its executable.
     pub dependencies: Dependencies,
-    /// The base's name, if others can pull it.
+    /// The name of the base image, if it can be pulled.
     pub base_name: Option<ImageReference>,
-    /// The digest of the base's manifest.
+    /// The digest of the manifest of the base image.
     pub base_digest: Option<Digest>,
-    /// What package managers say is in the base.
+    /// The packages that are installed in the base image.
     pub packages: Vec<Package>,
-    /// The base's distribution: `debian`.
+    /// The distribution of the base image: `debian`.
     pub distribution: Option<String>,
-    /// Which one of those: `13`.
+    /// Its version: `13`.
     pub distribution_version: Option<String>,
 }
 
 impl Materials {
-    /// The document about them.
+    /// The document about an image.
     #[must_use]
     pub fn document(&self, format: SbomFormat) -> Bytes {
         let bill = Bill::of(self);

@@ -1,4 +1,4 @@
-//! The packages of a base's distribution.
+//! The packages of the distribution of a base image.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::component::{Component, Kind, purl};
 use super::license::License;
 use crate::image::packages::{Package, PackageKind};
 
-/// A package as a bill lists it, with the names that Debian and Alpine have in package URLs.
+/// The component of a package, with the names that Debian and Alpine use in package URLs.
 pub(super) fn component(package: &Package, materials: &Materials) -> Component {
     let (kind, usual) = match package.kind {
         PackageKind::Deb => ("deb", "debian"),

@@ -1,4 +1,4 @@
-//! A bill of materials as [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/) in JSON.
+//! An SBOM as [SPDX 2.3](https://spdx.github.io/spdx-spec/v2.3/) in JSON.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::oci::Digest;
 
 const NOTHING: &str = "NOASSERTION";
 
-/// The document. Its namespace is made from everything else in it, so that two documents with one
-/// namespace are one.
+/// The document. Its namespace is derived from its other contents, so that documents with the same
+/// namespace are equal.
 pub(super) fn document(bill: &Bill) -> Value {
     let packages: Vec<Value> = bill.components.iter().map(package).collect();
     let image = bill.image();
@@ -115,7 +115,7 @@ fn relationship(from: &str, how: &str, to: &str) -> Value {
     json!({"spdxElementId": from, "relationshipType": how, "relatedSpdxElement": to})
 }
 
-/// The licences that SPDX does not list, with what packages say.
+/// The licences that SPDX does not list, with their texts.
 fn extracted(bill: &Bill) -> Vec<Value> {
     let texts: BTreeMap<String, &String> = bill
         .components

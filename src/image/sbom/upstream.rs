@@ -1,17 +1,17 @@
-//! C and C++ libraries whose sources `-sys` and `-src` crates carry. Their versions are taken from
-//! the crate's own (`2.0.16+zstd.1.5.7`), or not stated.
+//! C and C++ libraries in `-sys` and `-src` crates. Their versions are those in the version of the
+//! crate (`2.0.16+zstd.1.5.7`), or unknown.
 
 use super::component::{Component, Kind, cpe};
 use super::license::License;
 
-/// A library inside a crate.
+/// A library in a crate.
 struct Upstream {
     package: &'static str,
     name: &'static str,
     license: &'static str,
-    /// Vendor and product, as vulnerabilities are filed.
+    /// Vendor and product in CPE names.
     filed: Option<(&'static str, &'static str)>,
-    /// Whether the crate's build metadata is the library's version.
+    /// Whether the build metadata of the crate is the version of the library.
     stated: bool,
     homepage: &'static str,
 }
@@ -27,7 +27,7 @@ const fn upstream(
     Upstream { package, name, license, filed, stated, homepage }
 }
 
-/// Does the version say it?
+/// Whether the version contains that of the library.
 const STATED: bool = true;
 const NOT_STATED: bool = false;
 
@@ -61,7 +61,7 @@ const TABLE: &[Upstream] = &[
     upstream("zstd-sys", "zstd", "BSD-3-Clause OR GPL-2.0-only", Some(("facebook", "zstandard")), STATED, "https://facebook.github.io/zstd"),
 ];
 
-/// The library inside a crate, if it is known to carry one.
+/// The library in a crate, if the crate is known to contain one.
 pub(super) fn inside(package: &str, version: &str) -> Option<Component> {
     let known = TABLE.iter().find(|known| known.package == package)?;
     let version = known.stated.then(|| stated(version)).flatten();
@@ -76,7 +76,7 @@ pub(super) fn inside(package: &str, version: &str) -> Option<Component> {
     Some(component)
 }
 
-/// The first thing that looks like a version behind the `+` of a crate's.
+/// The first part of the build metadata that looks like a version.
 fn stated(version: &str) -> Option<&str> {
     let (_, metadata) = version.split_once('+')?;
     metadata
