@@ -154,7 +154,7 @@ fn of_very_many_mistakes_the_first_hundred_are_told_and_the_rest_is_counted() {
 }
 
 #[test]
-fn the_way_out_is_one_that_leads_out() {
+fn hints_are_for_the_reference_at_hand() {
     let sandbox = workspace()
         .file("go/go.mod", "module github.com/acme/shop\n")
         .file("ignoring.yaml", "ignoreReferenceTags: true\n");
@@ -166,7 +166,7 @@ fn the_way_out_is_one_that_leads_out() {
     let ignoring = &["--config", "ignoring.yaml"][..];
     let go = hint("x: ko://github.com/acme/shop/link-servic\n", &[]);
     assert!(go.starts_with("did you mean `link-service`?\n"), "{go}");
-    assert!(go.contains("that is in the Go module of `go/go.mod`"), "{go}");
+    assert!(go.contains("this is a path in the Go module of `go/go.mod`"), "{go}");
     let own = hint("x: ko-rs://github.com/acme/shop/link-servic\n", &[]);
     assert_eq!(own, "did you mean `link-service`?\n");
     assert!(hint("x: ko://link-service:1\n", &[]).contains("ignoreReferenceTags: true"));

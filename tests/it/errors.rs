@@ -130,8 +130,7 @@ fn a_reference_into_a_go_module_of_the_repository_says_how_go_and_rust_share_man
   |
 1 | image: ko://example.org/shop/cmd/web
   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ refers to nothing here
-hint: that is in the Go module of `go/go.mod`. Where Go and Rust share manifests, write `ko-rs://` for Rust's crates,
-      set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
+hint: this is a path in the Go module of `go/go.mod`; where Go and Rust share manifests, write `ko-rs://` for Rust crates, set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
 ",
     );
 }
@@ -151,8 +150,7 @@ fn a_reference_into_a_go_module_says_the_same_where_there_is_no_workspace() {
   |
 2 | image: ko://example.org/shop/cmd/web
   |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ refers to nothing here
-hint: that is in the Go module of `go.mod`. Where Go and Rust share manifests, write `ko-rs://` for Rust's crates,
-      set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
+hint: this is a path in the Go module of `go.mod`; where Go and Rust share manifests, write `ko-rs://` for Rust crates, set `referencePrefixes: [ko-rs://]` in .ko-rs.yaml, and run `ko resolve -f PATH | ko-rs apply -f -`
 ",
     );
 }
@@ -287,7 +285,7 @@ fn what_does_not_compile_ends_with_cargo_s_code_and_rustc_s_words() {
     ] {
         assert!(ran.stderr().contains(text), "{}", ran.stderr());
     }
-    assert!(ran.stderr().ends_with("\nerror: could not compile `does-not-compile`\n"));
+    assert!(ran.stderr().ends_with("\nerror[compilation-failed]: could not compile `does-not-compile`\n"));
     assert!(!layout.join("index.json").exists());
     let ran = sandbox.run(["build", "--push=false", "--features=frob"]).exits(101);
     assert!(ran.stderr().contains("frob"), "{}", ran.stderr());
@@ -301,7 +299,7 @@ fn every_crate_that_does_not_compile_is_shown_and_nothing_is_written() {
     sandbox.write("svc/user/src/main.rs", "fn main() { user }\n");
     let ran = sandbox.run(["build", "--push=false", "--image-refs=refs", "--workspace"]).exits(101);
     assert!(ran.stderr().contains("`link`") && ran.stderr().contains("`user`"), "{}", ran.stderr());
-    assert!(ran.stderr().ends_with("error: could not compile `link-service`, `user-service`\n"));
+    assert!(ran.stderr().ends_with("error[compilation-failed]: could not compile `link-service`, `user-service`\n"));
     assert!(!sandbox.directory().join("refs").exists());
 }
 
@@ -630,7 +628,7 @@ fn data_that_leads_out_of_the_repository_is_refused() {
     fs::write(sandbox.outside("work/outside.txt"), "secret").unwrap();
     let outside = fs::canonicalize(sandbox.outside("work/outside.txt")).unwrap();
     let expected = format!(
-        "error: could not make the image of `kodata-escapes`\n\
+        "error[link-outside-repository]: could not make the image of `kodata-escapes`\n\
          caused by: could not add the data in `ROOT/kodata` to the image\n\
          caused by: the symbolic link `ROOT/kodata/outside.txt` points to `{}`, which is outside of `ROOT`\n\
          hint: copy the file into the repository, or list it under `files` in .ko-rs.yaml, which may name any file\n",
@@ -648,7 +646,7 @@ fn a_cache_that_cannot_be_written_is_named_with_the_way_around_it() {
         &sandbox,
         ["build", "--push=false", "-q", "link-service"],
         1,
-        "error[image-not-written]: could not publish the image of `github.com/a/b/svc/link`\n\
+        "error[cache-not-writable]: could not publish the image of `github.com/a/b/svc/link`\n\
          caused by: could not prepare the image\n\
          caused by: could not keep the layer of the executable\n\
          caused by: could not write `ROOT/Cargo.toml/ko-rs/tmp` in the cache\n\
