@@ -7,7 +7,7 @@
 
 mod blob;
 mod bound;
-mod codes;
+pub(crate) mod codes;
 mod held;
 mod record;
 mod size;

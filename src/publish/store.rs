@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::codes;
 use crate::cache::{self, Cache};
 use crate::oci::{self, Compression, Digest, LayerSource, PackError, Packed, Packing};
 use crate::report::{Details, Diagnose};
@@ -68,7 +67,7 @@ impl Diagnose for Error {
             Self::Pack { source, .. } => source.details(),
             Self::Keep { source, .. } => source.details(),
             Self::Write { .. } | Self::NoFolder { .. } => {
-                Details::new(&codes::IMAGE_NOT_WRITTEN).hint(cache::ANOTHER_FOLDER)
+                Details::new(&cache::codes::CACHE_NOT_WRITABLE).hint(cache::ANOTHER_FOLDER)
             }
         }
     }

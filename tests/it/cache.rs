@@ -259,7 +259,7 @@ fn a_cache_that_cannot_be_written_is_read() {
 }
 
 #[test]
-fn a_full_disk_is_said_and_nothing_half_is_used() {
+fn a_full_disk_is_an_error_and_no_partial_result_is_used() {
     let sandbox = sandbox();
     let expected = build(&sandbox, &["--no-cache"]);
     for size in ["16k", "64k", "512k"] {
@@ -269,11 +269,11 @@ fn a_full_disk_is_said_and_nothing_half_is_used() {
         assert_eq!(ran.stdout(), "");
         let error = ran.stderr();
         assert!(
-            error.starts_with("error[image-not-written]: could not publish the image of `kept`\n"),
+            error.starts_with("error[cache-not-writable]: could not publish the image of `kept`\n"),
             "{error}"
         );
         assert!(error.contains("No space left on device"), "{error}");
-        assert!(error.contains("hint: KOCACHE names another folder for the cache"), "{error}");
+        assert!(error.contains("hint: set KOCACHE to use another folder for the cache"), "{error}");
         let index = fs::read_to_string(layout.join("index.json")).unwrap_or_default();
         assert!(!index.contains("sha256:"), "{index}");
     }
@@ -289,5 +289,5 @@ fn a_cache_folder_that_is_a_file_is_an_error() {
     let layout = sandbox.outside("layout");
     let ran = sandbox.run(arguments(&layout, &[])).exits(1);
     assert!(ran.stderr().contains("Not a directory"), "{}", ran.stderr());
-    assert!(ran.stderr().contains("--no-cache does without one"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("or pass --no-cache"), "{}", ran.stderr());
 }

@@ -285,7 +285,10 @@ fn what_does_not_compile_ends_with_cargo_s_code_and_rustc_s_words() {
     ] {
         assert!(ran.stderr().contains(text), "{}", ran.stderr());
     }
-    assert!(ran.stderr().ends_with("\nerror[compilation-failed]: could not compile `does-not-compile`\n"));
+    assert!(
+        ran.stderr()
+            .ends_with("\nerror[compilation-failed]: could not compile `does-not-compile`\n")
+    );
     assert!(!layout.join("index.json").exists());
     let ran = sandbox.run(["build", "--push=false", "--features=frob"]).exits(101);
     assert!(ran.stderr().contains("frob"), "{}", ran.stderr());
@@ -299,7 +302,9 @@ fn every_crate_that_does_not_compile_is_shown_and_nothing_is_written() {
     sandbox.write("svc/user/src/main.rs", "fn main() { user }\n");
     let ran = sandbox.run(["build", "--push=false", "--image-refs=refs", "--workspace"]).exits(101);
     assert!(ran.stderr().contains("`link`") && ran.stderr().contains("`user`"), "{}", ran.stderr());
-    assert!(ran.stderr().ends_with("error[compilation-failed]: could not compile `link-service`, `user-service`\n"));
+    assert!(ran.stderr().ends_with(
+        "error[compilation-failed]: could not compile `link-service`, `user-service`\n"
+    ));
     assert!(!sandbox.directory().join("refs").exists());
 }
 
