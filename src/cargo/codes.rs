@@ -38,10 +38,6 @@ codes! {
         "The output of the command follows the message. Frequent reasons are a `Cargo.toml` with an \
          error, a lock file that must be updated although `--locked` is set (as it is on CI), or a \
          registry that cannot be reached.";
-    CARGO_CONFIG = "cargo-config", Failure,
-        "A configuration file of Cargo cannot be read.",
-        "ko-rs reads `.cargo/config.toml` as Cargo does, for the flags and the linker of the target. \
-         The message has the reason that the TOML parser gives.";
     NATIVE_CPU = "native-cpu", Failure,
         "`target-cpu=native` is set for code that goes into an image.",
         "The executable would use the instructions of the processor that compiles it, and could crash \
@@ -94,13 +90,4 @@ codes! {
         "There is no linker for the target, or the linker does not support an argument.",
         "ko-rs links with the `rust-lld` that comes with Rust, or with zig for glibc of another \
          machine or version. Arguments for a C compiler need a `linker` in `.cargo/config.toml`.";
-    SOURCES_NOT_COPIED = "sources-not-copied", Failure,
-        "The sources could not be copied for a second build.",
-        "`--verify-reproducible` compiles a copy of the sources in a temporary folder. The folder \
-         cannot be written, a file cannot be read, or the sources have more than 4 GiB. Set `TMPDIR` \
-         to use another folder, and let Git ignore files that are not sources.";
-    NO_RUST_LLD = "no-rust-lld", Failure,
-        "The toolchain does not contain `rust-lld`.",
-        "ko-rs uses the linker of the system instead, which must be able to link for the target. The \
-         toolchains of rustup contain `rust-lld`; those of some distributions do not.";
 }

@@ -11,8 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
 use super::program::{self, Environment};
-use super::{Settings, Workspace, codes};
-use crate::report::{Details, Diagnose};
+use super::{Settings, Workspace};
 
 /// The maximum size of a copy. Larger files are not sources.
 const LARGEST: u64 = 4 << 30;
@@ -59,14 +58,18 @@ pub enum CopyError {
     },
 }
 
-impl Diagnose for CopyError {
-    fn details(&self) -> Details {
+impl CopyError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Folder { .. } | Self::File { .. } => Details::new(&codes::SOURCES_NOT_COPIED)
-                .hint("set TMPDIR to use another folder for temporary files"),
-            Self::TooLarge { .. } => Details::new(&codes::SOURCES_NOT_COPIED)
-                .hint("let Git ignore files that are not sources: those are not copied"),
-            Self::Git(error) => error.details(),
+            Self::Folder { .. } | Self::File { .. } => {
+                Some("set TMPDIR to use another folder for temporary files")
+            }
+            Self::TooLarge { .. } => {
+                Some("let Git ignore files that are not sources: those are not copied")
+            }
+            Self::Git(_) => None,
         }
     }
 }

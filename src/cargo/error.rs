@@ -289,10 +289,10 @@ impl Diagnose for Error {
                     .hints(causes.iter().map(remedies::hint))
                     .hints(alone)
             }
-            Self::Config { .. } => Details::new(&codes::CARGO_CONFIG),
             Self::Tool { .. } => Details::new(&codes::TARGET_DIRECTORY),
             Self::Command { .. }
             | Self::Metadata { .. }
+            | Self::Config { .. }
             | Self::NoExecutable { .. }
             | Self::Lost { .. }
             | Self::Executable { .. } => Details::new(&codes::CARGO_FAILED),

@@ -5,7 +5,7 @@ use super::program::Environment;
 use super::rustflags::UserFlags;
 use super::toolchain::Toolchain;
 use super::tools::Tools;
-use super::{Error, TargetTriple, codes};
+use super::{Error, TargetTriple};
 use crate::report::{Diagnostic, Reporter};
 
 /// The flags that make rustc link for a target: a static executable for musl with the linker of the
@@ -42,8 +42,8 @@ pub(crate) fn flags(
                 "`{}` does not contain `rust-lld`; linking with the linker of the system",
                 toolchain.sysroot.display()
             );
-            let warning = Diagnostic::warning(&codes::NO_RUST_LLD, message);
-            report.diagnostic(warning.hint("install Rust with rustup (https://rustup.rs)"));
+            let note = Diagnostic::note(message);
+            report.diagnostic(note.hint("install Rust with rustup (https://rustup.rs)"));
         }
     } else if target.is_gnu() && c::is_foreign(target, &toolchain.host) {
         match c::cross_compiler(target, environment) {

@@ -8,7 +8,7 @@
 
 mod c;
 mod cause;
-mod codes;
+pub(crate) mod codes;
 mod compile;
 mod config;
 mod dependencies;

@@ -38,10 +38,12 @@ use exit::{Failure, Stop};
 use print::Console;
 use result::Results;
 
+use crate::cargo;
 use crate::cluster;
 use crate::manifests;
 use crate::pipeline;
 use crate::publish;
+use crate::reference;
 use crate::report::{Code, Exit, Reporter};
 use crate::settings::{self, Environment, Format, Key, Presentation};
 

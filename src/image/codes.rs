@@ -15,16 +15,12 @@ codes! {
     BASE_IMAGE_UNREADABLE = "base-image-unreadable", Failure,
         "A layer or a file of the base image cannot be read.",
         "A layer is not a tar archive, is compressed in an unknown way or is larger than any real \
-         layer, or a file of an OCI image layout is missing or too long. Pull or copy the base image \
-         again.";
+         layer, or a file of an OCI image layout is missing or too long, or the Docker Engine does not have the image. `ko.local/NAME` is never pulled: \
+         `docker images` lists what the engine has. Pull or copy any other base image again.";
     SEVERAL_IMAGES_IN_LAYOUT = "several-images-in-layout", Failure,
         "The OCI image layout does not contain exactly one image for the platform.",
         "A base image `oci:PATH` must be the only image of the layout, or its only image for the \
          platform. Copy it to a layout of its own: `skopeo copy oci:PATH:TAG oci:OTHER`.";
-    IMAGE_NOT_IN_ENGINE = "image-not-in-engine", Failure,
-        "The Docker Engine does not have the base image.",
-        "A base image `ko.local/NAME` is read from the Docker Engine, not pulled. `docker images` \
-         lists its images; `docker tag IMAGE ko.local/NAME` gives one a name that ko-rs can use.";
     FILE_UNREADABLE = "file-unreadable", Failure,
         "A file or folder for the image cannot be read.",
         "A path under `files` in `.ko-rs.yaml`, or a file in the data folder of the crate, does not \
@@ -45,22 +41,15 @@ codes! {
     DUPLICATE_FILE = "duplicate-file", Failure,
         "Two files have the same path in the image.",
         "The message names both. Change `to` of one of the entries under `files` in `.ko-rs.yaml`.";
-    NOT_A_LINUX_EXECUTABLE = "not-a-linux-executable", Failure,
-        "The compiled file is not an executable for Linux.",
-        "The target is for another operating system, or the crate is compiled to a library. Check \
-         `target` and the flags of the build.";
-    WRONG_ARCHITECTURE = "wrong-architecture", Failure,
-        "The executable is for another architecture than the image.",
-        "`target` in `.ko-rs.yaml` names a target that is not for the platform of the image.";
+    WRONG_EXECUTABLE = "wrong-executable", Failure,
+        "The compiled file is not an executable for Linux on the architecture of the image.",
+        "A linker in `.cargo/config.toml` or a wrapper produced something else, or `target` in the settings \
+         is for another architecture.";
     MISSING_SHARED_LIBRARY = "missing-shared-library", Failure,
-        "The executable needs shared libraries that the base image does not have.",
-        "A container would fail to start with `no such file or directory`. Compile a static \
-         executable (the default, for musl), or use a base image that has the libraries, such as \
-         `gcr.io/distroless/cc-debian12` for glibc. `--no-link-check` skips this check.";
-    OUTDATED_SHARED_LIBRARY = "outdated-shared-library", Failure,
-        "The shared libraries of the base image are older than those that the executable needs.",
-        "The executable was linked with the libraries of this machine. Use a newer base image, \
-         compile for musl, or set the version of glibc in the target, as in \
+        "The executable needs shared libraries that the base image does not have, or has in an older version.",
+        "A container would fail to start with `no such file or directory`. Compile a static executable \
+         (the default, for musl), or use a base image with the libraries, such as \
+         `gcr.io/distroless/cc-debian12` for glibc. An older glibc can be set in the target, as in \
          `x86_64-unknown-linux-gnu.2.36`. `--no-link-check` skips this check.";
     INVALID_IMAGE_SETTINGS = "invalid-image-settings", Failure,
         "A setting for the image has a value that an image cannot have.",

@@ -70,7 +70,7 @@ impl Diagnose for EngineError {
     fn details(&self) -> Details {
         match self {
             Self::Engine(error) => Details::new(&UNNAMED).hints(error.hint()),
-            Self::Missing { .. } => Details::new(&codes::IMAGE_NOT_IN_ENGINE).hint(
+            Self::Missing { .. } => Details::new(&codes::BASE_IMAGE_UNREADABLE).hint(
                 "`docker images` lists its images; give one a name with `docker tag IMAGE \
                  ko.local/NAME`",
             ),

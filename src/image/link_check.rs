@@ -143,11 +143,11 @@ impl Diagnose for LinkError {
                     }
                     None => "use a base image with newer libraries".to_owned(),
                 };
-                Details::new(&codes::OUTDATED_SHARED_LIBRARY).hint(hint).hint(skip)
+                Details::new(&codes::MISSING_SHARED_LIBRARY).hint(hint).hint(skip)
             }
-            Self::Machine { .. } => Details::new(&codes::WRONG_ARCHITECTURE)
+            Self::Machine { .. } => Details::new(&codes::WRONG_EXECUTABLE)
                 .hint("set `target` in .ko-rs.yaml to a target for the platform of the image"),
-            Self::NotElf { .. } => Details::new(&codes::NOT_A_LINUX_EXECUTABLE),
+            Self::NotElf { .. } => Details::new(&codes::WRONG_EXECUTABLE),
         }
     }
 }

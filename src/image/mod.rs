@@ -7,7 +7,7 @@
 mod base;
 mod base_name;
 mod blob;
-mod codes;
+pub(crate) mod codes;
 mod config;
 mod contents;
 mod difference;

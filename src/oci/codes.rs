@@ -3,14 +3,10 @@
 use crate::report::codes;
 
 codes! {
-    FILE_CHANGED = "file-changed", Failure,
-        "A file changed while it was being added to an image.",
-        "Another program writes to the file. Wait for it to finish, then run ko-rs again. Files of \
-         `/proc` and `/sys`, whose size is not known in advance, cannot be added to an image.";
     LAYER_NOT_PACKED = "layer-not-packed", Failure,
-        "A layer could not be packed.",
-        "A file of the layer cannot be read any more, or the system did not provide the memory or \
-         threads for compressing it. The cause names the file.";
+        "A layer could not be packed, or a file of it changed in the meantime.",
+        "Another program writes to the file: wait for it to finish, then run ko-rs again. Files of `/proc` \
+         and `/sys` cannot be added to an image, since their length is not known in advance.";
     WRONG_DIGEST = "wrong-digest", Failure,
         "Content does not have the digest by which it was requested.",
         "The content was damaged where it is stored or on its way, or a registry or a proxy returned \

@@ -51,7 +51,7 @@ pub enum PackError {
 impl Diagnose for PackError {
     fn details(&self) -> Details {
         match self {
-            Self::Read(ReadError::Changed { .. }) => Details::new(&codes::FILE_CHANGED)
+            Self::Read(ReadError::Changed { .. }) => Details::new(&codes::LAYER_NOT_PACKED)
                 .hint("another program writes to the file: run again when it has finished"),
             Self::Read(ReadError::Io { .. })
             | Self::Thread(_)

@@ -273,7 +273,9 @@ impl Diagnose for Error {
             Self::Base(error) => error.details(),
             Self::Image { source, .. } => source.details(),
             Self::Publish { source, .. } | Self::Destinations { source } => source.details(),
-            Self::Copy(error) => error.details(),
+            Self::Copy(error) => {
+                Details::new(&codes::VERIFICATION_FAILED).hints(error.hint().map(str::to_owned))
+            }
             Self::Second { .. } => Details::new(&codes::VERIFICATION_FAILED)
                 .hint("files that Git ignores are not copied: commit a file that the build needs"),
             Self::Compare { .. } => Details::new(&codes::VERIFICATION_FAILED),

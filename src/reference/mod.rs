@@ -2,7 +2,7 @@
 //!
 //! [`crate::cargo`] resolves references; here they are only parsed.
 
-mod codes;
+pub(crate) mod codes;
 mod import_path;
 mod nearest;
 mod url;

@@ -160,8 +160,15 @@ impl Example {
         let target = PathBuf::from(sandbox.variable("CARGO_TARGET_DIR"));
         let version = format!("ko-rs {}", env!("CARGO_PKG_VERSION"));
         // What these lines hold depends on the machine.
-        let timed = ["    Retrying ", "   Compiling ", "    Finished ", "    Blocking "];
-        let is_same = |line: &&str| !timed.iter().any(|start| line.starts_with(start));
+        let starts = [
+            "    Retrying ",
+            "   Compiling ",
+            "    Finished ",
+            "    Blocking ",
+            "  = note:  \"",
+            "  = note: some arguments are omitted",
+        ];
+        let is_same = |line: &&str| !starts.iter().any(|start| line.starts_with(start));
         let lines = text.split_inclusive('\n').filter(is_same);
         let mut shown = lines.collect::<String>().replace('\r', "");
         for (real, name) in names {
@@ -176,7 +183,12 @@ impl Example {
             shown = shown.replace(path.to_str().unwrap(), name);
         }
         shown = shown.replace(&version, "ko-rs VERSION");
-        let random = [("sha256:", 64, "…"), ("/.tmp", 6, "XXXXXX"), ("/ko-rs-", 6, "XXXXXX")];
+        let random = [
+            ("sha256:", 64, "…"),
+            ("/.tmp", 6, "XXXXXX"),
+            ("/ko-rs-", 6, "XXXXXX"),
+            ("-service-", 16, "HASH"),
+        ];
         random.iter().fold(shown, |text, (prefix, count, mask)| masked(&text, prefix, *count, mask))
     }
 }
