@@ -43,19 +43,6 @@ pub struct Cleaned {
     pub kept: Count,
 }
 
-impl Usage {
-    /// Everything.
-    #[must_use]
-    pub fn total(&self) -> Count {
-        let mut total = self.blobs;
-        for part in [self.records, self.unfinished] {
-            total.files += part.files;
-            total.bytes += part.bytes;
-        }
-        total
-    }
-}
-
 impl Count {
     fn add(&mut self, bytes: u64) {
         self.files += 1;
@@ -201,7 +188,8 @@ mod tests {
         cache.close();
         let left = blobs.iter().map(|digest| cache.blob(digest, BLOCK).is_some());
         assert_eq!(left.collect::<Vec<_>>(), [true, false, false, true]);
-        assert_eq!(cache.usage().total(), Count { files: 2, bytes: 2 * BLOCK });
+        let Usage { blobs, records, .. } = cache.usage();
+        assert_eq!((blobs.files + records.files, blobs.bytes + records.bytes), (2, 2 * BLOCK));
     }
 
     #[test]

@@ -260,14 +260,6 @@ impl Workspace {
         self.facts.first().map_or(&self.settings.directory, |facts| &facts.root)
     }
 
-    /// The folder in which Cargo builds for ko-rs, inside of the target directory that Cargo
-    /// reports. An editor that runs Cargo and ko-rs never wait for each other.
-    #[must_use]
-    pub fn target_directory(&self) -> PathBuf {
-        let facts = self.facts.first();
-        facts.map_or_else(|| self.settings.directory.join("target"), recipe::target_directory)
-    }
-
     /// The binary that a reference in a manifest refers to.
     pub fn find(&self, reference: &CrateReference) -> Result<Binary, Error> {
         self.look_up(reference, false)

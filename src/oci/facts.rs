@@ -63,12 +63,6 @@ impl FileTree {
         }
     }
 
-    /// Whether a file or folder exists, after following links.
-    #[must_use]
-    pub fn has(&self, path: &str) -> bool {
-        self.resolve(path).is_some()
-    }
-
     /// Whether a folder exists, after following links.
     #[must_use]
     pub fn has_folder(&self, path: &str) -> bool {
@@ -208,12 +202,6 @@ impl ImageFacts {
         }
     }
 
-    /// Whether a file or folder exists, or `None` if the contents were not read.
-    #[must_use]
-    pub fn has(&self, path: &str) -> Option<bool> {
-        Some(self.inside.as_ref()?.files.has(path))
-    }
-
     /// Whether a container would find a command: by its path, relative to the working directory, or
     /// by its name along `PATH`. `None` if the contents were not read, or one of `mounts` may
     /// provide it.
@@ -307,11 +295,11 @@ mod tests {
     fn what_is_removed_or_replaced_takes_what_is_in_it_along() {
         let mut tree = tree(&[("a/b/c", Node::File), ("a/b0", Node::File), ("a.x", Node::File)]);
         tree.put("a/b", Node::Folder);
-        assert!(tree.has("a/b/c"));
+        assert!(tree.resolve("a/b/c").is_some());
         tree.put("a/b", Node::File);
-        assert!(!tree.has("a/b/c") && tree.has("a/b0"));
+        assert!(tree.resolve("a/b/c").is_none() && tree.resolve("a/b0").is_some());
         tree.clear("a");
-        assert!(tree.has_folder("a") && !tree.has("a/b0"));
+        assert!(tree.has_folder("a") && tree.resolve("a/b0").is_none());
         tree.remove("a");
         assert_eq!(tree.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["a.x"]);
     }
@@ -320,7 +308,7 @@ mod tests {
     fn users_and_commands_are_found_where_somebody_looked() {
         let config = br#"{"config":{"User":"app:app","Env":["PATH=/bin:/ko-app"],"WorkingDir":"/srv","ExposedPorts":{"80/tcp":{}}}}"#;
         let mut facts = ImageFacts::of(&ImageConfig::parse(config).unwrap());
-        assert_eq!((facts.uid(), facts.has("/bin/sh")), (None, None));
+        assert_eq!(facts.uid(), None);
         assert!(facts.exposed_ports.contains("80/tcp"));
         let files =
             tree(&[("bin", link("usr/bin")), ("usr/bin/sh", Node::File), ("srv/run", Node::File)]);

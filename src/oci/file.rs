@@ -67,7 +67,6 @@ pub struct OpenedFile {
     path: PathBuf,
     file: Arc<File>,
     stamp: Stamp,
-    executable: bool,
     racy: bool,
     search: Option<Search>,
 }
@@ -174,10 +173,10 @@ impl OpenedFile {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
-        let (stamp, executable) = (Stamp::of(&metadata), is_executable(&metadata));
+        let stamp = Stamp::of(&metadata);
         let racy = is_racy(&stamp, now);
         let file = Arc::new(file);
-        Ok(Self { path: path.to_owned(), file, stamp, executable, racy, search: None })
+        Ok(Self { path: path.to_owned(), file, stamp, racy, search: None })
     }
 
     /// The same file, which is searched when it is packed.
@@ -196,12 +195,6 @@ impl OpenedFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The open file. Its position is shared, so it must be read by offset.
-    #[must_use]
-    pub fn file(&self) -> &File {
-        &self.file
     }
 
     /// The stamp when it was opened.
@@ -242,12 +235,6 @@ impl OpenedFile {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.stamp.size
-    }
-
-    /// Whether anyone may execute it.
-    #[must_use]
-    pub fn executable(&self) -> bool {
-        self.executable
     }
 
     /// Whether the stamp is the same as when the file was opened.

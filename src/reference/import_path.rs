@@ -34,12 +34,6 @@ impl ImportPath {
         Self { path: path.into(), bin }
     }
 
-    /// The path without `#BIN`.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The path of the repository below `REPO`, as ko forms it: in lower case, with the hash of the
     /// lower-case import path. Characters that a repository cannot have become `-`.
     #[must_use]

@@ -362,7 +362,10 @@ fn configuration_is_the_root_s_from_wherever_ko_rs_is_started() {
     sandbox.write("svc/link_service/.cargo/config.toml", noisy);
     sandbox.settings.directory = sandbox.path("svc/link_service");
     let root = std::fs::canonicalize(sandbox.path("../..")).unwrap();
-    assert_eq!(sandbox.open().unwrap().target_directory(), root.join("target/ko-rs"));
+    assert_eq!(
+        recipe::target_directory(&sandbox.open().unwrap().facts[0]),
+        root.join("target/ko-rs")
+    );
 }
 
 #[test]
