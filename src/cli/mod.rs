@@ -40,7 +40,9 @@ use result::Results;
 
 use crate::cargo;
 use crate::cluster;
+use crate::image;
 use crate::manifests;
+use crate::oci;
 use crate::pipeline;
 use crate::publish;
 use crate::reference;
@@ -52,6 +54,11 @@ pub fn every_code() -> impl Iterator<Item = &'static Code> {
     let modules = [
         manifests::codes::ALL,
         manifests::lint_codes::ALL,
+        reference::codes::ALL,
+        cargo::codes::ALL,
+        image::codes::ALL,
+        oci::codes::ALL,
+        crate::cache::codes::ALL,
         publish::codes::ALL,
         cluster::codes::ALL,
         settings::codes::ALL,

@@ -113,7 +113,11 @@ fn every_kind_of_mistake_is_told_in_one_run_with_every_place() {
         Sandbox::new().file(".ko-rs.yaml", "lints: {latest-tag: deny}\n").file("a.yaml", MANIFEST);
     let ran = nowhere.run(["resolve", "-f", "a.yaml"]).exits(1);
     assert!(ran.stderr().contains("error[latest-tag]: `envoy`"), "{}", ran.stderr());
-    assert!(ran.stderr().contains("error[no-workspace]: could not find a Cargo workspace"), "{}", ran.stderr());
+    assert!(
+        ran.stderr().contains("error[no-workspace]: could not find a Cargo workspace"),
+        "{}",
+        ran.stderr()
+    );
 }
 
 #[test]
