@@ -43,6 +43,7 @@
 
 pub mod source;
 pub mod report;
+pub mod process;
 pub mod oci;
 pub mod reference;
 pub mod template;

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::config::CargoConfig;
-use super::program::{self, Environment, variable};
 use super::tools::Tools;
 use super::{Error, TargetTriple};
+use crate::process::{self, Environment, variable};
 
 /// What compiles C and C++ for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Compiler {
         }
         let installed = |compiler: &str| {
             let mut names = candidates(target, host, compiler).into_iter();
-            names.find(|name| program::on_path(name, environment).is_some())
+            names.find(|name| process::find(name, environment).is_some())
         };
         Self::Ours { c: installed("gcc"), cxx: installed("g++") }
     }
@@ -75,7 +75,7 @@ impl Compiler {
         };
         let zig = |tool: &str, compiler: &str| {
             if Tools::can_be_used() {
-                Ok(tools.zig(tool, target)?.to_string_lossy().into_owned())
+                Ok::<_, Error>(tools.zig(tool, target)?.to_string_lossy().into_owned())
             } else {
                 Ok(format!("{}{compiler}", target.compiler_prefix()))
             }
@@ -121,7 +121,7 @@ pub(crate) fn cross_compiler(target: &TargetTriple, environment: &Environment) -
         return None;
     }
     let name = format!("{}gcc", target.compiler_prefix());
-    program::on_path(&name, environment).map(|_| name)
+    process::find(&name, environment).map(|_| name)
 }
 
 /// The usual names of a compiler for a musl target.

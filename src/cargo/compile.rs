@@ -6,14 +6,13 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::explain;
-use super::group::Group;
 use super::messages::{BuildMessages, Executable};
 use super::neighbours;
-use super::program;
 use super::recipe::{Alike, Packages, Recipe};
 use super::{Artifact, Binary, Build, Error, Workspace};
 use crate::oci::Search;
 use crate::oci::file::OpenedFile;
+use crate::process::{self, Group};
 use crate::report::{Event, Reporter};
 
 pub(crate) async fn compile(
@@ -75,9 +74,9 @@ async fn run(
     let mut command = recipe.cargo(packages);
     command.args(["--message-format=json-render-diagnostics", "--keep-going"]);
     command.stderr(Stdio::inherit());
-    let shown = program::shown(&command);
+    let shown = process::shown(&command);
     report.detail(shown.clone());
-    let lost = |source| Error::Lost { command: shown.clone(), source };
+    let lost = |source| process::Error::Read { command: shown.clone(), source };
     recipe.tools.forget_failures();
     let mut group = Group::start(command)?;
     let mut messages = BuildMessages::default();

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Error;
-use super::program::{self, Environment};
+use super::program;
+use crate::process::{self, Environment};
 
 /// A value and where the user wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl CargoConfig {
             let Some(argument) = argument else { continue };
             match argument.parse::<Table>() {
                 Ok(table) => {
-                    let shown = program::without_token(argument);
+                    let shown = process::without_token(argument);
                     config.layers.push((format!("`--config {shown}`"), table));
                 }
                 Err(_) => config.file(&root.join(argument), 0)?,

@@ -9,12 +9,12 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, NodeDep};
 use toml::{Table, Value};
 
 use super::facts::{Facts, Package};
-use super::group::{self, Progress};
 use super::neighbours::{self, Unit};
-use super::program;
 use super::recipe::{Alike, Recipe};
 use super::{Build, Error, TargetTriple, Workspace};
+use crate::process::{self, Limits, Stderr};
 use crate::report::Reporter;
+use crate::report::public_url;
 
 /// The packages that a binary is compiled from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub(crate) async fn of(
     let recipe = Recipe::make(workspace, facts, &alike, report).await?;
     let id = &build.binary.package_id;
     let wanted = [(id.clone(), [build.binary.bin.clone()].into())].into();
-    let packages = match neighbours::graph(&recipe, &wanted, Progress::Hidden).await? {
+    let packages = match neighbours::graph(&recipe, &wanted, Stderr::Kept).await? {
         Some(units) => from_units(&units, facts),
         None => from_metadata(&metadata(&recipe).await?, id),
     };
@@ -158,11 +158,11 @@ impl Known {
 
 /// Everything in `cargo metadata` for the target.
 async fn metadata(recipe: &Recipe) -> Result<Metadata, Error> {
-    let mut command = program::command("cargo", &recipe.environment, &recipe.root);
+    let mut command = process::command("cargo", &recipe.environment, &recipe.root);
     command.args(["metadata", "--format-version", "1", "--filter-platform"]);
     command.arg(recipe.target.as_str()).args(recipe.lock_arguments());
-    let output = group::output(command, Progress::Hidden).await?.checked()?;
-    MetadataCommand::parse(&output.stdout).map_err(|source| Error::Metadata { source })
+    let output = process::output(command, Limits::default()).await?.checked()?;
+    MetadataCommand::parse(output.text()).map_err(|source| Error::Metadata { source })
 }
 
 /// Without a unit graph: every possible dependency, with the features of the whole workspace.
@@ -209,7 +209,7 @@ fn describe(
                 name: known.name,
                 version: known.version,
                 license: known.license,
-                repository: known.repository.as_deref().map(without_credentials),
+                repository: known.repository.as_deref().map(public_url),
                 linked: known.linked,
                 needs: BTreeSet::new(),
             };
@@ -269,11 +269,11 @@ impl Locked {
         match self.source.split_once('+') {
             Some(("git", url)) => {
                 let (url, revision) = url.split_once('#').unwrap_or((url, ""));
-                Origin::Git { url: without_credentials(url), revision: revision.to_owned() }
+                Origin::Git { url: public_url(url), revision: revision.to_owned() }
             }
             Some((_, url)) if is_crates_io(url) => Origin::CratesIo,
-            Some(("registry", url)) => Origin::Registry(without_credentials(url)),
-            _ => Origin::Registry(without_credentials(&self.source)),
+            Some(("registry", url)) => Origin::Registry(public_url(url)),
+            _ => Origin::Registry(public_url(&self.source)),
         }
     }
 }
@@ -281,15 +281,6 @@ impl Locked {
 fn is_crates_io(url: &str) -> bool {
     let url = url.trim_end_matches('/');
     matches!(url, "https://github.com/rust-lang/crates.io-index" | "https://index.crates.io")
-}
-
-/// A URL without user, password and query, which may contain a token.
-fn without_credentials(url: &str) -> String {
-    let url = url.split('?').next().unwrap_or(url);
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -307,7 +298,7 @@ mod tests {
             ("sparse+https://t@example.org/index/", "sparse+https://example.org/index/"),
             ("https://token@example.org", "https://example.org"),
         ] {
-            assert_eq!(without_credentials(url), clean);
+            assert_eq!(public_url(url), clean);
         }
     }
 

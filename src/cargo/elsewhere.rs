@@ -10,8 +10,9 @@ use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::program::{self, Environment};
+use super::program;
 use super::{Settings, Workspace};
+use crate::process::{self, Environment};
 
 /// The maximum size of a copy. Larger files are not sources.
 const LARGEST: u64 = 4 << 30;
@@ -49,7 +50,7 @@ pub enum CopyError {
     },
     /// Git failed.
     #[error("could not copy the sources for a second build")]
-    Git(#[source] super::Error),
+    Git(#[source] process::Error),
     /// The sources are too large.
     #[error("the sources in `{root}` have more than {} GiB, too much to copy", LARGEST >> 30)]
     TooLarge {
@@ -154,7 +155,7 @@ impl Elsewhere {
     }
 
     async fn copy_root(&self, root: &Path, environment: &Environment) -> Result<(), CopyError> {
-        let git = root.join(".git").exists() && program::on_path("git", environment).is_some();
+        let git = root.join(".git").exists() && process::find("git", environment).is_some();
         let mut size = 0;
         if !git {
             let mut folders = vec![root.to_owned()];
@@ -175,13 +176,13 @@ impl Elsewhere {
             return Ok(());
         }
         let run = |folder: &Path, arguments: &[&str]| {
-            let mut command = program::command("git", environment, folder);
+            let mut command = process::command("git", environment, folder);
             command.args(arguments);
             // A Git hook, which may run this, limits Git to one repository with these variables.
             for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
                 command.env_remove(name);
             }
-            program::capture(command).map_err(CopyError::Git)
+            process::capture(command).map_err(CopyError::Git)
         };
         let place = self.place(root);
         let (from, to) = (root.to_string_lossy(), place.to_string_lossy());

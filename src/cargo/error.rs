@@ -2,35 +2,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 
 use super::cause::{Cause, Problem};
 use super::{TargetTriple, codes, remedies};
 use crate::oci::Platform;
-use crate::reference::{CrateReference, InvalidReference, without_users};
+use crate::process;
+use crate::reference::{CrateReference, InvalidReference};
 use crate::report::{Details, Diagnose};
 
 /// A failure to find or to compile a binary.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A program could not be started.
-    #[error("could not run `{program}`")]
-    Start {
-        /// The program.
-        program: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A program other than `cargo build` failed.
-    #[error("`{command}` failed ({status}){}", indented(stderr))]
-    Command {
-        /// The command line.
-        command: String,
-        /// How it ended.
-        status: String,
-        /// Its standard error.
-        stderr: String,
-    },
+    /// A program other than `cargo build` could not be run, or failed.
+    #[error(transparent)]
+    Process(#[from] process::Error),
     /// The output of `cargo metadata` could not be parsed.
     #[error("could not parse the output of `cargo metadata`")]
     Metadata {
@@ -180,14 +165,6 @@ pub enum Error {
         /// The binary.
         binary: String,
     },
-    /// The output or the exit status of Cargo could not be read.
-    #[error("lost the connection to `{command}`")]
-    Lost {
-        /// The command line.
-        command: String,
-        /// The cause.
-        source: io::Error,
-    },
     /// An executable could not be opened.
     #[error("could not open the executable `{path}`")]
     Executable {
@@ -198,24 +175,14 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(super) fn start(command: &std::process::Command, source: io::Error) -> Self {
-        Self::Start { program: command.get_program().to_string_lossy().into_owned(), source }
-    }
-
-    /// The failure of a program, with its output but without the passwords in it: Cargo and Git print
-    /// the URL of a dependency as it is written.
-    pub(super) fn command(command: String, status: ExitStatus, stderr: &str) -> Self {
-        Self::Command { command, status: status.to_string(), stderr: without_users(stderr.trim()) }
-    }
-}
-
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Start { program, .. } => Details::new(&codes::PROGRAM_NOT_FOUND).hint(format!(
-                "install Rust (https://rustup.rs), or add the folder of `{program}` to the PATH"
-            )),
+            Self::Process(process::Error::Start { program, .. }) => {
+                Details::new(&codes::PROGRAM_NOT_FOUND).hint(format!(
+                    "install Rust (https://rustup.rs), or add the folder of `{program}` to the PATH"
+                ))
+            }
             Self::NoWorkspace { go: Some((_, module)), .. } => {
                 Details::new(&codes::NO_WORKSPACE).hint(go_hint(module))
             }
@@ -290,11 +257,10 @@ impl Diagnose for Error {
                     .hints(alone)
             }
             Self::Tool { .. } => Details::new(&codes::TARGET_DIRECTORY),
-            Self::Command { .. }
+            Self::Process(_)
             | Self::Metadata { .. }
             | Self::Config { .. }
             | Self::NoExecutable { .. }
-            | Self::Lost { .. }
             | Self::Executable { .. } => Details::new(&codes::CARGO_FAILED),
         }
     }

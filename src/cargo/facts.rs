@@ -10,10 +10,11 @@ use toml::{Table, Value};
 
 use super::Error;
 use super::config::{self, CargoConfig};
-use super::program::{self, Environment};
+use super::program;
 use super::stamps::{self, Stamps};
 use crate::cache::Cache;
 use crate::oci::Digest;
+use crate::process::{self, Environment};
 use crate::report::Reporter;
 
 /// The kind of the records of facts.
@@ -107,10 +108,10 @@ impl Facts {
 }
 
 fn metadata(manifest: &Path, folder: &Path, environment: &Environment) -> Result<Metadata, Error> {
-    let mut command = program::command("cargo", environment, folder);
+    let mut command = process::command("cargo", environment, folder);
     command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
     command.arg(manifest);
-    let text = program::capture(command)?;
+    let text = process::capture(command)?;
     MetadataCommand::parse(&text).map_err(|source| Error::Metadata { source })
 }
 

@@ -1,11 +1,11 @@
 //! Selects the linker for a target.
 
 use super::c;
-use super::program::Environment;
 use super::rustflags::UserFlags;
 use super::toolchain::Toolchain;
 use super::tools::Tools;
 use super::{Error, TargetTriple};
+use crate::process::Environment;
 use crate::report::{Diagnostic, Reporter};
 
 /// The flags that make rustc link for a target: a static executable for musl with the linker of the

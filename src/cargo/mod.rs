@@ -18,7 +18,6 @@ mod explain;
 mod facts;
 mod find;
 mod go_modules;
-mod group;
 mod linker;
 mod locate;
 mod messages;
@@ -42,6 +41,7 @@ use std::sync::{Arc, OnceLock};
 use crate::cache::Cache;
 use crate::oci::Platform;
 use crate::oci::file::OpenedFile;
+use crate::process::Environment;
 use crate::reference::{CrateReference, ImportPath};
 use crate::report::Reporter;
 pub use cause::{Cause, Problem};
@@ -53,8 +53,6 @@ use find::Names;
 pub(crate) use find::is_path;
 use go_modules::GoModules;
 pub use paths::StrayPath;
-pub use program::Environment;
-pub(crate) use program::on_path;
 pub use target::{InvalidTargetTriple, TargetTriple};
 
 /// Where the workspace is searched and how Cargo is run.

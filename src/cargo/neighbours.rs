@@ -14,12 +14,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use super::facts::Facts;
-use super::group::{self, Progress};
 use super::program;
 use super::recipe::{Packages, Recipe};
 use super::{Error, Unification};
 use crate::cache::Cache;
 use crate::oci::Digest;
+use crate::process::{self, Limits, Stderr};
 
 const KIND: &str = "cargo-neighbours";
 
@@ -108,7 +108,7 @@ pub(crate) async fn are_missed(recipe: &Recipe, packages: &Packages) -> bool {
     }
     let beside = recipe.beside_all();
     let units = async |recipe: &Recipe| {
-        let graph = graph(recipe, packages, Progress::Hidden).await;
+        let graph = graph(recipe, packages, Stderr::Kept).await;
         graph.ok().flatten().map(Units::of)
     };
     match (units(recipe).await, units(&beside).await) {
@@ -130,8 +130,8 @@ async fn divide(
     // others then find everything.
     let mut questions = apart(packages.clone()).into_iter().enumerate();
     let ask = async |(place, alone): (usize, Packages)| {
-        let progress = if place == 0 { Progress::Shown } else { Progress::Hidden };
-        let units = graph(recipe, &alone, progress).await?.map(Units::of);
+        let stderr = if place == 0 { Stderr::Shown } else { Stderr::Kept };
+        let units = graph(recipe, &alone, stderr).await?.map(Units::of);
         Ok::<_, Error>(units.map(|units| (alone, units)))
     };
     let mut answers = Vec::with_capacity(packages.len());
@@ -156,7 +156,7 @@ async fn divide(
     let mut divided = Vec::new();
     for (run, expected) in runs {
         if run.len() == 1
-            || graph(recipe, &run, Progress::Hidden).await?.map(Units::of) == Some(expected)
+            || graph(recipe, &run, Stderr::Kept).await?.map(Units::of) == Some(expected)
         {
             divided.push(run);
         } else {
@@ -209,21 +209,21 @@ pub(crate) struct Edge {
 pub(crate) async fn graph(
     recipe: &Recipe,
     packages: &Packages,
-    progress: Progress,
+    stderr: Stderr,
 ) -> Result<Option<Vec<Unit>>, Error> {
     let mut command = recipe.cargo(packages);
     command.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
-    let output = group::output(command, progress).await?;
+    let output = process::output(command, Limits { stderr, ..Limits::default() }).await?;
     Ok(if output.status.success() { parse(&output.stdout) } else { None })
 }
 
-fn parse(json: &str) -> Option<Vec<Unit>> {
+fn parse(json: &[u8]) -> Option<Vec<Unit>> {
     #[derive(Deserialize)]
     struct Graph {
         version: u32,
         units: Vec<Unit>,
     }
-    let graph: Graph = serde_json::from_str(json).ok()?;
+    let graph: Graph = serde_json::from_slice(json).ok()?;
     (graph.version == 1).then_some(graph.units)
 }
 
@@ -241,7 +241,9 @@ mod tests {
                 )
             })
             .collect();
-        Units::of(parse(&format!(r#"{{"version":1,"units":[{}]}}"#, units.join(","))).unwrap())
+        Units::of(
+            parse(&format!(r#"{{"version":1,"units":[{}]}}"#, units.join(",")).as_bytes()).unwrap(),
+        )
     }
 
     #[test]
@@ -255,7 +257,7 @@ mod tests {
 
     #[test]
     fn another_version_of_the_answer_is_no_answer() {
-        assert!(parse(r#"{"version":2,"units":[]}"#).is_none());
-        assert!(parse("error").is_none());
+        assert!(parse(br#"{"version":2,"units":[]}"#).is_none());
+        assert!(parse(b"error").is_none());
     }
 }

@@ -8,15 +8,14 @@ use std::process::Command;
 use super::c::{self, Compiler};
 use super::config::CargoConfig;
 use super::facts::{EXAMPLES, Facts, Package};
-use super::group::{self, Progress};
 use super::linker;
 use super::paths;
-use super::program::{self, Environment, variable};
 use super::remap::Prefixes;
 use super::rustflags::{self, UserFlags};
 use super::toolchain::Toolchain;
 use super::tools::Tools;
 use super::{Build, Error, Features, Settings, TargetTriple, Unification, Workspace};
+use crate::process::{self, Environment, Limits, variable};
 use crate::report::Reporter;
 
 /// Builds that differ only in the binary.
@@ -146,7 +145,7 @@ impl Recipe {
 
     /// `cargo build` for some packages, without the flags for its output.
     pub(crate) fn cargo(&self, packages: &Packages) -> Command {
-        let mut command = program::command(&self.cargo, &self.environment, &self.root);
+        let mut command = process::command(&self.cargo, &self.environment, &self.root);
         command.arg("build").arg("--target-dir").arg(&self.target_directory);
         command.args(&self.arguments);
         match self.unification {
@@ -281,13 +280,13 @@ async fn add_target(
     }
     let offline = settings.offline || settings.frozen;
     let sysroot = toolchain.sysroot.clone();
-    if offline || program::on_path("rustup", environment).is_none() {
+    if offline || process::find("rustup", environment).is_none() {
         return Err(Error::MissingTarget { target: target.clone(), sysroot, offline });
     }
     report.note(format!("adding the Rust target `{0}` (`rustup target add {0}`)", target.as_str()));
-    let mut command = program::command("rustup", environment, &facts.root);
+    let mut command = process::command("rustup", environment, &facts.root);
     command.args(["target", "add", target.as_str()]);
-    group::output(command, Progress::Hidden).await?.checked()?;
+    process::output(command, Limits::default()).await?.checked()?;
     if toolchain.has_std(target) {
         Ok(())
     } else {

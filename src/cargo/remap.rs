@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::facts::Facts;
-use super::program::{self, Environment};
+use super::program;
 use super::toolchain::Toolchain;
+use crate::process::Environment;
 
 /// Each path and its replacement. The last match counts, so the longest come last.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@
 use cargo_metadata::cargo_platform::{Cfg, CfgExpr};
 
 use super::config::{CargoConfig, Placed};
-use super::program::{Environment, variable};
 use super::{Error, TargetTriple};
+use crate::process::{Environment, variable};
 
 /// The user's flags and linker for one target.
 #[derive(Clone, Debug, Default)]

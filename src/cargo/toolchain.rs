@@ -8,11 +8,12 @@ use cargo_metadata::cargo_platform::Cfg;
 use serde::{Deserialize, Serialize};
 
 use super::config::CargoConfig;
-use super::program::{self, Environment, variable};
+use super::program;
 use super::stamps::{self, Stamps};
 use super::{Error, TargetTriple};
 use crate::cache::Cache;
 use crate::oci::Digest;
+use crate::process::{self, Environment, variable};
 
 const KIND: &str = "cargo-toolchain";
 
@@ -71,9 +72,9 @@ impl Toolchain {
         rustc: &str,
     ) -> Result<Self, Error> {
         let run = |arguments: &[&str]| {
-            let mut command = program::command(rustc, environment, root);
+            let mut command = process::command(rustc, environment, root);
             command.args(arguments);
-            program::capture(command)
+            process::capture(command)
         };
         let version = run(&["-vV"])?;
         let field = |name: &str| {
@@ -96,7 +97,7 @@ impl Toolchain {
         if let Some(home) = program::rustup_home(environment, root) {
             stamps.content(home.join("settings.toml"));
         }
-        if let Some(program) = program::on_path(rustc, environment) {
+        if let Some(program) = process::find(rustc, environment) {
             stamps.content(program);
         }
         let name = name_by_rustup(root, environment, rustc, &sysroot, &mut stamps);
@@ -185,9 +186,9 @@ fn name_by_rustup(
     if !usual || !program::is_rustup_proxy("rustc", environment) {
         return None;
     }
-    let mut command = program::command("rustup", environment, root);
+    let mut command = process::command("rustup", environment, root);
     command.args(["show", "active-toolchain"]);
-    let shown = program::capture(command).ok()?;
+    let shown = process::capture(command).ok()?;
     let name = shown.split_whitespace().next()?;
     let toolchains = program::rustup_home(environment, root)?.join("toolchains");
     // A toolchain that is selected by its path has no name.
@@ -196,7 +197,7 @@ fn name_by_rustup(
     }
     for program in ["rustc", "cargo"] {
         let file = toolchains.join(name).join("bin").join(program);
-        if !program::are_same(&file, &sysroot.join("bin").join(program)) {
+        if !process::are_same(&file, &sysroot.join("bin").join(program)) {
             return None;
         }
         stamps.content(file);

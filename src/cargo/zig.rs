@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::program::{self, Environment};
+use crate::process::{self, Environment};
 
 /// An installation of zig.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ impl Zig {
     /// Looks where the scripts look: on the PATH, then for the Python package.
     pub(crate) fn find(environment: &Environment, folder: &Path) -> Option<Self> {
         let ask = |program: &str, arguments: &[&str]| {
-            let mut command = program::command(program, environment, folder);
+            let mut command = process::command(program, environment, folder);
             command.args(arguments);
-            let version = program::capture(command).ok()?.trim().to_owned();
+            let version = process::capture(command).ok()?.trim().to_owned();
             (!version.is_empty()).then_some(Self { version })
         };
         ask("zig", &["version"]).or_else(|| ask("python3", &["-m", "ziglang", "version"]))

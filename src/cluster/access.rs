@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
-use crate::report::{Details, Diagnose};
+use crate::report::{Details, Diagnose, public_url};
 
 use super::codes;
 
@@ -286,10 +286,7 @@ fn from_service_account(account: &ServiceAccount) -> Result<Access, AccessError>
 
 /// A server's URL without user, password and trailing slash.
 fn shown(url: &http::Uri) -> String {
-    let scheme = url.scheme_str().unwrap_or("https");
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{}", url.path().trim_end_matches('/'))
+    public_url(&url.to_string()).trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]

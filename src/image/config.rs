@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::files::DATA;
 use super::recipe::{Program, Recipe};
 use crate::oci::ImageConfig;
-use crate::reference::without_users;
+use crate::report::without_credentials;
 
 /// A value in a recipe that an image cannot have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +71,7 @@ pub(super) fn config(
         let labels = object(run, "Labels");
         let lines = recipe.labels.iter();
         // Everyone who may pull an image can read its labels.
-        labels.extend(lines.map(|(key, value)| (key.clone(), json!(without_users(value)))));
+        labels.extend(lines.map(|(key, value)| (key.clone(), json!(without_credentials(value)))));
     }
     if !recipe.ports.is_empty() {
         let ports = object(run, "ExposedPorts");

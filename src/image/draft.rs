@@ -21,7 +21,7 @@ use crate::oci::{
     BlobSource, Compression, Digest, Format, Image, ImageConfig, ImageFacts, ImageReference, Layer,
     LayerSource, MediaType, Platform,
 };
-use crate::reference::without_users;
+use crate::report::without_credentials;
 use crate::report::{Details, Diagnose};
 
 /// The reason why an image cannot be assembled.
@@ -143,7 +143,7 @@ pub fn draft(
         annotations.insert("org.opencontainers.image.base.name".to_owned(), name.to_string());
     }
     let given = recipe.annotations.iter();
-    annotations.extend(given.map(|(key, value)| (key.clone(), without_users(value))));
+    annotations.extend(given.map(|(key, value)| (key.clone(), without_credentials(value))));
     Ok(ImageDraft {
         program: name.clone(),
         platform: base.platform.clone(),

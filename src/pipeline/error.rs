@@ -1,13 +1,12 @@
 //! A failure of a run: one variant for each stage.
 
-use std::process::ExitStatus;
-
 use super::codes;
 use super::mismatch::Mismatch;
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseError, BaseName};
 use crate::manifests::{self, Finding, Lint, Occurrence};
+use crate::process;
 use crate::publish;
 use crate::reference::CrateReference;
 use crate::registry::FetchError;
@@ -104,24 +103,9 @@ pub enum SourceError {
     /// Neither program that builds kustomizations is installed.
     #[error("could not build `{0}`: neither `kustomize` nor `kubectl` is on the PATH")]
     NoKustomize(String),
-    /// A program could not be run.
-    #[error("could not run `{command}`")]
-    Run {
-        /// As its user would type it.
-        command: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A program failed.
-    #[error("`{command}` failed ({status})\n{}", complaint.trim_end())]
-    Failed {
-        /// As its user would type it.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// Its output on standard error.
-        complaint: String,
-    },
+    /// That program failed, or could not be run.
+    #[error(transparent)]
+    Kustomize(process::Error),
 }
 
 impl Diagnose for SourceError {
@@ -130,7 +114,7 @@ impl Diagnose for SourceError {
             Self::Fetch(error) => Details::new(&UNNAMED).hints(error.hint()),
             Self::NoKustomize(_) => Details::new(&codes::KUSTOMIZE_NOT_FOUND)
                 .hint("install one of them; `-k` runs it to build kustomizations"),
-            Self::Run { .. } | Self::Failed { .. } => Details::new(&codes::KUSTOMIZE_FAILED),
+            Self::Kustomize(_) => Details::new(&codes::KUSTOMIZE_FAILED),
         }
     }
 }

@@ -5,7 +5,6 @@
 pub(crate) mod codes;
 mod import_path;
 mod nearest;
-mod url;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +14,6 @@ use crate::source::{is_invisible, visible};
 
 pub use import_path::{ImportPath, NameStyle, normalise_repository};
 pub use nearest::{did_you_mean, nearest};
-pub use url::without_users;
 
 /// The prefix of ko, which ko-rs shares.
 pub const PREFIX: &str = "ko://";

@@ -5,16 +5,14 @@
 //! [protocol]: https://github.com/docker/docker-credential-helpers#development
 
 use std::ffi::OsStr;
-use std::io;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::credentials::{Credentials, Secret};
+use crate::process::{self, Limits, Stderr};
 
 /// How long a helper may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -34,22 +32,9 @@ pub enum Error {
     /// It is not installed.
     #[error("`{0}` is not on PATH")]
     Missing(String),
-    /// It could not be started, or its pipes broke.
-    #[error("`{program}` could not be run")]
-    Run {
-        /// The program.
-        program: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// It did not come to an end.
-    #[error("`{program}` took more than {} seconds", .time.as_secs())]
-    Slow {
-        /// The program.
-        program: String,
-        /// How long was waited.
-        time: Duration,
-    },
+    /// It could not be started, its pipes broke, or it did not end in time.
+    #[error(transparent)]
+    Run(process::Error),
     /// It ended with a failure.
     #[error("`{program}` failed ({status})")]
     Failed {
@@ -73,15 +58,6 @@ struct Answer {
     secret: Secret,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Kept<'a> {
-    #[serde(rename = "ServerURL")]
-    server: &'a str,
-    username: &'a str,
-    secret: &'a str,
-}
-
 /// What a helper has for a server; none if it says that it knows none.
 pub(super) async fn get(
     name: &str,
@@ -98,12 +74,8 @@ pub(super) async fn store(
     (user, password): (&str, &Secret),
     path: &OsStr,
 ) -> Result<(), Error> {
-    let kept = Kept { server, username: user, secret: password.reveal() };
-    let failed = |error: serde_json::Error| Error::Run {
-        program: format!("docker-credential-{name}"),
-        source: error.into(),
-    };
-    let input = serde_json::to_string(&kept).map_err(failed)?;
+    let kept = json!({"ServerURL": server, "Username": user, "Secret": password.reveal()});
+    let input = kept.to_string();
     run(TIME, name, "store", &input, path).await.map(|_| ())
 }
 
@@ -144,45 +116,26 @@ async fn run(
         return Err(Error::Name(name.chars().take(100).collect()));
     }
     let program = format!("docker-credential-{name}");
-    let file = find(&program, path).ok_or_else(|| Error::Missing(program.clone()))?;
-    let failed = |source| Error::Run { program: program.clone(), source };
-    let mut child = Command::new(file)
-        .arg(verb)
-        .env("PATH", path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
-    let talk = async {
-        if let Some(mut stdin) = child.stdin.take() {
-            // A helper that does not read, because it answers the same for all, is fine.
-            let _ = stdin.write_all(input.as_bytes()).await;
-        }
-        let mut output = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(LARGEST).read_to_end(&mut output).await?;
-        }
-        Ok((child.wait().await?, output))
+    let environment = process::Environment::from([("PATH".into(), path.to_owned())]);
+    let file = process::find(&program, &environment).filter(|file| file.is_absolute());
+    let file = file.ok_or_else(|| Error::Missing(program.clone()))?;
+    let mut command = Command::new(file);
+    command.arg(verb).env("PATH", path);
+    let limits = Limits {
+        stdin: Some(input.as_bytes()),
+        stdout: LARGEST,
+        // It may hold a secret.
+        stderr: Stderr::Dropped,
+        time: Some(time),
+        may_prompt: true,
     };
-    let (status, output) = tokio::time::timeout(time, talk)
-        .await
-        .map_err(|_| Error::Slow { program: program.clone(), time })?
-        .map_err(failed)?;
-    if !status.success() {
-        let unknown = String::from_utf8_lossy(&output).contains("credentials not found");
+    let output = process::output(command, limits).await.map_err(Error::Run)?;
+    if !output.status.success() {
+        let unknown = output.text().contains("credentials not found");
+        let status = output.status;
         return if unknown { Ok(None) } else { Err(Error::Failed { program, status }) };
     }
-    Ok(Some(output))
-}
-
-fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
-    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(&name))
-        .find(|file| file.is_file())
+    Ok(Some(output.stdout))
 }
 
 #[cfg(all(test, unix))]
@@ -204,8 +157,8 @@ mod tests {
         loop {
             match get_within(time, "test", "r.io", folder.path().as_os_str()).await {
                 // Another test's child still holds the script open for writing.
-                Err(Error::Run { source, .. })
-                    if source.kind() == io::ErrorKind::ExecutableFileBusy => {}
+                Err(Error::Run(process::Error::Start { source, .. }))
+                    if source.kind() == std::io::ErrorKind::ExecutableFileBusy => {}
                 other => return other,
             }
         }
@@ -237,7 +190,7 @@ mod tests {
         assert!(matches!(ask("echo hunter2; exit 3").await, Err(Error::Failed { .. })));
         assert!(matches!(ask("echo hunter2").await, Err(Error::Answer { .. })));
         let slow = ask_within(Duration::from_millis(100), "read a; while :; do :; done").await;
-        assert!(matches!(slow, Err(Error::Slow { .. })), "{slow:?}");
+        assert!(matches!(slow, Err(Error::Run(process::Error::Slow { .. }))), "{slow:?}");
         let error = get("test", "r.io", OsStr::new("")).await.unwrap_err();
         assert_eq!(error.to_string(), "`docker-credential-test` is not on PATH");
         assert!(matches!(get("../x", "r.io", OsStr::new("")).await, Err(Error::Name(_))));

@@ -45,7 +45,7 @@ pub use credential_helper::Error as HelperError;
 pub use credentials::{CredentialSources, Error as CredentialsError, GitHub, Secret};
 pub use distrust::{Distrust, Problem};
 pub use error::{Error, Failure, Step, Transport};
-pub use fetch::{FetchError, fetch, shown_url};
+pub use fetch::{FetchError, fetch};
 pub use locations::{Error as LocationsError, LocationFiles, Locations};
 pub use login::{Account, Error as LoginError, InvalidAccount, Keeper, LoggedIn, LoggedOut};
 pub use pull::RawManifest;

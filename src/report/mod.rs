@@ -6,6 +6,7 @@
 mod code;
 mod diagnostic;
 mod event;
+mod redact;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -13,6 +14,7 @@ pub use code::{Code, Exit};
 pub(crate) use code::{UNNAMED, codes};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
 pub use event::{Event, Stage};
+pub use redact::{public_url, without_credentials};
 
 /// The version of everything that is printed as JSON.
 pub const API_VERSION: &str = "ko-rs/v1";

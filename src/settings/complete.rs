@@ -21,7 +21,7 @@ use crate::image::BaseName;
 use crate::manifests::{self, ImagesFile, Levels, Selector};
 use crate::publish;
 use crate::registry::{self, LocationFiles};
-use crate::report::Reporter;
+use crate::report::{Reporter, public_url};
 use crate::template::{Repository, Values};
 
 /// How all stages work: complete.
@@ -413,8 +413,8 @@ pub(super) fn cores() -> usize {
 
 /// `-f` and `-k` as they were typed, for the change cause of a revision, without the secrets of URLs.
 fn shown_filenames(names: &[String], kustomization: Option<&str>) -> String {
-    let named = names.iter().map(|name| format!(" --filename={}", registry::shown_url(name)));
-    let built = kustomization.map(|name| format!(" --kustomize={}", registry::shown_url(name)));
+    let named = names.iter().map(|name| format!(" --filename={}", public_url(name)));
+    let built = kustomization.map(|name| format!(" --kustomize={}", public_url(name)));
     named.chain(built).collect()
 }
 

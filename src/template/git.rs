@@ -1,13 +1,14 @@
 //! The values of `Git` in templates. Git is run only for the fields that a template uses.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Error, ErrorKind};
+
+use crate::process::{self, Environment};
+use crate::report::public_url;
 
 /// The fields of `Git`.
 pub(super) const GIT: [&str; 17] = [
@@ -36,7 +37,7 @@ pub struct Repository {
     /// The root, or `None` outside of a repository.
     pub root: Option<PathBuf>,
     /// The environment that Git runs in.
-    pub environment: BTreeMap<OsString, OsString>,
+    pub environment: Environment,
 }
 
 /// Git's output or the reason of its failure, by arguments.
@@ -141,26 +142,19 @@ impl Object for Git {
     }
 }
 
-fn run(
-    root: &Path,
-    environment: &BTreeMap<OsString, OsString>,
-    arguments: &[String],
-) -> Result<String, String> {
-    let output = Command::new("git")
-        .args(["--no-optional-locks", "-c", "core.fsmonitor=false"])
-        .args(arguments)
-        .current_dir(root)
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("could not run `git`: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let line = said.lines().next().unwrap_or_default().trim();
-        return Err(format!("`git {}` failed: {line}", arguments.join(" ")));
+fn run(root: &Path, environment: &Environment, arguments: &[String]) -> Result<String, String> {
+    let mut command = process::command("git", environment, root);
+    command.args(["--no-optional-locks", "-c", "core.fsmonitor=false"]).args(arguments);
+    match process::capture(command) {
+        Ok(printed) => Ok(printed.trim_end().to_owned()),
+        Err(process::Error::Failed { stderr, status, .. }) => {
+            let status = status.to_string();
+            let reason = stderr.lines().next().unwrap_or(&status);
+            Err(format!("`git {}` failed: {reason}", arguments.join(" ")))
+        }
+        Err(process::Error::Start { source, .. }) => Err(format!("could not run `git`: {source}")),
+        Err(error) => Err(error.to_string()),
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
 /// The URL of a remote as a browser opens it, without user, password and `.git`.
@@ -174,15 +168,15 @@ fn source(origin: &str) -> String {
             _ => return String::new(),
         },
     };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest.as_str(), ""));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    format!("{scheme}://{host}/{path}")
+    let url = public_url(&format!("{scheme}://{rest}"));
+    let url = url.trim_end_matches('/');
+    url.strip_suffix(".git").unwrap_or(url).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     fn git(folder: &Path, arguments: &[&str]) {

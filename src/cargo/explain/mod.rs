@@ -8,11 +8,10 @@ mod build_script;
 mod linker;
 
 use super::cause::{Cause, Problem};
-use super::group::{self, Progress};
 use super::messages::{BuildMessages, Package};
-use super::program;
 use super::recipe::{Packages, Recipe, specification};
 use super::zig::Zig;
+use crate::process::{self, Limits};
 
 /// Finds the reasons why Cargo failed.
 pub(crate) async fn causes(
@@ -24,7 +23,7 @@ pub(crate) async fn causes(
     if !messages.unfinished_build_scripts().is_empty() {
         let mut command = recipe.cargo(packages);
         command.arg("--keep-going").env("CARGO_TERM_COLOR", "never");
-        if let Ok(output) = group::output(command, Progress::Hidden).await {
+        if let Ok(output) = process::output(command, Limits::default()).await {
             let zig = Zig::find(&recipe.environment, &recipe.root);
             let compilers = recipe.compiler.of_zig(&recipe.tools);
             found.extend(build_script::failures(&output.stderr).filter_map(|(package, text)| {
@@ -52,14 +51,14 @@ pub(crate) async fn causes(
 
 /// What depends on a crate: one path from it up to a package of the workspace.
 async fn dependents(recipe: &Recipe, packages: &Packages, package: &Package) -> Vec<String> {
-    let mut command = program::command("cargo", &recipe.environment, &recipe.root);
+    let mut command = process::command("cargo", &recipe.environment, &recipe.root);
     command.args(["tree", "--prefix", "depth", "-e", "normal,build", "--target"]);
     command.args([recipe.target.as_str(), "-i", &package.specification()]);
     for package in packages.keys() {
         command.args(["-p", &specification(package)]);
     }
-    match group::output(command, Progress::Hidden).await {
-        Ok(output) => path_up(&output.stdout),
+    match process::output(command, Limits::default()).await {
+        Ok(output) => path_up(&output.text()),
         Err(_) => Vec::new(),
     }
 }

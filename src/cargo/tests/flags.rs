@@ -1,6 +1,7 @@
 //! The flags of the user beside ours.
 
 use super::*;
+use crate::process;
 
 /// In each place where Cargo reads rustflags, the user's own have the effect they have on `cargo
 /// build`.
@@ -49,9 +50,9 @@ fn rustflags_mean_what_they_mean_to_cargo_wherever_they_are() {
     both.write(".cargo/config.toml", &files[0]);
     cases.push(("RUSTFLAGS hide the file's".to_owned(), both));
     for (case, sandbox) in cases {
-        let mut plain = program::command("cargo", &sandbox.settings.environment, &sandbox.path(""));
+        let mut plain = process::command("cargo", &sandbox.settings.environment, &sandbox.path(""));
         plain.args(["run", "--quiet", "--offline", "--release", "--target", MUSL]);
-        let expected = program::capture(plain).unwrap();
+        let expected = process::capture(plain).unwrap();
         let artifact = sandbox.compile_one("flags").unwrap();
         assert_eq!(output(&artifact), expected, "{case}");
         assert_eq!(

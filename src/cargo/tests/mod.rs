@@ -7,6 +7,7 @@ mod naming;
 use std::process::Command;
 
 use super::*;
+use crate::process::{self, Environment};
 use crate::report::{Diagnose as _, Diagnostic, Exit};
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
@@ -98,7 +99,7 @@ impl Sandbox {
         let folder = self.folder.path().join("counting");
         std::fs::create_dir_all(&folder).unwrap();
         for program in ["cargo", "rustc", "rustup"] {
-            let real = program::on_path(program, &self.settings.environment);
+            let real = process::find(program, &self.settings.environment);
             let Some(real) = real else { continue };
             let script = format!(
                 "#!/bin/sh\necho \"{program} $*\" >> '{0}/log'\nexec '{1}' \"$@\"\n",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::component::{Component, purl};
 use crate::cargo::{Dependency, Origin};
+use crate::report::public_url;
 
 /// Sets the origin of a component.
 pub(super) fn locate(component: &mut Component, dependency: &Dependency) {
@@ -48,14 +49,13 @@ pub(super) fn locate(component: &mut Component, dependency: &Dependency) {
 /// A URL without user, password, query and fragment, or `None` for anything that is not valid on
 /// other machines.
 pub(super) fn public(url: &str) -> Option<String> {
+    let url = public_url(url);
     let (scheme, rest) = url.split_once("://")?;
-    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let named = host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]_".contains(c));
     let known = matches!(scheme, "http" | "https" | "ssh" | "git");
     let plain = path.chars().all(|c| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c));
-    (known && named && plain && !host.is_empty()).then(|| format!("{scheme}://{host}{path}"))
+    (known && named && plain && !host.is_empty()).then_some(url)
 }
 
 #[cfg(test)]

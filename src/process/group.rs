@@ -1,36 +1,46 @@
-//! A child process in a process group of its own, which does not outlive whoever waits for it.
+//! A child process with all that it starts, which does not outlive the future that waits for it.
 
 use std::process::{Command, ExitStatus, Stdio};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
 use super::Error;
-use super::program;
 
-/// After how long what was interrupted is asked again, by the signal that is not ignored where a
-/// shell started ko-rs, or what it runs, in the background.
+/// How long after SIGINT comes SIGTERM: a shell makes what it starts in the background ignore SIGINT.
 #[cfg(unix)]
-const ASKED_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+const TERMINATE_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// A running program with all that it starts. Dropped before its end, the whole group is
-/// interrupted, then terminated, and killed where that is not enough.
+/// A running program. Dropped before its end, its whole group gets SIGINT, then SIGTERM, and SIGKILL
+/// if it is still there after 5 s.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Child,
     #[cfg(unix)]
     id: Option<rustix::process::Pid>,
-    /// How long it may take to end when it is interrupted.
+    /// How long it may take to end after SIGINT.
     #[cfg(unix)]
     patience: std::time::Duration,
 }
 
 impl Group {
-    /// Starts a command whose standard output is read.
+    /// Starts a command in a process group of its own. Its standard output is read.
     pub(crate) fn start(mut command: Command) -> Result<Self, Error> {
-        command.stdout(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
+        let mut group = Self::join(command)?;
+        #[cfg(unix)]
+        {
+            let id = group.child.id().and_then(|id| i32::try_from(id).ok());
+            group.id = id.and_then(rustix::process::Pid::from_raw);
+        }
+        Ok(group)
+    }
+
+    /// Starts a command in this process's own group. Its standard output is read; dropped before
+    /// its end, only the program itself is killed.
+    pub(crate) fn join(mut command: Command) -> Result<Self, Error> {
+        command.stdout(Stdio::piped());
         let program = command.get_program().to_owned();
         let mut command = tokio::process::Command::from(command);
         command.kill_on_drop(true);
@@ -38,12 +48,10 @@ impl Group {
             program: program.to_string_lossy().into_owned(),
             source,
         })?;
-        #[cfg(unix)]
-        let id = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
         Ok(Self {
             child,
             #[cfg(unix)]
-            id,
+            id: None,
             #[cfg(unix)]
             patience: std::time::Duration::from_secs(5),
         })
@@ -54,6 +62,14 @@ impl Group {
         self.child.stdout.take()
     }
 
+    /// The ends of all its pipes; they can be taken once.
+    pub(super) fn pipes(
+        &mut self,
+    ) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        let child = &mut self.child;
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    }
+
     /// Waits for its end.
     pub(crate) async fn wait(mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await?;
@@ -62,59 +78,6 @@ impl Group {
             self.id = None;
         }
         Ok(status)
-    }
-}
-
-/// How a command ended and all that it said.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    command: String,
-}
-
-impl Output {
-    /// An error in the command's own words, if it failed.
-    pub(crate) fn checked(self) -> Result<Self, Error> {
-        if self.status.success() {
-            return Ok(self);
-        }
-        Err(Error::command(self.command, self.status, &self.stderr))
-    }
-}
-
-/// Whether the user sees what a command says while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// It goes where ours goes: the command may fetch something, which takes its time.
-    Shown,
-    /// It is kept.
-    Hidden,
-}
-
-/// Runs a command to its end in a group of its own.
-pub(crate) async fn output(mut command: Command, progress: Progress) -> Result<Output, Error> {
-    let shown = program::shown(&command);
-    let lost = |source| Error::Lost { command: shown.clone(), source };
-    command.stderr(match progress {
-        Progress::Shown => Stdio::inherit(),
-        Progress::Hidden => Stdio::piped(),
-    });
-    let mut group = Group::start(command)?;
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let (output, errors) = (group.child.stdout.take(), group.child.stderr.take());
-    tokio::try_join!(read_all(output, &mut stdout), read_all(errors, &mut stderr)).map_err(lost)?;
-    let status = group.wait().await.map_err(lost)?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Output { status, stdout: text(stdout), stderr: text(stderr), command: shown })
-}
-
-/// Reads a pipe to its end.
-async fn read_all(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> std::io::Result<()> {
-    match pipe {
-        Some(mut pipe) => pipe.read_to_end(into).await.map(drop),
-        None => Ok(()),
     }
 }
 
@@ -131,7 +94,7 @@ impl Drop for Group {
             if ended && !is_alive(group) {
                 return;
             }
-            if !terminated && interrupted.elapsed() > ASKED_AGAIN {
+            if !terminated && interrupted.elapsed() > TERMINATE_AFTER {
                 terminated = true;
                 let _ = kill_process_group(group, Signal::TERM);
             }
@@ -141,8 +104,8 @@ impl Drop for Group {
     }
 }
 
-/// Whether a group has members that still do something. A member that has ended stays a member
-/// until it is waited for, which in a container without an init may be never.
+/// Whether a group has members that still run. A member that has ended stays a member until it is
+/// waited for, which in a container without an init may be never.
 #[cfg(unix)]
 fn is_alive(group: rustix::process::Pid) -> bool {
     if rustix::process::test_kill_process_group(group).is_err() {
@@ -199,18 +162,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_end_when_asked_is_killed_with_the_whole_group() {
+    async fn a_group_that_ignores_signals_is_killed() {
         let script = "trap '' INT TERM; sleep 60 & echo $!; wait";
         let (mut group, grandchild) = start(script).await;
         assert!(runs(grandchild));
-        group.patience = ASKED_AGAIN + Duration::from_millis(200);
+        group.patience = TERMINATE_AFTER + Duration::from_millis(200);
         drop(group);
         assert!(ends(grandchild));
     }
 
     #[tokio::test]
-    async fn a_group_that_ends_when_asked_is_not_waited_for() {
-        // The second is like what a shell starts in the background: SIGINT means nothing to it.
+    async fn a_group_that_ends_at_a_signal_is_not_waited_for() {
+        // The second ignores SIGINT, as what a shell starts in the background.
         for script in ["echo $$; exec sleep 60", "trap '' INT; echo $$; exec sleep 60"] {
             let (mut group, shell) = start(script).await;
             group.patience = Duration::from_secs(40);

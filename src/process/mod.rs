@@ -1,0 +1,18 @@
+//! Programs that ko-rs starts: Cargo, Git, credential helpers, kustomize.
+//!
+//! This is the only place that starts a child process. A child gets its environment as a value, does
+//! not outlive the future that waits for it, and never prints what it was not asked to print. What is
+//! run, and what its output means, is decided by the callers.
+
+mod environment;
+mod error;
+mod command;
+mod group;
+mod output;
+
+pub(crate) use command::{command, shown, without_token};
+pub use environment::Environment;
+pub(crate) use environment::{are_same, find, variable};
+pub use error::Error;
+pub(crate) use group::Group;
+pub(crate) use output::{Limits, Stderr, capture, output};
