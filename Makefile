@@ -46,7 +46,8 @@ ci: lint deny test test-stable package cross
 
 lint:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --test servers -- -D warnings
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --test servers -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 
 # Advisories need a database from the network: the nightly workflow checks them.

@@ -242,7 +242,7 @@ mod tests {
             })
             .collect();
         Units::of(
-            parse(&format!(r#"{{"version":1,"units":[{}]}}"#, units.join(",")).as_bytes()).unwrap(),
+            parse(format!(r#"{{"version":1,"units":[{}]}}"#, units.join(",")).as_bytes()).unwrap(),
         )
     }
 

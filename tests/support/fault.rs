@@ -247,7 +247,6 @@ impl Wait {
         match self {
             Self::Second => "1".to_owned(),
             Self::Date => {
-                #[expect(clippy::disallowed_methods, reason = "a server has a clock")]
                 let then = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
                 then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
             }
