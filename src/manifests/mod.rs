@@ -1,64 +1,53 @@
-//! Kubernetes manifests as they lie in files: reading them, finding references, putting images in
-//! their place by byte span, choosing by label, and handing them on as objects.
+//! Kubernetes manifests: reads them, finds references, replaces these with images by byte span, selects
+//! objects by label, and returns objects.
 //!
-//! Knows nothing of what a reference points at, of images' contents or of a cluster.
+//! * [`read`](mod@read): files, folders, patterns, and texts that were read elsewhere
+//! * `yaml`: documents, scalars, values and quotes, with spans
+//! * `references`: which strings are references, and where they are
+//! * `image_map`: images that stand for crates, from the settings
+//! * `objects`: Kubernetes objects and label selectors
+//! * `lint`: valid manifests that will not do what they appear to do
+//! * `render`: manifests with images in the places of references
+//! * `export`: the images as files for other tools, such as kustomize
+//!
+//! Does not resolve references, and does not access images or a cluster.
 
-mod base64;
-mod block;
 pub(crate) mod codes;
-mod document;
 mod error;
-mod file;
-mod glob;
+mod export;
 mod image_map;
-mod image_name;
-mod images_file;
-mod images_written;
-mod join;
 mod lint;
-mod merge;
-mod object;
-mod objects;
-mod outline;
-mod quote;
-mod read;
-mod render;
-mod rules;
-mod scalar;
-mod search;
-mod select;
-mod selector;
-mod split;
 mod location;
-mod skip;
-mod syntax;
-mod text;
-mod texts;
-mod value;
+mod objects;
+mod read;
+mod references;
+mod render;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use error::{Error, Errors};
+pub use export::{ImagesFile, InvalidImagesFile, Reader, Replacement, Unwritable};
 pub use image_map::{FieldPath, ImageMap, InvalidField, Mapping};
-pub use images_file::{ImagesFile, InvalidImagesFile, Reader, Replacement, Unwritable};
-pub use join::join;
 pub(crate) use lint::codes as lint_codes;
 pub use lint::{Finding, Level, Levels, Lint, Needs};
 pub use location::Location;
-pub use object::Object;
+pub use objects::object::Object;
+pub use objects::selector::{InvalidSelector, Selector};
+pub use read::search::Search;
 pub use read::{Input, LARGEST, Loaded, Place, names, read, read_from};
-pub use rules::Rules;
-pub use search::Search;
-pub use selector::{InvalidSelector, Selector};
-pub use syntax::why_no_yaml;
-pub use text::Text;
+pub use references::rules::Rules;
+pub use render::join::join;
+pub use render::text::Text;
+pub use yaml::syntax::why_no_yaml;
 
 use crate::reference::CrateReference;
 use crate::source::Source;
-use file::File;
-use quote::Style;
+use references::file::File;
+use yaml::quote::{self, Style};
+use yaml::value;
 
 /// Which documents of a set are parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +105,7 @@ impl Occurrence {
             None if written.strip_prefix(&reference).is_some_and(|rest| !rest.starts_with('/')) => {
                 reference
             }
-            _ => images_file::without_tag(&written).to_owned(),
+            _ => export::without_tag(&written).to_owned(),
         };
         Replacement { written, name, image: image.to_owned(), bin: bin.to_owned() }
     }

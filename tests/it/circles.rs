@@ -14,8 +14,6 @@ const KNOWN: &[&str] = &[
     "cli/exit cli/outputs cli/overwrite",
     "daemon/address daemon/context daemon/error",
     "image/config image/draft",
-    "manifests/document manifests/syntax",
-    "manifests/file manifests/lint manifests/lint/containers manifests/lint/embedded manifests/lint/entries manifests/lint/notes manifests/lint/unmapped",
     "oci/gzip oci/pack oci/zstd",
     "registry/client registry/copy registry/pull registry/push registry/upload",
     "registry/credential_file registry/credential_helper registry/credentials",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Finding, Lint};
 use crate::manifests::Location;
-use crate::manifests::image_name::ImageName;
-use crate::manifests::outline::{Found, Node};
+use crate::manifests::image_map::name::ImageName;
+use crate::manifests::yaml::outline::{Found, Node};
 use crate::source::Source;
 
 /// The keys of lists of containers: Kubernetes's own, then Tekton's.

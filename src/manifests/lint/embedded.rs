@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Finding, KEPT, Lint};
-use crate::manifests::outline::Outline;
+use crate::manifests::yaml::outline::Outline;
 use crate::manifests::{Location, Rules};
 use crate::source::Source;
 

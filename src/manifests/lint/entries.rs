@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Finding, KEPT, Lint};
 use crate::manifests::Location;
-use crate::manifests::outline::Node;
+use crate::manifests::yaml::outline::Node;
 use crate::source::Source;
 
 /// A list, its merge keys, and the default values of the keys.

@@ -9,13 +9,13 @@ use super::embedded::{self, Embedded};
 use super::entries::{self, Clash};
 use super::unmapped::{self, Unmapped};
 use super::{Finding, KEPT};
-use crate::manifests::outline::{Node, Outline};
+use crate::manifests::yaml::outline::{Node, Outline};
 use crate::manifests::{Occurrence, Rules};
 use crate::source::Source;
 
 /// What lints keep of a source.
 #[derive(Debug, Default)]
-pub(in crate::manifests) struct Notes {
+pub(crate) struct Notes {
     containers: Vec<Container>,
     clashes: Vec<Clash>,
     embedded: Vec<Embedded>,
@@ -31,7 +31,7 @@ const ALIASED: usize = 10_000;
 
 impl Notes {
     /// Takes note of a document.
-    pub(in crate::manifests) fn take(
+    pub(crate) fn take(
         &mut self,
         source: &Arc<Source>,
         range: Range<usize>,
@@ -79,7 +79,7 @@ impl Notes {
     }
 
     /// Takes the notes of what stands behind it.
-    pub(in crate::manifests) fn extend(&mut self, behind: Self) {
+    pub(crate) fn extend(&mut self, behind: Self) {
         let Self { containers, clashes, embedded, unmapped, has_references, aliased } = behind;
         self.aliased += aliased;
         self.containers.extend(containers);
@@ -93,7 +93,7 @@ impl Notes {
     }
 
     /// Keeps what starts where something stays.
-    pub(in crate::manifests) fn retain(&mut self, stays: impl Fn(usize) -> bool) {
+    pub(crate) fn retain(&mut self, stays: impl Fn(usize) -> bool) {
         self.containers.retain(|container| stays(container.image.start));
         self.clashes.retain(|clash| stays(clash.start()));
         self.embedded.retain(|embedded| stays(embedded.start()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Finding, KEPT, Lint};
 use crate::manifests::Location;
 use crate::manifests::image_map::{ImageMap, Like};
-use crate::manifests::outline::{Node, Outline};
+use crate::manifests::yaml::outline::{Node, Outline};
 use crate::source::Source;
 
 /// An image that is not replaced, and what it is similar to.

@@ -206,7 +206,7 @@ fn pairs() -> BTreeMap<CrateReference, String> {
 /// What libyaml makes of a stream. It is told that this is UTF-8, and then takes a byte order mark
 /// for text.
 fn reread(text: &str) -> Vec<Value> {
-    serde_yaml_ng::Deserializer::from_str(join::without_mark(text))
+    serde_yaml_ng::Deserializer::from_str(crate::manifests::render::join::without_mark(text))
         .map(|document| {
             let value = serde_yaml_ng::Value::deserialize(document);
             json(value.unwrap_or_else(|error| panic!("{error}\n{text}")))

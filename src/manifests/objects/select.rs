@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::document;
-use super::file::{Document, File};
-use super::objects::Content;
-use super::value::{Builder, Items};
-use super::{Error, Errors, Location, Manifests, Object, Selector};
+use crate::manifests::objects::contents::Content;
+use crate::manifests::references::document;
+use crate::manifests::references::file::{Document, File};
+use crate::manifests::yaml::value::{Builder, Items};
+use crate::manifests::{Error, Errors, Location, Manifests, Object, Selector};
 use crate::source::Source;
 
 impl Manifests {

@@ -1,22 +1,24 @@
 //! Putting images in the places of references.
 
+pub(crate) mod join;
+pub(crate) mod text;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::file::{Document, File};
-use super::quote::Style;
-use super::value::Builder;
-use super::{Error, Errors, Manifests, Object, Occurrence, Rendered, Rules, Text};
-use super::{join, quote};
+use crate::manifests::references::file::{Document, File};
+use crate::manifests::yaml::quote::{self, Style};
+use crate::manifests::yaml::value::Builder;
+use crate::manifests::{Error, Errors, Manifests, Object, Occurrence, Rendered, Rules, Text};
 use crate::reference::CrateReference;
 use crate::source::Source;
 
 impl Manifests {
     /// What is wrong, and an error for every reference that has no image.
-    pub(super) fn without_image(&self, images: &BTreeMap<CrateReference, String>) -> Errors {
+    pub(crate) fn without_image(&self, images: &BTreeMap<CrateReference, String>) -> Errors {
         let mut errors = self.errors.clone();
         for occurrence in self.references() {
             if !images.contains_key(&occurrence.reference) {
@@ -33,7 +35,7 @@ impl Manifests {
 impl Rendered {
     /// The objects of a source whose images have been put in. Their places are those of the objects
     /// as they were `written`.
-    pub(super) fn objects(
+    pub(crate) fn objects(
         self,
         written: Vec<Object>,
         builder: &mut Builder,
@@ -65,7 +67,7 @@ enum New {
 }
 
 impl File {
-    pub(super) fn render(&self, images: &BTreeMap<CrateReference, String>) -> Rendered {
+    pub(crate) fn render(&self, images: &BTreeMap<CrateReference, String>) -> Rendered {
         let mut edits = self.edits(images).into_iter().peekable();
         let (source, mut text) = (&self.source, Text::default());
         for run in self.runs() {
@@ -130,7 +132,7 @@ impl File {
 }
 
 /// Replaces every string of a value, keys included, that is a reference.
-pub(super) fn replace(value: &mut Value, rules: &Rules, images: &BTreeMap<CrateReference, String>) {
+pub(crate) fn replace(value: &mut Value, rules: &Rules, images: &BTreeMap<CrateReference, String>) {
     let image = |text: &str| -> Option<&String> { images.get(&rules.reference(text)?.ok()?) };
     match value {
         Value::String(text) => {

@@ -1,12 +1,15 @@
 //! Reading what `-f` names: files, folders, patterns, and texts that were read elsewhere.
 
+mod glob;
+pub(crate) mod search;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::search::{self, Passed};
-use super::{Error, Errors, Search, glob};
+use crate::manifests::read::search::Passed;
+use crate::manifests::{Error, Errors, Search};
 use crate::source::{Source, line_breaks};
 
 /// One thing that `-f` names.

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::texts::Wrong;
-use super::value::{Items, Root};
-use super::{Error, Errors, Location, Object, scalar};
+use crate::manifests::yaml::scalar;
+use crate::manifests::yaml::string_fields::Wrong;
+use crate::manifests::yaml::value::{Items, Root};
+use crate::manifests::{Error, Errors, Location, Object};
 use crate::source::Source;
 
 /// The objects of a document.
 #[derive(Debug, Default)]
-pub(super) struct Content {
-    pub(super) objects: Vec<Object>,
+pub(crate) struct Content {
+    pub(crate) objects: Vec<Object>,
     /// Where each of them stands, where they are the items of a List.
-    pub(super) items: Option<Items>,
+    pub(crate) items: Option<Items>,
 }
 
 /// The objects of a document that starts at `offset`, behind `lines` lines. A document without any
 /// value has none.
-pub(super) fn read(
+pub(crate) fn read(
     source: &Arc<Source>,
     offset: usize,
     lines: usize,
@@ -79,7 +80,7 @@ pub(super) fn read(
 }
 
 /// Whether any of these says of itself what object it is.
-pub(super) fn are_any(roots: &[Root]) -> bool {
+pub(crate) fn are_any(roots: &[Root]) -> bool {
     roots.iter().any(|root| lack(&root.value).is_none())
 }
 

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::document::{self, Search, Shared};
-use super::lint::Notes;
-use super::objects::{self, Content};
-use super::outline::Outline;
-use super::value::Builder;
-use super::{Error, Errors, Object, Occurrence, Parse, Rules, split};
+use crate::manifests::lint::Notes;
+use crate::manifests::objects::contents::{self, Content};
+use crate::manifests::references::document::{self, Search, Shared};
+use crate::manifests::yaml::outline::Outline;
+use crate::manifests::yaml::split;
+use crate::manifests::yaml::value::Builder;
+use crate::manifests::{Error, Errors, Object, Occurrence, Parse, Rules};
 use crate::source::{Source, line_breaks};
 
 /// How many references a source may hold: far more than there can be crates.
@@ -16,30 +17,30 @@ const REFERENCES_LIMIT: usize = 1_000_000;
 
 /// One source of a set.
 #[derive(Debug)]
-pub(super) struct File {
-    pub(super) source: Arc<Source>,
-    pub(super) documents: Vec<Document>,
-    pub(super) occurrences: Vec<Occurrence>,
+pub(crate) struct File {
+    pub(crate) source: Arc<Source>,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) occurrences: Vec<Occurrence>,
     /// What lints look at.
-    pub(super) notes: Notes,
+    pub(crate) notes: Notes,
     /// Whether it was seen to hold an object, be it a wrong one.
-    pub(super) has_objects: bool,
+    pub(crate) has_objects: bool,
     /// What a selector left out of the documents that it kept, in order.
-    pub(super) cuts: Vec<Range<usize>>,
+    pub(crate) cuts: Vec<Range<usize>>,
 }
 
 /// One document of a source. Its values are not kept: a tree of them takes many times the text.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     /// All of it, its markers and the comments before it included.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// Which of its objects a selector chose, where it did not choose them all.
-    pub(super) chosen: Option<Box<[bool]>>,
+    pub(crate) chosen: Option<Box<[bool]>>,
 }
 
 impl File {
     /// A source whose documents were not looked at.
-    pub(super) fn unread(source: Arc<Source>) -> Self {
+    pub(crate) fn unread(source: Arc<Source>) -> Self {
         let unread = |range| Document { range, chosen: None };
         let documents = split::documents(source.text()).map(unread).collect();
         let notes = Notes::default();
@@ -49,7 +50,7 @@ impl File {
 
     /// Parses a source document by document, so that one that is broken hides no other. A large one is
     /// parsed in several parts side by side.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         source: Arc<Source>,
         rules: &Rules,
         depth: Parse,
@@ -82,13 +83,13 @@ impl File {
 
     /// Whether its references are the values that read like one: an image of the map is a reference and does
     /// not, and what a tag decodes may read like one and is none.
-    pub(super) fn has_plain_references(&self) -> bool {
+    pub(crate) fn has_plain_references(&self) -> bool {
         let has_tag = self.source.text().contains('!');
         !has_tag && self.occurrences.iter().all(|found| found.image.is_none())
     }
 
     /// The objects as they are written.
-    pub(super) fn objects_as_written(
+    pub(crate) fn objects_as_written(
         &self,
         builder: &mut Builder,
         errors: &mut Errors,
@@ -97,7 +98,7 @@ impl File {
     }
 
     /// Parses the documents for their objects, one after the other.
-    pub(super) fn contents<'a>(
+    pub(crate) fn contents<'a>(
         &'a self,
         builder: &'a mut Builder,
         errors: &'a mut Errors,
@@ -114,7 +115,7 @@ impl File {
                 errors,
             );
             let first_line = lines.before(range.start);
-            let mut content = objects::read(&self.source, range.start, first_line, roots, errors);
+            let mut content = contents::read(&self.source, range.start, first_line, roots, errors);
             if let Some(chosen) = chosen {
                 let mut chosen = chosen.iter();
                 content.objects.retain(|_| chosen.next().copied().unwrap_or(false));
@@ -171,8 +172,8 @@ impl Part {
             let roots =
                 document::parse(source, range.clone(), Some(search), builder, outlined, errors);
             if depth == Parse::Everything {
-                part.has_objects |= objects::are_any(&roots);
-                objects::read(source, range.start, 0, roots, errors);
+                part.has_objects |= contents::are_any(&roots);
+                contents::read(source, range.start, 0, roots, errors);
             }
             part.notes.take(source, range, &outline, &part.occurrences[before..], rules);
             outline.clear();

@@ -4,13 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{ErrorKind, Parser, ScanError};
+use granit_parser::{ErrorKind, Options, Parser, ScanError};
 
-use super::{Error, Location, document};
+use crate::manifests::{Error, Location};
 use crate::source::{Source, visible};
 
 /// The error of a document that starts at `offset`.
-pub(super) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
+pub(crate) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> Error {
     let text = source.text().get(offset..).unwrap_or_default();
     let (span, reason) = explained(text, error);
     Error::Syntax {
@@ -19,10 +19,24 @@ pub(super) fn error(source: &Arc<Source>, offset: usize, error: &ScanError) -> E
     }
 }
 
+/// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
+const KEY_LIMIT: usize = 64 << 10;
+
+/// The options with which every document is parsed.
+pub(crate) fn options() -> Options {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.emit_anchor_events = true;
+    // kubectl ends every line before it reads it, the last one too.
+    options.block_scalar_eof_without_line_feed = false;
+    options.simple_key_max_lookahead = KEY_LIMIT;
+    options
+}
+
 /// Where a text stops being YAML, and why.
 #[must_use]
 pub fn why_no_yaml(text: &str) -> Option<(Range<usize>, String)> {
-    let mut events = Parser::new_from_str_with_options(text, document::options());
+    let mut events = Parser::new_from_str_with_options(text, options());
     events.find_map(|event| event.err().map(|error| explained(text, &error)))
 }
 
@@ -118,8 +132,8 @@ fn wrong_escape(text: &str) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Parse, Rules, parse};
     use super::*;
+    use crate::manifests::{Parse, Rules, parse};
 
     /// The message, its label left out, and the text that is pointed at.
     fn said(text: &str) -> (String, String) {

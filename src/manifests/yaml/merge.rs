@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Whether a key `<<` is one that merges.
-pub(super) fn is_merge(plain: bool, tag: Option<&str>) -> bool {
+pub(crate) fn is_merge(plain: bool, tag: Option<&str>) -> bool {
     match tag {
         None | Some("!") => plain || tag.is_some(),
         Some(tag) => tag == "tag:yaml.org,2002:merge",
@@ -11,7 +11,7 @@ pub(super) fn is_merge(plain: bool, tag: Option<&str>) -> bool {
 }
 
 /// Merges what stands behind `<<`: a mapping, or mappings of which the first wins.
-pub(super) fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), String> {
+pub(crate) fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), String> {
     let wrong =
         || "`<<` merges a mapping or a sequence of mappings, and this is neither".to_owned();
     match value {

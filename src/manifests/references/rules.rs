@@ -1,6 +1,6 @@
 //! Which strings of a manifest are references, by themselves or by the image that they name.
 
-use super::image_map::{ImageMap, Mapped};
+use crate::manifests::image_map::{ImageMap, Mapped};
 use crate::reference::{CrateReference, InvalidReference, OWN_PREFIX, PREFIX};
 
 /// What makes a string a reference.
@@ -15,10 +15,10 @@ pub struct Rules {
 }
 
 /// What a string means.
-pub(super) struct Meaning {
-    pub(super) reference: CrateReference,
+pub(crate) struct Meaning {
+    pub(crate) reference: CrateReference,
     /// The image that makes it a reference, where it is none by itself.
-    pub(super) image: Option<String>,
+    pub(crate) image: Option<String>,
 }
 
 impl Default for Rules {
@@ -34,14 +34,14 @@ impl Default for Rules {
 impl Rules {
     /// Whether a document may hold a reference. An escape may spell one, so only a document without
     /// any of these is sure to have none.
-    pub(super) fn may_apply(&self, document: &str) -> bool {
+    pub(crate) fn may_apply(&self, document: &str) -> bool {
         has_escape(document)
             || self.prefixes.iter().any(|prefix| document.contains(prefix.as_str()))
             || self.images.may_apply(document)
     }
 
     /// The reference that a string is, by itself or as an image of the map.
-    pub(super) fn meaning(
+    pub(crate) fn meaning(
         &self,
         value: &str,
         image: Option<Mapped>,
@@ -54,7 +54,7 @@ impl Rules {
 
     /// The reference that a string is. Blanks at its end do not count, nor do the newlines that a
     /// block scalar ends in.
-    pub(super) fn reference(
+    pub(crate) fn reference(
         &self,
         value: &str,
     ) -> Option<Result<CrateReference, InvalidReference>> {

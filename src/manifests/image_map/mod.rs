@@ -1,12 +1,14 @@
 //! Images that manifests name as they are called elsewhere and that are made of crates here, so that
 //! nobody has to edit the manifests.
 
+pub(crate) mod name;
+
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use granit_parser::Event;
 
-use super::image_name::{ImageName, seeming};
+use crate::manifests::image_map::name::{ImageName, seeming};
 use crate::oci::{Registry, Repository};
 use crate::reference::CrateReference;
 
@@ -75,7 +77,7 @@ impl ImageMap {
 
     /// Whether a document may name one of the repositories, unless by escapes, or would if it were
     /// not for letters in upper case.
-    pub(super) fn may_apply(&self, document: &str) -> bool {
+    pub(crate) fn may_apply(&self, document: &str) -> bool {
         let is_named = |needle: &String| {
             let Some(slash) = needle.find('/') else { return document.contains(needle.as_str()) };
             // A slash is soon found, and there are few.
@@ -90,7 +92,7 @@ impl ImageMap {
     }
 
     /// Whether what stands under these keys, the innermost first, is an image.
-    pub(super) fn has_field<'a>(
+    pub(crate) fn has_field<'a>(
         &self,
         keys: impl Iterator<Item = Option<&'a str>> + Clone,
     ) -> bool {
@@ -101,7 +103,7 @@ impl ImageMap {
     }
 
     /// Looks through one document.
-    pub(super) fn finder(&self) -> Option<Finder<'_>> {
+    pub(crate) fn finder(&self) -> Option<Finder<'_>> {
         (!self.crates.is_empty()).then(|| Finder {
             map: self,
             frames: Vec::new(),
@@ -111,7 +113,7 @@ impl ImageMap {
 
     /// The repository of the map that an image's is nearly: the same name elsewhere, or another
     /// name by a slip of the keyboard; or the very one, in a text that names no image.
-    pub(super) fn like(&self, value: &str) -> Option<Like> {
+    pub(crate) fn like(&self, value: &str) -> Option<Like> {
         let value = value.trim();
         if self.crates.is_empty() || value.contains("://") {
             return None;
@@ -166,23 +168,23 @@ fn needle(repository: &Repository) -> &str {
 
 /// A repository of the map that something looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Like {
+pub(crate) struct Like {
     /// As the map writes it.
-    pub(super) written: String,
+    pub(crate) written: String,
     /// Whether what looks like it is the name of an image.
-    pub(super) is_image: bool,
+    pub(crate) is_image: bool,
 }
 
 /// An image that is made of a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mapped {
-    pub(super) reference: CrateReference,
+pub(crate) struct Mapped {
+    pub(crate) reference: CrateReference,
     /// As it is written.
-    pub(super) image: String,
+    pub(crate) image: String,
 }
 
 /// Follows a document from event to event, and tells which scalars name mapped images.
-pub(super) struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     map: &'a ImageMap,
     frames: Vec<Frame>,
     /// Images that are named elsewhere than in a field for them, for the aliases that stand in one.
@@ -202,7 +204,7 @@ struct Frame {
 
 impl Finder<'_> {
     /// Takes in a scalar: the mapped image that it is.
-    pub(super) fn scalar(&mut self, value: &str, anchor: usize) -> Option<Mapped> {
+    pub(crate) fn scalar(&mut self, value: &str, anchor: usize) -> Option<Mapped> {
         let is_image = self.is_field();
         self.node(value);
         let found = if is_image || anchor != 0 { self.map.find(value) } else { None };
@@ -217,7 +219,7 @@ impl Finder<'_> {
 
     /// Takes in anything but a scalar: the mapped image that an alias stands for, unless its anchor
     /// is replaced itself.
-    pub(super) fn other(&mut self, event: &Event<'_>) -> Option<Mapped> {
+    pub(crate) fn other(&mut self, event: &Event<'_>) -> Option<Mapped> {
         match event {
             Event::Alias(anchor) => {
                 let found = if self.is_field() { self.anchored.get(anchor).cloned() } else { None };

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use granit_parser::{Event, ScalarStyle};
 
-use super::scalar;
+use crate::manifests::yaml::scalar;
 
 /// The longest text that is kept of a scalar that does not stand in the document as it is: no name
 /// that lints compare is longer.
@@ -59,7 +59,7 @@ struct Entry {
 
 /// The nodes of a document in the order of their text.
 #[derive(Debug, Default)]
-pub(super) struct Outline<'a> {
+pub(crate) struct Outline<'a> {
     document: &'a str,
     entries: Vec<Entry>,
     open: Vec<usize>,
@@ -73,7 +73,7 @@ pub(super) struct Outline<'a> {
 
 /// One node of an outline.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node<'o, 'a> {
+pub(crate) struct Node<'o, 'a> {
     outline: &'o Outline<'a>,
     number: usize,
     /// Whether an alias led to it.
@@ -82,12 +82,12 @@ pub(super) struct Node<'o, 'a> {
 
 /// A value that was looked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'o, 'a> {
+pub(crate) struct Found<'o, 'a> {
     /// The value, behind its alias where it is one.
-    pub(super) value: Node<'o, 'a>,
+    pub(crate) value: Node<'o, 'a>,
     /// What stands for it where it was looked for: an alias of it or of what it is merged from, or
     /// itself.
-    pub(super) written: Node<'o, 'a>,
+    pub(crate) written: Node<'o, 'a>,
 }
 
 /// An offset or a number, of which a document has fewer than four billions.
@@ -97,13 +97,13 @@ fn small(number: usize) -> u32 {
 
 impl<'a> Outline<'a> {
     /// Begins the outline of a document.
-    pub(super) fn start(&mut self, document: &'a str) {
+    pub(crate) fn start(&mut self, document: &'a str) {
         self.clear();
         self.document = document;
         self.has_aliases = document.contains('*');
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.open.clear();
         self.kept.clear();
@@ -111,7 +111,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Adds what an event begins, or ends it.
-    pub(super) fn add(&mut self, event: &Event<'_>, span: Range<usize>) {
+    pub(crate) fn add(&mut self, event: &Event<'_>, span: Range<usize>) {
         let number = self.entries.len();
         match event {
             Event::Scalar(text, style, anchor, _) => {
@@ -175,7 +175,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Every node.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'_, 'a>> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node<'_, 'a>> {
         (0..self.entries.len()).map(|number| Node { outline: self, number, is_behind: false })
     }
 
@@ -193,23 +193,23 @@ impl<'o, 'a> Node<'o, 'a> {
     }
 
     /// Its bytes, of a collection the first only.
-    pub(super) fn span(self) -> Range<usize> {
+    pub(crate) fn span(self) -> Range<usize> {
         let (start, end) = self.entry().span;
         start as usize..end as usize
     }
 
     /// Which of a document's nodes it is.
-    pub(super) fn number(self) -> usize {
+    pub(crate) fn number(self) -> usize {
         self.number
     }
 
     /// Whether an alias led to it.
-    pub(super) fn is_behind_alias(self) -> bool {
+    pub(crate) fn is_behind_alias(self) -> bool {
         self.is_behind
     }
 
     /// The node that an alias stands for; any other node itself.
-    pub(super) fn target(self) -> Self {
+    pub(crate) fn target(self) -> Self {
         match self.entry().kind {
             Kind::Alias if self.outline.visit() => {
                 Node { number: self.entry().at as usize, is_behind: true, ..self }
@@ -220,19 +220,19 @@ impl<'o, 'a> Node<'o, 'a> {
 
     /// The text of a scalar. What is left out has none, nor has a text of which only the beginning
     /// is kept.
-    pub(super) fn text(self) -> Option<&'o str> {
+    pub(crate) fn text(self) -> Option<&'o str> {
         self.beginning().filter(|_| self.entry().text != Text::Cut)
     }
 
     /// What a scalar means to kubectl, as a text: `8080` for `0x1F90`, `true` for `yes`. Null has
     /// none. Tags are not looked at.
-    pub(super) fn meaning(self) -> Option<Cow<'o, str>> {
+    pub(crate) fn meaning(self) -> Option<Cow<'o, str>> {
         let text = self.text()?;
         if self.entry().kind == Kind::Plain { scalar::text(text) } else { Some(text.into()) }
     }
 
     /// The text of a scalar, or the beginning of a long one.
-    pub(super) fn beginning(self) -> Option<&'o str> {
+    pub(crate) fn beginning(self) -> Option<&'o str> {
         let Entry { kind, at, length, text, .. } = *self.entry();
         if !matches!(kind, Kind::Plain | Kind::Quoted) || self.is_left_out() {
             return None;
@@ -243,20 +243,20 @@ impl<'o, 'a> Node<'o, 'a> {
     }
 
     /// Whether it is a value that is left out, as behind `a:` at the end of a line.
-    pub(super) fn is_left_out(self) -> bool {
+    pub(crate) fn is_left_out(self) -> bool {
         self.entry().kind == Kind::Plain && self.span().is_empty()
     }
 
-    pub(super) fn is_mapping(self) -> bool {
+    pub(crate) fn is_mapping(self) -> bool {
         self.entry().kind == Kind::Mapping
     }
 
-    pub(super) fn is_collection(self) -> bool {
+    pub(crate) fn is_collection(self) -> bool {
         matches!(self.entry().kind, Kind::Mapping | Kind::Sequence)
     }
 
     /// The number of the node behind it and all that is in it.
-    pub(super) fn behind(self) -> usize {
+    pub(crate) fn behind(self) -> usize {
         self.entry().behind as usize
     }
 
@@ -273,20 +273,20 @@ impl<'o, 'a> Node<'o, 'a> {
     }
 
     /// The items of a sequence, aliases as they are; of anything else none.
-    pub(super) fn items(self) -> impl Iterator<Item = Node<'o, 'a>> {
+    pub(crate) fn items(self) -> impl Iterator<Item = Node<'o, 'a>> {
         let is_sequence = self.entry().kind == Kind::Sequence;
         self.children().filter(move |_| is_sequence)
     }
 
     /// The keys of a mapping with their values as they are written; of anything else none.
-    pub(super) fn pairs(self) -> impl Iterator<Item = (Node<'o, 'a>, Node<'o, 'a>)> {
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (Node<'o, 'a>, Node<'o, 'a>)> {
         let is_mapping = self.is_mapping();
         let mut children = self.children().filter(move |_| is_mapping);
         std::iter::from_fn(move || Some((children.next()?, children.next()?)))
     }
 
     /// The value that a key of a mapping has in the end, be it merged from elsewhere.
-    pub(super) fn find(self, key: &str) -> Option<Found<'o, 'a>> {
+    pub(crate) fn find(self, key: &str) -> Option<Found<'o, 'a>> {
         self.find_within(key, DEEPEST)
     }
 
@@ -321,19 +321,19 @@ impl<'o, 'a> Node<'o, 'a> {
     }
 
     /// The value of a key of a mapping.
-    pub(super) fn get(self, key: &str) -> Option<Node<'o, 'a>> {
+    pub(crate) fn get(self, key: &str) -> Option<Node<'o, 'a>> {
         self.find(key).map(|found| found.value)
     }
 
     /// The text of the value of a key of a mapping.
-    pub(super) fn get_text(self, key: &str) -> Option<&'o str> {
+    pub(crate) fn get_text(self, key: &str) -> Option<&'o str> {
         self.get(key)?.text()
     }
 }
 
 impl<'o, 'a> Found<'o, 'a> {
     /// The same, looked for behind a node, which is what is written for it if it is an alias.
-    pub(super) fn seen_from(self, node: Node<'o, 'a>) -> Self {
+    pub(crate) fn seen_from(self, node: Node<'o, 'a>) -> Self {
         if node.entry().kind == Kind::Alias { Self { written: node, ..self } } else { self }
     }
 }

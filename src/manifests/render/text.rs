@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::split::BOM;
+use crate::manifests::yaml::split::BOM;
 use crate::source::Source;
 
 /// A text in pieces. Cheap to clone beside what it is of.
@@ -63,28 +63,28 @@ impl Text {
     }
 
     /// Adds a span of what was read.
-    pub(super) fn keep(&mut self, source: &Arc<Source>, span: Range<usize>) {
+    pub(crate) fn keep(&mut self, source: &Arc<Source>, span: Range<usize>) {
         self.push(Piece::Kept(Arc::clone(source), span));
     }
 
     /// Adds what was not read.
-    pub(super) fn put(&mut self, text: Arc<str>) {
+    pub(crate) fn put(&mut self, text: Arc<str>) {
         self.push(Piece::New(text));
     }
 
     /// Adds what stands between documents, or in the header of a scalar.
-    pub(super) fn mark(&mut self, mark: &'static str) {
+    pub(crate) fn mark(&mut self, mark: &'static str) {
         self.push(Piece::Mark(mark));
     }
 
     /// Notes that one JSON object ends here and the next begins.
-    pub(super) fn seam(&mut self) {
+    pub(crate) fn seam(&mut self) {
         self.pieces.push(Piece::Seam);
     }
 
     /// The text with `---` between JSON objects that follow one another: beside other documents they
     /// are no stream any more.
-    pub(super) fn apart(mut self) -> Self {
+    pub(crate) fn apart(mut self) -> Self {
         let mut next_breaks = false;
         for piece in self.pieces.iter_mut().rev() {
             match piece {
@@ -95,7 +95,7 @@ impl Text {
         self
     }
 
-    pub(super) fn append(&mut self, other: Self) {
+    pub(crate) fn append(&mut self, other: Self) {
         if self.pieces.is_empty() {
             *self = other;
         } else {
@@ -104,7 +104,7 @@ impl Text {
     }
 
     /// The text without the byte order mark that it may start with.
-    pub(super) fn without_mark(mut self) -> Self {
+    pub(crate) fn without_mark(mut self) -> Self {
         if let Some(Piece::Kept(source, span)) = self.pieces.first_mut()
             && source.text()[span.clone()].starts_with(BOM)
         {

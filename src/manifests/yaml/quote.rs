@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::scalar;
+use crate::manifests::yaml::scalar;
 
 /// How a scalar is written. The two kinds of block scalars are one: their text stands as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Plain,
     Single,
     Double,
@@ -16,7 +16,7 @@ pub(super) enum Style {
 
 /// A string in the style of the scalar that it replaces; a plain one is quoted where it would not
 /// be read as that string.
-pub(super) fn write(text: &str, style: Style) -> Cow<'_, str> {
+pub(crate) fn write(text: &str, style: Style) -> Cow<'_, str> {
     match style {
         Style::Block => Cow::Borrowed(text),
         Style::Plain if is_plain(text) => Cow::Borrowed(text),
@@ -28,7 +28,7 @@ pub(super) fn write(text: &str, style: Style) -> Cow<'_, str> {
 }
 
 /// The string that a scalar is which was found to be written so.
-pub(super) fn read(written: &str, style: Style) -> Option<Cow<'_, str>> {
+pub(crate) fn read(written: &str, style: Style) -> Option<Cow<'_, str>> {
     let inside = || written.get(1..written.len().checked_sub(1)?);
     match style {
         Style::Plain | Style::Block => Some(Cow::Borrowed(written)),

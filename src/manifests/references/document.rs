@@ -5,27 +5,26 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
-use super::image_map::Mapped;
-use super::outline::Outline;
-use super::quote::Style;
-use super::rules::Meaning;
-use super::value::{Builder, Mark, Root, Scalar};
-use super::{Error, Errors, Location, Occurrence, Rules, block, syntax};
+use crate::manifests::image_map::Mapped;
+use crate::manifests::references::rules::Meaning;
+use crate::manifests::yaml::block;
+use crate::manifests::yaml::outline::Outline;
+use crate::manifests::yaml::quote::Style;
+use crate::manifests::yaml::syntax;
+use crate::manifests::yaml::value::{Builder, Mark, Root, Scalar};
+use crate::manifests::{Error, Errors, Location, Occurrence, Rules};
 use crate::reference::{CrateReference, InvalidReference};
 use crate::source::Source;
 
 /// How many anchors a document may have: the parser keeps the name of each.
 const ANCHORS_LIMIT: usize = 100_000;
 
-/// The longest key that is read without a `?`; YAML's own limit of 1024 is too short for some JSON.
-const KEY_LIMIT: usize = 64 << 10;
-
 /// References by how they are written, so that what stands in a source thousands of times is kept
 /// once.
 #[derive(Default)]
-pub(super) struct Shared(HashMap<String, CrateReference>);
+pub(crate) struct Shared(HashMap<String, CrateReference>);
 
 impl Shared {
     /// The most that are kept: there are fewer crates than that.
@@ -41,16 +40,16 @@ impl Shared {
 }
 
 /// What is looked for in documents, and where it goes.
-pub(super) struct Search<'a> {
-    pub(super) rules: &'a Rules,
-    pub(super) found: &'a mut Vec<Occurrence>,
-    pub(super) shared: &'a mut Shared,
+pub(crate) struct Search<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) found: &'a mut Vec<Occurrence>,
+    pub(crate) shared: &'a mut Shared,
 }
 
 /// Parses the part of a source that holds one document. Does the `search` for references, if there is
 /// one; hands its scalars and collections to `outline` and to `builder`, where there are any, and
 /// returns what became of them.
-pub(super) fn parse<'a>(
+pub(crate) fn parse<'a>(
     source: &'a Arc<Source>,
     range: Range<usize>,
     mut search: Option<Search<'_>>,
@@ -69,7 +68,7 @@ pub(super) fn parse<'a>(
         outline.start(text);
     }
     let mut anchors = 0;
-    for event in Parser::new_from_str_with_options(text, options()) {
+    for event in Parser::new_from_str_with_options(text, syntax::options()) {
         let (event, span) = match event {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -130,18 +129,8 @@ pub(super) fn parse<'a>(
 }
 
 /// Whether a text is YAML.
-pub(super) fn parses(text: &str) -> bool {
-    Parser::new_from_str_with_options(text, options()).all(|event| event.is_ok())
-}
-
-pub(super) fn options() -> Options {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.emit_anchor_events = true;
-    // kubectl ends every line before it reads it, the last one too.
-    options.block_scalar_eof_without_line_feed = false;
-    options.simple_key_max_lookahead = KEY_LIMIT;
-    options
+pub(crate) fn parses(text: &str) -> bool {
+    Parser::new_from_str_with_options(text, syntax::options()).all(|event| event.is_ok())
 }
 
 /// Where a node stands.

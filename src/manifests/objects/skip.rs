@@ -1,8 +1,7 @@
 //! Skips files that are not manifests but were found where manifests are, such as `values.yaml`.
 
+use crate::manifests::{Error, Manifests};
 use std::collections::BTreeSet;
-
-use super::{Error, Manifests};
 
 impl Manifests {
     /// Drops the errors of files that were found (not named by the user) and are not manifests: they are
@@ -36,7 +35,7 @@ impl Manifests {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Parse, Rules, parse};
+    use crate::manifests::{Parse, Rules, parse};
     use crate::source::Source;
 
     #[test]

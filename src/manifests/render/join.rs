@@ -1,7 +1,7 @@
 //! Several manifests as one stream.
 
-use super::split::{BOM, Marker, marker};
-use super::{Rendered, Text};
+use crate::manifests::yaml::split::{BOM, Marker, marker};
+use crate::manifests::{Rendered, Text};
 
 /// Writes manifests one after the other. A single one comes out as it is; between two stands `---`
 /// unless the second starts with one, or `...` where the second starts with a directive. JSON objects
@@ -29,7 +29,7 @@ pub fn join(rendered: Vec<Rendered>) -> Text {
 }
 
 /// Ends a stream so that another one, which is added next, keeps its documents.
-pub(super) fn separate<'a>(joined: &mut Text, mut next: impl Iterator<Item = &'a str>) {
+pub(crate) fn separate<'a>(joined: &mut Text, mut next: impl Iterator<Item = &'a str>) {
     let Some(last) = joined.pieces().map(without_mark).rfind(|piece| !piece.is_empty()) else {
         return;
     };
@@ -45,7 +45,7 @@ pub(super) fn separate<'a>(joined: &mut Text, mut next: impl Iterator<Item = &'a
 }
 
 /// A text without the byte order mark that it may start with.
-pub(super) fn without_mark(text: &str) -> &str {
+pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix(BOM).unwrap_or(text)
 }
 

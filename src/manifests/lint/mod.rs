@@ -13,14 +13,14 @@ mod unmapped;
 
 use std::collections::BTreeMap;
 
-use super::file::File;
-use super::{Location, Manifests, Occurrence};
+use crate::manifests::references::file::File;
+use crate::manifests::{Location, Manifests, Occurrence};
 use crate::oci::ImageFacts;
 use crate::reference::CrateReference;
 use crate::report::{Code, Details, Diagnose};
 use crate::source::visible;
 
-pub(super) use notes::Notes;
+pub(crate) use notes::Notes;
 
 /// The maximum number of findings of a lint in a source: hostile input may have one in every line.
 const KEPT: usize = 1000;

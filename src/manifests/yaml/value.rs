@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::merge::{is_merge, merge};
-use super::scalar;
-use super::texts::{self, TEXTS_LIMIT, Text, Wrong};
+use crate::manifests::yaml::merge::{is_merge, merge};
+use crate::manifests::yaml::scalar;
+use crate::manifests::yaml::string_fields::{self, TEXTS_LIMIT, Text, Wrong};
 
 /// How much anchors and aliases may add to a set of manifests, in about bytes. Aliases of aliases
 /// grow without bound from a few lines.
@@ -26,55 +26,55 @@ const DEPTH_LIMIT: usize = 600;
 const KINDS: [&str; 6] = ["apiVersion", "kind", "items", "metadata", "labels", "annotations"];
 
 /// A scalar as the parser found it.
-pub(super) struct Scalar<'a> {
-    pub(super) text: Cow<'a, str>,
-    pub(super) plain: bool,
+pub(crate) struct Scalar<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) plain: bool,
     /// Whether a `:` stands right between it and a `,`, `]` or `}`.
-    pub(super) is_glued: bool,
-    pub(super) tag: Option<Cow<'static, str>>,
-    pub(super) anchor: usize,
+    pub(crate) is_glued: bool,
+    pub(crate) tag: Option<Cow<'static, str>>,
+    pub(crate) anchor: usize,
 }
 
 /// Where a node is, in the text of its document.
-pub(super) struct Mark {
-    pub(super) span: Range<usize>,
+pub(crate) struct Mark {
+    pub(crate) span: Range<usize>,
     /// From 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     /// From 1, in characters.
-    pub(super) column: usize,
-    pub(super) tag_start: Option<usize>,
+    pub(crate) column: usize,
+    pub(crate) tag_start: Option<usize>,
 }
 
 /// The value of a document.
-pub(super) struct Root {
-    pub(super) value: Value,
+pub(crate) struct Root {
+    pub(crate) value: Value,
     /// Where it starts, in the text of its document.
-    pub(super) span: Range<usize>,
-    pub(super) line: usize,
-    pub(super) column: usize,
+    pub(crate) span: Range<usize>,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
     /// The sequence under `items`, where it is written out here.
-    pub(super) items: Option<Items>,
+    pub(crate) items: Option<Items>,
     /// What keeps it from being an object.
-    pub(super) wrong: Vec<Wrong>,
+    pub(crate) wrong: Vec<Wrong>,
 }
 
 /// The sequence under `items` of a List.
 #[derive(Debug, Default)]
-pub(super) struct Items {
-    pub(super) flow: bool,
-    pub(super) span: Range<usize>,
-    pub(super) each: Vec<Item>,
+pub(crate) struct Items {
+    pub(crate) flow: bool,
+    pub(crate) span: Range<usize>,
+    pub(crate) each: Vec<Item>,
     /// What keeps an item from being an object.
-    pub(super) wrong: Vec<Wrong>,
+    pub(crate) wrong: Vec<Wrong>,
 }
 
 /// One item of a List.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(crate) struct Item {
     /// From its anchor or tag to the end of its last token.
-    pub(super) span: Range<usize>,
-    pub(super) line: usize,
-    pub(super) column: usize,
+    pub(crate) span: Range<usize>,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 enum Key {
@@ -136,7 +136,7 @@ struct Anchored {
 }
 
 /// Builds the values of documents, one after the other.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     /// Whether all of a value is kept. Else it is only what tells whether it is an object: of every
     /// mapping what is under `KINDS`, and labels.
     whole: bool,
@@ -154,7 +154,7 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             whole: true,
             stack: Vec::new(),
@@ -170,12 +170,12 @@ impl Builder {
 
     /// A builder that fails as any other would, and keeps only what tells whether a value is an
     /// object.
-    pub(super) fn for_kinds() -> Self {
+    pub(crate) fn for_kinds() -> Self {
         Self { whole: false, ..Self::new() }
     }
 
     /// Begins a document.
-    pub(super) fn start(&mut self, text: &str) {
+    pub(crate) fn start(&mut self, text: &str) {
         self.stack.clear();
         self.anchors.clear();
         self.roots.clear();
@@ -185,11 +185,11 @@ impl Builder {
     }
 
     /// The values that were built since the start.
-    pub(super) fn finish(&mut self) -> Vec<Root> {
+    pub(crate) fn finish(&mut self) -> Vec<Root> {
         std::mem::take(&mut self.roots)
     }
 
-    pub(super) fn scalar(&mut self, scalar: Scalar<'_>, mark: Mark) -> Result<(), String> {
+    pub(crate) fn scalar(&mut self, scalar: Scalar<'_>, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.last = self.last.max(mark.span.end);
         let Scalar { text, plain, is_glued, tag, anchor } = scalar;
@@ -229,7 +229,7 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn sequence(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
+    pub(crate) fn sequence(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.no_key("a sequence")?;
         if let [frame] = self.stack.as_slice()
@@ -246,7 +246,7 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn mapping(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
+    pub(crate) fn mapping(&mut self, anchor: usize, flow: bool, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.no_key("a mapping")?;
         self.last = self.last.max(mark.span.end);
@@ -286,12 +286,12 @@ impl Builder {
             }
             _ => return None,
         };
-        let (field, _) = texts::FIELDS.iter().find(|(field, _)| metadata.is_at(field))?;
+        let (field, _) = string_fields::FIELDS.iter().find(|(field, _)| metadata.is_at(field))?;
         object.is_at("metadata").then_some(field)
     }
 
     /// A collection ends.
-    pub(super) fn end(&mut self, mark: &Mark) -> Result<(), String> {
+    pub(crate) fn end(&mut self, mark: &Mark) -> Result<(), String> {
         // Only a bracket is a token: a block collection ends where something else begins.
         if !mark.span.is_empty() {
             self.last = self.last.max(mark.span.end);
@@ -306,7 +306,7 @@ impl Builder {
         self.complete(value, weight, anchor, depth + 1)
     }
 
-    pub(super) fn alias(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
+    pub(crate) fn alias(&mut self, anchor: usize, mark: Mark) -> Result<(), String> {
         self.begin(&mark);
         self.last = self.last.max(mark.span.end);
         let Some(anchored) = self.anchors.get(&anchor) else {
@@ -323,7 +323,7 @@ impl Builder {
     }
 
     /// The last node turned out to have an anchor, which stands before it.
-    pub(super) fn anchor(&mut self, start: usize) {
+    pub(crate) fn anchor(&mut self, start: usize) {
         let items = match self.stack.as_slice() {
             // The anchor of a scalar or alias item, or of a collection that has just begun.
             [root, list] | [root, list, _] if root.is_at("items") && !list.is_mapping() => {
@@ -401,7 +401,7 @@ impl Builder {
             && let Some(item) = items.each.last_mut()
         {
             item.span.end = end;
-            items.wrong.extend(texts::wrong(&value, &item.span, &mut self.texts));
+            items.wrong.extend(string_fields::wrong(&value, &item.span, &mut self.texts));
             // Of an object in a List nothing more is asked, unless the list may be merged elsewhere.
             let is_alone = list.anchor == 0 || !self.aliases;
             is_dropped = !self.whole && is_alone && is_named(&value);
@@ -412,7 +412,7 @@ impl Builder {
         let Some(frame) = self.stack.last_mut() else {
             if let Some(root) = self.roots.last_mut() {
                 root.span.end = end;
-                root.wrong = texts::wrong(&value, &root.span, &mut self.texts);
+                root.wrong = string_fields::wrong(&value, &root.span, &mut self.texts);
                 root.value = value;
             }
             return Ok(());

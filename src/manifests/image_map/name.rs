@@ -8,16 +8,16 @@ const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512
 
 /// An image as a manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ImageName {
-    pub(super) repository: Repository,
+pub(crate) struct ImageName {
+    pub(crate) repository: Repository,
     /// Whether it has a tag other than `latest`.
-    pub(super) is_tagged: bool,
-    pub(super) has_digest: bool,
+    pub(crate) is_tagged: bool,
+    pub(crate) has_digest: bool,
 }
 
 impl ImageName {
     /// Reads a name; a text that is none has none.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (text, None),
@@ -40,7 +40,7 @@ fn is_digest(text: &str) -> bool {
 
 /// The repository that a text seems to name which names no image, or would not if it were not for a
 /// slip: letters in upper case, a variable for the tag, half a digest.
-pub(super) fn seeming(text: &str) -> Option<Repository> {
+pub(crate) fn seeming(text: &str) -> Option<Repository> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-/:[]".contains(c);
     let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
     let (stem, rest) = text.split_at(end);

@@ -1,6 +1,8 @@
 //! What was put in the place of what, written for other tools, so that ko-rs can build for them:
 //! kustomize, Helm, kbld, imgpkg and Skaffold put the images in themselves then.
 
+mod written;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,7 +10,7 @@ use std::str::FromStr;
 
 use serde_json::json;
 
-use super::quote::{self, Style};
+use crate::manifests::yaml::quote::{self, Style};
 
 /// A name in manifests, and the image that is meant by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +115,7 @@ fn parts(image: &str) -> Parts<'_> {
 }
 
 /// A name without tag and digest.
-pub(super) fn without_tag(image: &str) -> &str {
+pub(crate) fn without_tag(image: &str) -> &str {
     parts(image).name
 }
 

@@ -4,35 +4,35 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::scalar;
+use crate::manifests::yaml::scalar;
 
 /// Of how many labels and annotations of an object it is known where they are written.
-pub(super) const TEXTS_LIMIT: usize = 10_000;
+pub(crate) const TEXTS_LIMIT: usize = 10_000;
 
 /// How many labels that are no texts are told of an object: each is looked for among all.
 const WRONG_LIMIT: usize = 100;
 
 /// A value that an object cannot have there.
 #[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) span: Range<usize>,
-    pub(super) reason: String,
+pub(crate) struct Wrong {
+    pub(crate) span: Range<usize>,
+    pub(crate) reason: String,
 }
 
 /// Where a label or annotation is written.
-pub(super) struct Text {
-    pub(super) field: &'static str,
+pub(crate) struct Text {
+    pub(crate) field: &'static str,
     /// None for what holds them all.
-    pub(super) key: Option<String>,
-    pub(super) span: Range<usize>,
+    pub(crate) key: Option<String>,
+    pub(crate) span: Range<usize>,
 }
 
 /// The keys of `metadata` under which all values are texts, and what they are called.
-pub(super) const FIELDS: [(&str, &str); 2] = [("labels", "label"), ("annotations", "annotation")];
+pub(crate) const FIELDS: [(&str, &str); 2] = [("labels", "label"), ("annotations", "annotation")];
 
 /// The labels and annotations of an object that are no texts, each as near as can be to where it is
 /// written. Uses up `texts`.
-pub(super) fn wrong(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>) -> Vec<Wrong> {
+pub(crate) fn wrong(value: &Value, object: &Range<usize>, texts: &mut Vec<Text>) -> Vec<Wrong> {
     let texts = std::mem::take(texts);
     let mut found = Vec::new();
     for (field, one) in FIELDS {

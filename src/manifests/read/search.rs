@@ -22,7 +22,7 @@ pub struct Search {
 
 impl Search {
     /// What of a folder, or of what a pattern may match, is passed over.
-    pub(super) fn below(&self, named: &Path) -> Passed {
+    pub(crate) fn below(&self, named: &Path) -> Passed {
         let named = real(named);
         let apart = self.apart.iter().filter_map(|path| real(path));
         // Who names the folder for the output, or one in it, means what is there.
@@ -32,10 +32,10 @@ impl Search {
 }
 
 /// What is passed over in a search, by its real path.
-pub(super) struct Passed(Vec<PathBuf>);
+pub(crate) struct Passed(Vec<PathBuf>);
 
 impl Passed {
-    pub(super) fn has(&self, path: &Path) -> bool {
+    pub(crate) fn has(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         let is_apart = |path: PathBuf| self.0.iter().any(|apart| path.starts_with(apart));
         NEVER.iter().any(|never| name == OsStr::new(never))
@@ -43,14 +43,14 @@ impl Passed {
     }
 
     /// Whether a folder that was found below another is passed over: a hidden one, too.
-    pub(super) fn has_folder(&self, path: &Path) -> bool {
+    pub(crate) fn has_folder(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         name.as_encoded_bytes().starts_with(b".") || self.has(path) || is_made(path)
     }
 }
 
 /// Whether a folder holds only what can be made again, as Cargo's `target` does.
-pub(super) fn is_made(folder: &Path) -> bool {
+pub(crate) fn is_made(folder: &Path) -> bool {
     MADE.iter().any(|mark| folder.join(mark).is_file())
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::search;
+use crate::manifests::read::search;
 
 /// How many files and folders a pattern is held against.
 const ENTRIES: usize = 1_000_000;
@@ -14,7 +14,7 @@ const ENTRIES: usize = 1_000_000;
 ///
 /// `*` and `?` stand for any characters of one name, `[a-z]` and `[!a-z]` for one character, `**`
 /// for any folders or none. A name that starts with a dot is matched by a pattern that does.
-pub(super) fn expand(pattern: &Path) -> Option<(Vec<PathBuf>, PathBuf)> {
+pub(crate) fn expand(pattern: &Path) -> Option<(Vec<PathBuf>, PathBuf)> {
     let mut folder = PathBuf::new();
     let mut names: Vec<Vec<char>> = Vec::new();
     for part in pattern.components() {

@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Number, Value};
-
-use super::base64;
 
 /// The prefix of YAML's own tags.
 const YAML: &str = "tag:yaml.org,2002:";
@@ -25,12 +26,12 @@ enum Resolved {
 }
 
 /// Whether a plain scalar of this text is a string.
-pub(super) fn is_string(text: &str) -> bool {
+pub(crate) fn is_string(text: &str) -> bool {
     resolve(text) == Resolved::Text
 }
 
 /// What a plain scalar means, as a text; null has none.
-pub(super) fn text(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn text(text: &str) -> Option<Cow<'_, str>> {
     match resolve(text) {
         Resolved::Text => Some(text.into()),
         Resolved::Null => None,
@@ -44,7 +45,7 @@ pub(super) fn text(text: &str) -> Option<Cow<'_, str>> {
 
 /// The value of a scalar, or why it has none. `plain` is whether it stands without quotes, `tag`
 /// its tag written out.
-pub(super) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Value, String> {
+pub(crate) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Value, String> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML)) {
         None if plain => resolve(&text),
         // A tag of its own makes no difference: the text is taken as it is.
@@ -63,7 +64,7 @@ pub(super) fn value(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Resul
 }
 
 /// What sort of value it is, for people.
-pub(super) fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
@@ -76,7 +77,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
 
 /// Why a plain scalar is one thing to kubectl and another one to YAML 1.2. `is_glued` is whether it is a key
 /// and a bracket or comma stands right behind its `:`, `is_flow` whether it is within brackets.
-pub(super) fn ambiguous(text: &str, is_glued: bool, is_flow: bool) -> Option<String> {
+pub(crate) fn ambiguous(text: &str, is_glued: bool, is_flow: bool) -> Option<String> {
     if is_glued {
         Some(format!(
             "kubectl reads `{text}:` as one word here, and YAML 1.2 as the key `{text}`: write a blank \
@@ -93,14 +94,14 @@ pub(super) fn ambiguous(text: &str, is_glued: bool, is_flow: bool) -> Option<Str
 }
 
 /// Whether a scalar is written as a number of JSON's and is larger than any that there is.
-pub(super) fn overflows(text: &str) -> bool {
+pub(crate) fn overflows(text: &str) -> bool {
     matches!(text.as_bytes(), [b'-' | b'0'..=b'9', ..])
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
         && text.parse().is_ok_and(|value: f64| value.is_infinite())
 }
 
 /// The key that a scalar is: JSON's keys are strings.
-pub(super) fn key(text: &str, plain: bool, tag: Option<&str>) -> Result<String, String> {
+pub(crate) fn key(text: &str, plain: bool, tag: Option<&str>) -> Result<String, String> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML)) {
         None if plain => resolve(text),
         None | Some(None) => Resolved::Text,
@@ -273,8 +274,11 @@ fn decimal(text: &str) -> Option<Resolved> {
 
 /// The text that a `!!binary` scalar encodes.
 fn binary(text: &str) -> Result<String, String> {
-    let invalid = || "this !!binary value is not valid base64".to_owned();
-    let bytes = base64::decode(text).ok_or_else(invalid)?;
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let digits: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
+    let bytes = GeneralPurpose::new(&alphabet::STANDARD, config)
+        .decode(digits)
+        .map_err(|_| "this !!binary value is not valid base64".to_owned())?;
     let mut decoded = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
@@ -378,6 +382,23 @@ mod tests {
             ("a", Some("a")),
         ] {
             assert_eq!(key(text, true, None).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_whole_groups_of_base64_are_decoded() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("a28=", Some("ko")),
+            ("a28t\ncnM=\n", Some("ko-rs")),
+            ("aw==", Some("k")),
+            ("a29=", Some("ko")),
+            ("a28", None),
+            ("a===", None),
+            ("a2 =", None),
+            ("=a28", None),
+        ] {
+            assert_eq!(binary(text).ok().as_deref(), expected, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 ///
 /// The text ends where the first line of the scalar starts. Behind `before`, where the last scalar
 /// ends, stand only indicators, an anchor and a tag in front of the header.
-pub(super) fn strip(text: &str, before: usize) -> Option<Option<Range<usize>>> {
+pub(crate) fn strip(text: &str, before: usize) -> Option<Option<Range<usize>>> {
     let breaks = ['\n', '\r'];
     let lines = text.trim_end_matches([' ', '\t']).trim_end_matches(breaks);
     let start = lines.rfind(breaks).map_or(0, |newline| newline + 1).max(before);

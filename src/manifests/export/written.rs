@@ -1,9 +1,8 @@
 //! Whether a file was written for another tool, and so may be written anew: there is nothing in it but
 //! what [`Reader::write`] writes. Whatever somebody put there, a comment too, makes it theirs.
 
+use crate::manifests::Reader;
 use serde_json::{Map, Value};
-
-use super::Reader;
 
 impl Reader {
     /// Whether a text is a file of images for this reader and nothing else, or empty.
@@ -86,8 +85,8 @@ fn is_texts(map: &Map<String, Value>, needed: &[&str], possible: &[&str]) -> boo
 
 #[cfg(test)]
 mod tests {
-    use super::super::Replacement;
     use super::*;
+    use crate::manifests::Replacement;
 
     const ALL: [Reader; 5] =
         [Reader::Kustomize, Reader::Helm, Reader::Kbld, Reader::Imgpkg, Reader::Skaffold];

@@ -10,11 +10,11 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 
 /// The byte order mark.
-pub(super) const BOM: char = '\u{feff}';
+pub(crate) const BOM: char = '\u{feff}';
 
 /// Cuts a stream into its documents; put together again, they are the stream. A document owns its
 /// `---` and the directives and comments before it, and its `...`.
-pub(super) fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     // The end of what lies between two markers, in which there may be several JSON objects.
     let mut marked = 0;
@@ -85,7 +85,7 @@ fn is_prefix(line: &str) -> bool {
 
 /// A line that ends a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Marker {
+pub(crate) enum Marker {
     /// `---`, which starts the next one.
     Start,
     /// `...`.
@@ -93,7 +93,7 @@ pub(super) enum Marker {
 }
 
 /// The marker that a line is.
-pub(super) fn marker(line: &str) -> Option<Marker> {
+pub(crate) fn marker(line: &str) -> Option<Marker> {
     let (marker, rest) = match line.as_bytes() {
         [b'-', b'-', b'-', rest @ ..] => (Marker::Start, rest),
         [b'.', b'.', b'.', rest @ ..] => (Marker::End, rest),
