@@ -111,6 +111,7 @@ async fn run(
         (true, Some(&index)) => Err(Error::NoExecutable { binary: name(&builds[index].binary) }),
         (false, _) => {
             let causes = explain::causes(recipe, packages, &messages).await;
+            recipe.tools.forget_failures();
             // Cargo failed although all executables are complete: something that they do not need
             // failed.
             let binaries =

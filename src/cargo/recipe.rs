@@ -13,6 +13,7 @@ use super::paths;
 use super::remap::Prefixes;
 use super::rustflags::{self, UserFlags};
 use super::toolchain::Toolchain;
+use super::tools;
 use super::tools::Tools;
 use super::{Build, Error, Features, Settings, TargetTriple, Unification, Workspace};
 use crate::process::{self, Environment, Limits, variable};
@@ -146,6 +147,7 @@ impl Recipe {
     /// `cargo build` for some packages, without the flags for its output.
     pub(crate) fn cargo(&self, packages: &Packages) -> Command {
         let mut command = process::command(&self.cargo, &self.environment, &self.root);
+        command.env(tools::RUN, tools::run());
         command.arg("build").arg("--target-dir").arg(&self.target_directory);
         command.args(&self.arguments);
         match self.unification {

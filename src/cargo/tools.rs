@@ -80,14 +80,15 @@ impl Tools {
         Ok(())
     }
 
-    /// Removes the output of linkers from earlier runs.
+    /// Removes the output of linkers that this process started.
     pub(crate) fn forget_failures(&self) {
         for path in self.failures() {
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// The output of the linkers that failed.
+    /// The output of the linkers that failed, of those that this process started: another one may use
+    /// the same folder.
     pub(crate) fn linker_output(&self) -> Vec<String> {
         let read = |path: PathBuf| {
             let mut text = Vec::new();
@@ -99,15 +100,24 @@ impl Tools {
     }
 
     fn failures(&self) -> Vec<PathBuf> {
+        let own = format!("failure-{}-", run());
         let entries = std::fs::read_dir(&self.0).into_iter().flatten().filter_map(Result::ok);
         let mut found: Vec<PathBuf> = entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("failure-"))
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&own))
             .map(|entry| entry.path())
             .collect();
         found.sort();
         found
     }
 }
+
+/// What tells the files of this process apart, the value of [`RUN`].
+pub(crate) fn run() -> String {
+    std::process::id().to_string()
+}
+
+/// The variable by which the linker's script learns whose run it is part of.
+pub(crate) const RUN: &str = "KO_RS_RUN";
 
 /// The oldest processor of a target for which zig has a newer default.
 fn cpu(target: &TargetTriple) -> Option<&'static str> {
@@ -160,7 +170,7 @@ mod tests {
         let ld = tools.rust_lld().unwrap();
         let lld = PathBuf::from(path.split(':').next().unwrap()).join("rust-lld");
         tools.write(&lld, "#!/bin/sh\necho no such library >&2\nexit 3\n").unwrap();
-        let output = Command::new(ld).env("PATH", &path).output().unwrap();
+        let output = Command::new(ld).env("PATH", &path).env(RUN, super::run()).output().unwrap();
         assert_eq!(output.status.code(), Some(3));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "no such library\n");
         assert_eq!(tools.linker_output(), ["no such library\n"]);

@@ -333,12 +333,12 @@ mod tests {
             ("ghcr.io/Team/x", "a repository must be in lower case"),
             ("a//b", "with separators between letters"),
             ("a/b@sha256:1", "must follow `@`"),
-            ("a:b:c", "a repository is made of"),
+            ("a:b:c", "a repository can contain"),
             ("localhost:99999/a", "port"),
             ("a.b:/x", "port"),
             ("[::1/a", "`[` without `]`"),
             ("-a.b/x", "not a host name"),
-            ("a/b:.x", "a tag is"),
+            ("a/b:.x", "a tag"),
         ] {
             let error = text.parse::<ImageReference>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

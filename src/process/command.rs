@@ -17,11 +17,13 @@ pub(crate) fn command(
     command
 }
 
-/// A command as its user would type it: without folders of the program and without registry tokens.
+/// A command as its user would type it: without the folder of the program, the `--` that ends its
+/// flags, and registry tokens.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let program = program.file_name().unwrap_or(program.as_os_str());
-    let words = std::iter::once(program).chain(command.get_args());
+    let arguments = command.get_args().filter(|argument| *argument != "--");
+    let words = std::iter::once(program).chain(arguments);
     shell_words::join(words.map(|word| without_token(&word.to_string_lossy())))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It could not be started.
-    #[error("could not start `{program}`")]
+    #[error("could not run `{program}`")]
     Start {
         /// The program.
         program: String,

@@ -13,8 +13,6 @@ use crate::support::repository;
 const KNOWN: &[&str] = &[
     "cli/exit cli/outputs cli/overwrite",
     "daemon/address daemon/context daemon/error",
-    "image/config image/draft",
-    "oci/gzip oci/pack oci/zstd",
     "registry/client registry/copy registry/pull registry/push registry/upload",
     "registry/credential_file registry/credential_helper registry/credentials",
     "registry/error registry/hint registry/sender registry/transport registry/verify",

@@ -148,7 +148,7 @@ fn nothing_is_written_where_anything_fails() {
     fs::create_dir_all(sandbox.directory().join("images")).unwrap();
     let ran = sandbox
         .run(["resolve", "--push=false", "-R", "-f", "k8s", "--in-place", "--image-refs", "images"])
-        .exits(1);
+        .exits(2);
     assert!(ran.stderr().ends_with("/images` is a folder, not a file\n"), "{}", ran.stderr());
     unchanged(&sandbox);
 }

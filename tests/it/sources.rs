@@ -175,7 +175,7 @@ fn a_kustomization_is_left_to_whichever_program_is_there() {
     let ran = sandbox.run(["resolve", "-k", "prod"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error[kustomize-failed]: `kustomize build prod` failed (exit status: 3)\nno kustomization.yaml\n"
+        "error[kustomize-failed]: `kustomize build prod` failed (exit status: 3)\n  no kustomization.yaml\n"
     );
     assert_eq!(ran.stdout(), "");
     let ran = sandbox.run(["resolve", "-k", "prod", "-f", "x"]).exits(2);

@@ -111,7 +111,7 @@ caused by: registries.conf blocks `evil.test`
     let ran = sandbox.run(["build", "--base-image", "other"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error: --base-image: `other` may be on each of a.test, b.test
+        "error[invalid-value]: --base-image: `other` may be on each of a.test, b.test
 hint: write it in full, as `a.test/other`, or name it under `[aliases]` of registries.conf
 "
     );

@@ -34,8 +34,9 @@ fi
 if [ -f "$here/lib/libc++.a" ]; then
   set -- "$@" "-L$here/lib" -lc++abi -lcompiler_rt
 fi
-rust-lld "$@" 2>"$here/failure-$$"
+failure=$here/failure-${KO_RS_RUN-}-$$
+rust-lld "$@" 2>"$failure"
 status=$?
-[ ! -s "$here/failure-$$" ] || cat "$here/failure-$$" >&2
-[ "$status" != 0 ] || rm -f "$here/failure-$$"
+[ ! -s "$failure" ] || cat "$failure" >&2
+[ "$status" != 0 ] || rm -f "$failure"
 exit "$status"

@@ -102,7 +102,7 @@ fn duplicates_that_the_api_server_refuses_are_found_before() {
     ] {
         assert_eq!(is_refused(&scene, &manifest), found.is_some(), "{manifest}");
         let checked = scene.run_with_input("check -f -", &manifest).exits(0);
-        let said = checked.stderr().contains("which the API server refuses [duplicate-entry]");
+        let said = checked.stderr().contains("warning[duplicate-entry]: ");
         assert_eq!(said, found.is_some(), "{manifest}\n{}", checked.stderr());
         if let Some(what) = found {
             assert!(
@@ -125,11 +125,11 @@ fn a_duplicate_entry_is_shown_with_both_lines_before_apply_is_refused() {
   --> <stdin>:15:16
    |
 15 |         - {<<: *a, value: c}
-   |                ^^ again
+   |                ^^ second definition
   --> <stdin>:14:21
    |
 14 |         - &a {name: A, value: b}
-   |                     ^ first
+   |                     ^ first definition
 ";
     let shown = |stderr: &str| {
         let plain: Vec<&str> = stderr.lines().map(str::trim_start).collect();

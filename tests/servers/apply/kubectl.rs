@@ -256,7 +256,11 @@ fn labels_that_are_not_strings_are_refused_as_by_kubectl() {
         {
             let ran = scene.run_with_input(&format!("{command} -f -"), &manifest).exits(1);
             assert!(ran.stderr().contains("<stdin>:5:"), "{}", ran.stderr());
-            assert!(ran.stderr().contains("`version` is a number"), "{}", ran.stderr());
+            assert!(
+                ran.stderr().contains("`version` must be a string, but is a number"),
+                "{}",
+                ran.stderr()
+            );
         }
     }
 }

@@ -134,7 +134,7 @@ fn a_cache_that_cannot_hold_what_is_pushed_ends_in_the_right_image_or_a_clear_er
         assert_eq!(ran.stdout(), "");
         let error = ran.stderr();
         assert!(error.contains("No space left on device"), "{error}");
-        assert!(error.contains("hint: KOCACHE names another folder for the cache"), "{error}");
+        assert!(error.contains("hint: set KOCACHE to use another folder for the cache"), "{error}");
         assert!(!exists(&image), "{name}");
         false
     };

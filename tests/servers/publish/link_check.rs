@@ -72,7 +72,7 @@ fn an_older_glibc_is_refused_with_both_versions_and_would_not_have_started() {
     let stderr = ran.stderr();
     assert!(stderr.contains("`hello` needs `libc.so.6` with GLIBC_2.3"), "{stderr}");
     assert!(stderr.contains(", but the base image has GLIBC_2.30"), "{stderr}");
-    assert!(stderr.contains("or build for a musl target (the default)"), "{stderr}");
+    assert!(stderr.contains("or compile for a musl target (the default)"), "{stderr}");
     assert!(!exists(&format!("docker://{repo}/{NAME}:latest")));
 
     let forced = sandbox.run(["build", "--no-link-check"]).exits(0);
