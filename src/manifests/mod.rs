@@ -1,7 +1,7 @@
 //! Kubernetes manifests: reads them, finds references, replaces these with images by byte span, selects
 //! objects by label, and returns objects.
 //!
-//! * [`read`](mod@read): files, folders, patterns, and texts that were read elsewhere
+//! * `read`: files, folders, patterns, and texts that were read elsewhere
 //! * `yaml`: documents, scalars, values and quotes, with spans
 //! * `references`: which strings are references, and where they are
 //! * `image_map`: images that stand for crates, from the settings
