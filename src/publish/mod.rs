@@ -1,6 +1,6 @@
 //! Takes drafts of images to their destinations and returns their names there.
 //!
-//! [`choose`] decides on the destinations; [`Publisher`] takes images there. Each destination is one
+//! `choose` decides on the destinations; `Publisher` takes images there. Each destination is one
 //! file of this module, and a layer is compressed once for all of them. Knows nothing of manifests or
 //! of how an executable was compiled.
 

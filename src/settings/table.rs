@@ -67,7 +67,7 @@ pub enum Heading {
 pub struct Setting {
     /// What code asks for.
     pub key: Key,
-    /// The key in `.ko-rs.yaml` if [`Setting::in_file`].
+    /// The key in `.ko-rs.yaml` if `Setting::in_file`.
     pub name: &'static str,
     /// Where help lists the flag.
     pub heading: Heading,
