@@ -291,7 +291,7 @@ impl Ask {
 fn realm_url(realm: &str, registry: &Url) -> Result<Url, Failure> {
     let host = authority(registry);
     let refuse = |what: &str| Failure::protocol(&host, format!("its token server {what}"));
-    let url = Url::parse(realm).map_err(|_| refuse("is no URL"))?;
+    let url = Url::parse(realm).map_err(|_| refuse("is not a URL"))?;
     match url.scheme() {
         "https" => {}
         "http" if registry.scheme() == "http" => {}

@@ -27,7 +27,7 @@ const TOKEN_USER: &str = "<token>";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What names it cannot be part of a program's name.
-    #[error("`{0}` is no name of a credential helper")]
+    #[error("`{0}` is not a valid name of a credential helper")]
     Name(String),
     /// It is not installed.
     #[error("`{0}` is not on PATH")]

@@ -28,7 +28,7 @@ pub struct Account {
 
 /// A text that names nothing to log in to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no registry: write `ghcr.io`, `localhost:5000` or `quay.io/team`")]
+#[error("`{0}` is not a registry: write `ghcr.io`, `localhost:5000` or `quay.io/team`")]
 pub struct InvalidAccount(String);
 
 impl FromStr for Account {

@@ -217,7 +217,7 @@ pub(super) fn location(said_at: &Url, value: Option<&HeaderValue>) -> Result<Url
         .and_then(|value| value.to_str().ok())
         .ok_or_else(|| Failure::protocol(&host, "it has no readable `Location`"))?;
     let mut url =
-        said_at.join(text).map_err(|_| Failure::protocol(&host, "its `Location` is no URL"))?;
+        said_at.join(text).map_err(|_| Failure::protocol(&host, "its `Location` is not a URL"))?;
     if said_at.scheme() == "https" && url.scheme() == "http" {
         let own = url.host() == said_at.host() && url.port() == said_at.port();
         if !own || url.set_scheme("https").is_err() {

@@ -95,7 +95,7 @@ pub enum Error {
         source: rustls::Error,
     },
     /// A proxy's URL cannot be used. It is not shown: it may hold a password.
-    #[error("the proxy for {scheme} is no URL that can be used")]
+    #[error("the proxy for {scheme} is not a usable URL")]
     Proxy {
         /// Which proxy.
         scheme: &'static str,

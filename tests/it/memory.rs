@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::time::Instant;
 
 use crate::support::{Sandbox, peak};
 
@@ -63,13 +62,11 @@ fn holds_no_more_than_it_may(scalar: usize, anchors: usize) {
         let resolve = ["resolve", "--push=false", "-o", out, "-f", file];
         let commands: [&[&str]; 2] = [&resolve, &["check", "-f", file]];
         for (arguments, times) in commands.into_iter().zip(times) {
-            let started = Instant::now();
             let (ran, most) = peak(sandbox.start(arguments));
             let _ = ran.exits(checked);
-            let (most, took) = (most as f64 * 1024.0 / 1e6, started.elapsed().as_secs_f64());
-            let what = format!("{name}, {size:.1} MB, {}: {most:.1} MB, {took:.1} s", arguments[0]);
+            let most = most as f64 * 1024.0 / 1e6;
+            let what = format!("{name}, {size:.1} MB, {}: {most:.1} MB", arguments[0]);
             assert!(most > 1.0 && most < BASE + times * size, "{what}");
-            assert!(took < 10.0 + size, "{what}");
         }
     }
 }
