@@ -48,6 +48,7 @@ pub mod oci;
 pub mod reference;
 pub mod template;
 pub mod cache;
+pub mod watch;
 pub mod manifests;
 pub mod cargo;
 pub mod registry;

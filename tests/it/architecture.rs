@@ -26,6 +26,7 @@ const MODULES: &[(&str, Uses)] = &[
     ("reference", Only(&[])),
     ("template", Only(&["reference"])),
     ("cache", Only(&["oci"])),
+    ("watch", Only(&["oci"])),
     ("manifests", Only(&["oci", "reference"])),
     ("cargo", Only(&["oci", "reference", "cache"])),
     ("registry", Only(&["oci", "cache"])),
