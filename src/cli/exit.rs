@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::flags::Foreign;
-use super::{codes, files, overwrite};
+use super::{codes, files, outputs, overwrite};
 use crate::cache;
 use crate::manifests;
 use crate::pipeline;
@@ -62,13 +62,9 @@ pub(super) enum Failure {
     #[error(transparent)]
     Files(#[from] files::Error),
     #[error(transparent)]
-    ImagesFile(manifests::Unwritable),
-    #[error(transparent)]
     Overwrite(#[from] overwrite::Error),
-    #[error("{flag} requires files, but `{name}` is not one")]
-    NoPlace { name: String, flag: &'static str },
-    #[error("`{}` and `{}` would both be written to `{}`", from[0].display(), from[1].display(), path.display())]
-    SamePlace { path: PathBuf, from: [PathBuf; 2] },
+    #[error(transparent)]
+    Outputs(#[from] outputs::Error),
     #[error("{0}")]
     Account(registry::InvalidAccount),
     #[error("no user name to log in with")]
@@ -112,7 +108,6 @@ impl Failure {
                 let exit = if is_usage { Exit::Usage } else { Exit::Failure };
                 (vec![uncoded(error, error.hint())], exit)
             }
-            Self::ImagesFile(error) => failed(vec![uncoded(error, None)]),
             _ => failed(vec![Diagnostic::of(self)]),
         }
     }
@@ -123,6 +118,7 @@ impl Diagnose for Failure {
         match self {
             Self::Settings(error) => error.details(),
             Self::Files(error) => error.details(),
+            Self::Outputs(error) => error.details(),
             Self::Overwrite(error) => error.details(),
             Self::NoFilename => Details::new(&codes::NO_MANIFESTS)
                 .hint("name a file, a folder, a URL or `-` (standard input) with `-f`"),
@@ -132,10 +128,6 @@ impl Diagnose for Failure {
             Self::Directory { .. } | Self::WorkingDirectory(_) => {
                 Details::new(&codes::WORKING_DIRECTORY)
             }
-            Self::NoPlace { .. } => {
-                Details::new(&codes::OUTPUT_NEEDS_FILE).hint("write to one file with `-o FILE`")
-            }
-            Self::SamePlace { .. } => Details::new(&codes::OUTPUT_CONFLICT),
             Self::Account(_) => Details::new(&codes::INVALID_REGISTRY),
             Self::NoUser => {
                 Details::new(&codes::LOGIN_INCOMPLETE).hint("name one with `--username`")
@@ -147,9 +139,8 @@ impl Diagnose for Failure {
             | Self::Stdin
             | Self::Stdout(_)
             | Self::Password(_)
-            | Self::ImagesFile(_)
-            | Self::Login(_)
-            | Self::Manifests(_) => Details::new(&codes::SYSTEM),
+            | Self::Login(_) => Details::new(&codes::SYSTEM),
+            Self::Manifests(errors) => errors.details(),
             Self::FindSbom(error) => error.details(),
             Self::PushBase(error) => error.details(),
             Self::Pipeline(error) => error.details(),

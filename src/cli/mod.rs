@@ -59,6 +59,7 @@ pub fn every_code() -> impl Iterator<Item = &'static Code> {
         image::codes::ALL,
         oci::codes::ALL,
         crate::cache::codes::ALL,
+        crate::daemon::codes::ALL,
         publish::codes::ALL,
         cluster::codes::ALL,
         settings::codes::ALL,

@@ -3,11 +3,35 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::exit::Failure;
+use super::codes;
 use super::files::File;
 use crate::manifests::{self, Place, Rendered, Text};
 use crate::pipeline::Images;
+use crate::report::{Details, Diagnose};
 use crate::settings::{Complete, Output};
+
+/// Why a result cannot be written to the files that are named for it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("{flag} requires files, but `{name}` is not one")]
+    NoFile { name: String, flag: &'static str },
+    #[error("`{}` and `{}` would both be written to `{}`", from[0].display(), from[1].display(), path.display())]
+    SameFile { path: PathBuf, from: [PathBuf; 2] },
+    #[error(transparent)]
+    Images(manifests::Unwritable),
+}
+
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        match self {
+            Self::NoFile { .. } => {
+                Details::new(&codes::OUTPUT_NEEDS_FILE).hint("write to one file with `-o FILE`")
+            }
+            Self::SameFile { .. } => Details::new(&codes::OUTPUT_CONFLICT),
+            Self::Images(error) => error.details(),
+        }
+    }
+}
 
 /// Where the manifests of a run are written, each or together.
 pub(super) enum Targets {
@@ -24,18 +48,18 @@ pub(super) struct Target {
 }
 
 /// Decides where manifests are written, before anything is built.
-pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result<Targets, Failure> {
+pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result<Targets, Error> {
     let flag = match &complete.output {
         Output::Folder(_) => "--output-dir",
         _ => "--in-place",
     };
-    let target = |(name, place): &(String, Place)| -> Result<Target, Failure> {
+    let target = |(name, place): &(String, Place)| -> Result<Target, Error> {
         let Place { path: read, relative, .. } = place.clone();
         let path = match &complete.output {
             Output::Folder(folder) => relative.map(|path| folder.join(path)),
             _ => read.clone(),
         };
-        let path = path.ok_or_else(|| Failure::NoPlace { name: name.clone(), flag })?;
+        let path = path.ok_or_else(|| Error::NoFile { name: name.clone(), flag })?;
         Ok(Target { path, like: read })
     };
     match &complete.output {
@@ -49,7 +73,7 @@ pub(super) fn targets(complete: &Complete, places: &[(String, Place)]) -> Result
                     Some(other) if other.like != one.like => {
                         let from = |target: &Target| target.like.clone().unwrap_or_default();
                         let (path, from) = (one.path.clone(), [from(other), from(one)]);
-                        return Err(Failure::SamePlace { path, from });
+                        return Err(Error::SameFile { path, from });
                     }
                     _ => {}
                 }
@@ -95,7 +119,7 @@ impl Targets {
 }
 
 /// The files of images.
-pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, Failure> {
+pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
     if let Some(path) = &complete.image_refs {
         let lines = images.published.iter().flat_map(|image| &image.names);
@@ -103,7 +127,7 @@ pub(super) fn images(complete: &Complete, images: &Images) -> Result<Vec<File>, 
         files.push(File { path: path.clone(), text: text.into(), like: None });
     }
     for file in &complete.images_files {
-        let text = file.reader.write(&images.replacements).map_err(Failure::ImagesFile)?;
+        let text = file.reader.write(&images.replacements).map_err(Error::Images)?;
         files.push(File { path: file.path.clone(), text: text.into(), like: None });
     }
     Ok(files)

@@ -1,4 +1,4 @@
-//! What engines answer, as far as it is used here, read with bounds: an engine may be any program.
+//! The responses of engines. Sizes are limited, because any program may be at the address.
 
 use std::str::FromStr;
 
@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::{EngineImage, Loaded, Store};
 use crate::oci::{Digest, ImageReference, Platform};
 
-/// The longest answer that is read whole.
+/// The size limit of a response that is kept in memory.
 pub(super) const ANSWER_BYTES: usize = 8 << 20;
-/// The longest line of an answer that comes in lines.
+/// The size limit of a line of a response.
 const LINE_BYTES: usize = 1 << 20;
-/// How much of an engine's words is shown.
+/// How much of a message is shown.
 const MESSAGE_CHARACTERS: usize = 600;
 /// How many names of loaded images are kept.
 const NAMES: usize = 1000;
@@ -90,7 +90,7 @@ impl Inspected {
     }
 }
 
-/// The words in an answer that is an error: `message` of its JSON, else its text.
+/// The message of an error response: `message` of its JSON, else its text.
 pub(super) fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Message {
@@ -102,7 +102,7 @@ pub(super) fn message(body: &[u8]) -> String {
     }
 }
 
-/// Words from outside, fit for a line on a terminal.
+/// A text on one line, without control characters.
 fn shown(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut plain = one_line.chars().filter(|c| !c.is_control());
@@ -129,7 +129,7 @@ struct Detail {
     message: String,
 }
 
-/// Reads the answer to a load, which comes as JSON values, one a line.
+/// Reads the response to a load: JSON values, one on each line.
 #[derive(Default)]
 pub(super) struct LoadAnswer {
     unread: Vec<u8>,
@@ -138,15 +138,14 @@ pub(super) struct LoadAnswer {
     broken: Vec<ImageReference>,
 }
 
-/// Why an engine loaded nothing, in its own words, and the names that it gave nevertheless to
-/// images that cannot run.
+/// Why an engine loaded nothing, and the names of images that it listed but could not unpack.
 #[derive(Debug)]
 pub(super) struct LoadFailed {
     pub(super) message: String,
     pub(super) broken: Vec<ImageReference>,
 }
 
-/// The answer to a load that is none.
+/// A response to a load that is not valid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoAnswer {
     #[error("a line of it is longer than {LINE_BYTES} bytes")]
@@ -158,7 +157,7 @@ pub(super) enum NoAnswer {
 }
 
 impl LoadAnswer {
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), NoAnswer> {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             if self.unread.len() + piece.len() > LINE_BYTES {
@@ -174,7 +173,7 @@ impl LoadAnswer {
 
     fn line(&mut self) -> Result<(), NoAnswer> {
         let line = std::mem::take(&mut self.unread);
-        // A writer need not end its last value with a newline, nor have one only between two.
+        // Newlines between values are optional.
         for value in serde_json::Deserializer::from_slice(&line).into_iter::<Line>() {
             self.value(value.map_err(NoAnswer::Json)?);
         }
@@ -187,7 +186,7 @@ impl LoadAnswer {
             self.error.get_or_insert(shown(&error));
         }
         for text in line.stream.iter().flat_map(|text| text.lines()) {
-            // With containerd's store the engine says so in passing, and goes on.
+            // With containerd's store this is not reported as an error.
             if let Some((name, _)) =
                 text.strip_prefix("Error unpacking image ").and_then(|text| text.split_once(": "))
             {

@@ -8,10 +8,10 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Address, Error};
+use super::{Address, Error, host};
 use crate::oci::Digest;
 
-/// More than any file that is read here has in earnest.
+/// The size limit of the files that are read here.
 const FILE_BYTES: u64 = 4 << 20;
 
 #[derive(Default, Deserialize)]
@@ -45,7 +45,7 @@ pub(super) fn current(folder: &Path) -> Result<Option<String>, Error> {
     Ok(config.map(|config| config.current_context).filter(|name| !name.is_empty()))
 }
 
-/// The address in a context; none if the context leaves it to the default.
+/// The address in a context; `None` for the default.
 pub(super) fn address(folder: Option<&Path>, name: &str) -> Result<Option<Address>, Error> {
     let missing = |path| Error::NoContext { name: name.to_owned(), path };
     let folder = folder.ok_or_else(|| missing(None))?.join("contexts");
@@ -65,10 +65,10 @@ pub(super) fn address(folder: Option<&Path>, name: &str) -> Result<Option<Addres
     }
     let certificates = folder.join("tls").join(&id).join("docker");
     let tls = ["ca.pem", "cert.pem", "key.pem"].iter().any(|file| certificates.join(file).exists());
-    Address::parse(&docker.host, tls, || Some(certificates)).map(Some)
+    host::parse(&docker.host, tls, || Some(certificates)).map(Some)
 }
 
-/// The content of a JSON file; none where there is no file.
+/// The content of a JSON file; `None` if it does not exist.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     let unreadable = |source| Error::Configuration { path: path.to_owned(), source };
     let mut bytes = Vec::new();

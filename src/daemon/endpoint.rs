@@ -1,8 +1,7 @@
 //! The requests that ko-rs makes of an engine ([Engine API][api]), as values.
 //!
-//! No path names a version of the API: the engine then speaks its own newest, and everything asked
-//! for here has kept its form from Engine 20.10 (1.41) to Engine 29, which refuses versions below
-//! 1.44; podman answers the same paths.
+//! Paths have no version of the API, so engines use their latest: these requests are the same from
+//! Engine 20.10 (1.41) to Engine 29, which refuses versions below 1.44, and in podman.
 //!
 //! [api]: https://docs.docker.com/reference/api/engine/
 
@@ -34,7 +33,7 @@ impl Endpoint {
         Self { method: Method::GET, path: format!("/images/{name}/json") }
     }
 
-    /// Not quiet: the progress lines are the sign of life of an engine that unpacks.
+    /// Not quiet: an engine that unpacks prints progress, so it is not considered stalled.
     pub(super) fn load() -> Self {
         Self { method: Method::POST, path: "/images/load?quiet=0".to_owned() }
     }

@@ -1,19 +1,20 @@
-//! What can go wrong between ko-rs and an engine, and the ways out.
+//! Failures to find an engine, to connect to it, and of the engine itself.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::Address;
 use super::archive::BoxError;
 use super::endpoint::Endpoint;
+use super::{Address, codes};
+use crate::report::{Details, Diagnose};
 
 /// A failure to find an engine, to speak to it, or of the engine itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `DOCKER_HOST`, or a context's host, is nothing a request can be sent to.
+    /// `DOCKER_HOST`, or the host of a context, is not a valid address.
     #[error("`{host}` is not the address of a Docker Engine: {reason}")]
     Host {
         /// What was given, without user and password.
@@ -21,13 +22,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The address is reached through ssh, which ko-rs does not speak.
-    #[error("the Docker Engine at `{host}` is reached through ssh, which ko-rs does not speak")]
+    /// The address uses ssh, which ko-rs does not support.
+    #[error("the Docker Engine at `{host}` uses ssh, which ko-rs does not support")]
     Ssh {
         /// What was given, without user and password.
         host: String,
     },
-    /// The Docker context in force does not exist.
+    /// The selected Docker context does not exist.
     #[error("there is no Docker context `{name}`{}", place(.path.as_ref()))]
     NoContext {
         /// The context's name.
@@ -35,12 +36,12 @@ pub enum Error {
         /// Where it would be, if there is a configuration folder.
         path: Option<PathBuf>,
     },
-    /// The Docker context in force asks for what ko-rs does not do.
+    /// The selected Docker context cannot be used.
     #[error("the Docker context `{name}` {reason}")]
     Context {
         /// The context's name.
         name: String,
-        /// What it asks for.
+        /// Why, after its name.
         reason: &'static str,
     },
     /// A file of Docker's configuration folder could not be read.
@@ -51,8 +52,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// TLS was asked for without saying where the certificates are.
-    #[error("no folder of certificates is known for the Docker Engine at {address}")]
+    /// TLS is required, but no folder of certificates is set.
+    #[error("the Docker Engine at {address} requires TLS, but no folder of certificates is set")]
     NoCertificates {
         /// The engine.
         address: String,
@@ -65,15 +66,15 @@ pub enum Error {
         /// Why.
         source: BoxError,
     },
-    /// The HTTP client could not be made.
-    #[error("could not make an HTTP client for the Docker Engine at {address}")]
+    /// The HTTP client could not be created.
+    #[error("could not create an HTTP client for the Docker Engine at {address}")]
     Client {
         /// The engine.
         address: Address,
         /// Why.
         source: reqwest::Error,
     },
-    /// Nobody answers at the address.
+    /// There is no connection to the address.
     #[error("could not reach the Docker Engine at {address}")]
     Connect {
         /// The engine.
@@ -81,58 +82,58 @@ pub enum Error {
         /// Why.
         source: Cause,
     },
-    /// The connection broke during a request.
-    #[error("{endpoint} at the Docker Engine {address} was cut off")]
+    /// The connection was closed during a request.
+    #[error("{endpoint}: the connection to the Docker Engine at {address} was lost")]
     Request {
-        /// What was asked.
+        /// The request.
         endpoint: Endpoint,
         /// The engine.
         address: Address,
         /// Why.
         source: Cause,
     },
-    /// The engine took nothing and said nothing for too long.
-    #[error("{endpoint}: the Docker Engine at {address} has not moved for {seconds} seconds")]
+    /// The engine neither received nor sent anything for too long.
+    #[error("{endpoint}: the Docker Engine at {address} did not respond for {seconds} seconds")]
     Stalled {
-        /// What was asked.
+        /// The request.
         endpoint: Endpoint,
         /// The engine.
         address: Address,
-        /// How long was waited.
+        /// How long ko-rs waited.
         seconds: u64,
     },
-    /// The engine answered with an error.
-    #[error("{endpoint}: the Docker Engine at {address} answered {status}: {message}")]
+    /// The engine responded with an error.
+    #[error("{endpoint}: the Docker Engine at {address} responded with {status}: {message}")]
     Refused {
-        /// What was asked.
+        /// The request.
         endpoint: Endpoint,
         /// The engine.
         address: Address,
-        /// The status of its answer.
+        /// The status of its response.
         status: u16,
-        /// Its words.
+        /// Its message.
         message: String,
     },
-    /// The engine answered something that cannot be understood.
-    #[error("{endpoint}: the answer of the Docker Engine at {address} cannot be understood")]
+    /// The response of the engine is not valid.
+    #[error("{endpoint}: the response of the Docker Engine at {address} is not valid")]
     Answer {
-        /// What was asked.
+        /// The request.
         endpoint: Endpoint,
         /// The engine.
         address: Address,
         /// Why.
         source: BoxError,
     },
-    /// The engine took an archive and then found it wanting.
+    /// The engine received an archive but could not load it.
     #[error("the Docker Engine at {address} could not load the image: {message}")]
     Load {
         /// The engine.
         address: Address,
-        /// Its words.
+        /// Its message.
         message: String,
     },
-    /// The archive could not be read to its end, so what the engine got is worthless.
-    #[error("the image's archive broke off on its way to the Docker Engine at {address}")]
+    /// The archive could not be read to its end.
+    #[error("could not read the archive of the image for the Docker Engine at {address}")]
     Archive {
         /// The engine.
         address: Address,
@@ -145,47 +146,56 @@ fn place(path: Option<&PathBuf>) -> String {
     path.map_or(String::new(), |path| format!(" (`{}` does not exist)", path.display()))
 }
 
-impl Error {
-    /// The way out, where one is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        let hosts = Details::new(&codes::INVALID_DOCKER_HOST);
+        let contexts = Details::new(&codes::UNUSABLE_DOCKER_CONTEXT);
+        let certificates = Details::new(&codes::UNUSABLE_DOCKER_CERTIFICATE);
+        let unreachable = Details::new(&codes::ENGINE_UNREACHABLE);
+        let failed = Details::new(&codes::ENGINE_FAILED);
+        match self {
             Self::Host { .. } => {
-                "DOCKER_HOST is written `unix:///path/to.sock` or `tcp://host:port`"
+                hosts.hint("DOCKER_HOST is `unix:///path/to.sock` or `tcp://host:port`")
             }
-            Self::Ssh { .. } => {
-                "forward its socket (`ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST`) and set DOCKER_HOST=unix:///tmp/docker.sock"
+            Self::Ssh { .. } => hosts.hint(
+                "forward its socket (`ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST`) and set DOCKER_HOST=unix:///tmp/docker.sock",
+            ),
+            Self::NoContext { .. } => contexts.hint(
+                "`docker context ls` lists the contexts; DOCKER_CONTEXT and `docker context use` select one",
+            ),
+            Self::Context { .. } => contexts.hint(
+                "`docker context update` sets its address and, with `ca=FILE`, the certificate authority",
+            ),
+            Self::Configuration { .. } => contexts,
+            Self::NoCertificates { .. } | Self::Certificate { .. } => certificates.hint(
+                "ca.pem, cert.pem and key.pem are in the folder that DOCKER_CERT_PATH names (`minikube docker-env` prints it), or in the Docker context",
+            ),
+            Self::Connect { source, .. } if source.is_tls() => certificates.hint(
+                "DOCKER_CERT_PATH must name the folder whose ca.pem signed the engine's certificate, and DOCKER_HOST a name in that certificate",
+            ),
+            Self::Request { source, .. } if source.is_tls() => certificates.hint(
+                "the engine requires another client certificate: DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem",
+            ),
+            Self::Connect { source, address } => {
+                unreachable.hint(connect_hint(source.io_kind(), address))
             }
-            Self::NoContext { .. } => {
-                "`docker context ls` lists the contexts; DOCKER_CONTEXT and `docker context use` choose one"
-            }
-            Self::Context { .. } => {
-                "`docker context update` sets its address and, with `ca=FILE`, who vouches for the engine"
-            }
-            Self::NoCertificates { .. } | Self::Certificate { .. } => {
-                "ca.pem, cert.pem and key.pem lie in the folder that DOCKER_CERT_PATH names (`minikube docker-env` prints it), or in the Docker context"
-            }
-            Self::Connect { source, address } => return Some(connect_hint(source, address)),
-            Self::Request { source, .. } if source.is_tls() => {
-                "the engine wants another client certificate: DOCKER_CERT_PATH names the folder with ca.pem, cert.pem and key.pem"
-            }
+            Self::Client { .. } => unreachable,
             Self::Request { .. } | Self::Stalled { .. } => {
-                "is the engine still running, and is there room on its disk?"
+                unreachable.hint("is the engine still running, and is there space on its disk?")
             }
             Self::Refused { status: 400, message, .. } if message.contains("HTTPS server") => {
-                "the engine speaks TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
+                failed.hint("the engine requires TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH")
             }
-            _ => return None,
-        };
-        Some(hint.to_owned())
+            Self::Refused { .. }
+            | Self::Answer { .. }
+            | Self::Load { .. }
+            | Self::Archive { .. } => failed,
+        }
     }
 }
 
-fn connect_hint(cause: &Cause, address: &Address) -> String {
-    if cause.is_tls() {
-        return "DOCKER_CERT_PATH names the folder whose ca.pem signed the engine's certificate, and DOCKER_HOST has to be a name in that".to_owned();
-    }
-    match cause.io_kind() {
+fn connect_hint(cause: Option<io::ErrorKind>, address: &Address) -> String {
+    match cause {
         Some(io::ErrorKind::PermissionDenied) => format!(
             "{address} belongs to another user: `sudo usermod -aG docker $USER` and log in again, or set DOCKER_HOST to an engine of your own"
         ),
@@ -193,8 +203,7 @@ fn connect_hint(cause: &Cause, address: &Address) -> String {
     }
 }
 
-/// Why a connection failed: what the system or the other side said, without the words of the layers
-/// between, and without the URL.
+/// Why a connection failed: the innermost cause, without the URL.
 #[derive(Debug)]
 pub struct Cause(reqwest::Error);
 
@@ -207,13 +216,13 @@ impl Cause {
         std::iter::successors(self.0.source(), |&error| error.source())
     }
 
-    /// What the system said.
+    /// The error of the operating system.
     fn io_kind(&self) -> Option<io::ErrorKind> {
         self.chain().find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind)
     }
 
-    /// Whether TLS failed. With TLS 1.3 a client's certificate is judged only after the client has
-    /// begun to speak, so this may come with any request.
+    /// Whether TLS failed. With TLS 1.3 the client's certificate is only checked after the handshake, so
+    /// any request may fail like this.
     fn is_tls(&self) -> bool {
         self.chain().any(|error| {
             let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

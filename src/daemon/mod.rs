@@ -1,17 +1,19 @@
 //! A client of the [Docker Engine API][api], as Docker Engine and podman serve it: what an engine
-//! is and holds, and images into it and out of it.
+//! is and has, and images that are loaded and exported.
 //!
-//! Knows nothing of registries, of how an image is made or of what it is loaded for. Reads no
-//! environment: [`Settings`] carries what the environment says.
+//! Does not use registries or the environment: [`Settings`] contains the variables.
 //!
 //! [api]: https://docs.docker.com/reference/api/engine/
 
 pub mod archive;
 mod address;
 mod answer;
+mod choose;
+pub(crate) mod codes;
 mod context;
 mod endpoint;
 mod error;
+mod host;
 mod transport;
 mod upload;
 
@@ -22,7 +24,8 @@ use futures_util::{Stream, stream};
 use reqwest::{Body, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-pub use address::{Address, DEFAULT_SOCKET, Settings};
+pub use address::Address;
+pub use choose::Settings;
 pub use endpoint::Endpoint;
 pub use error::{Cause, Error};
 
@@ -32,7 +35,7 @@ use answer::{ANSWER_BYTES, Info, Inspected, LoadAnswer, Version};
 use archive::BoxError;
 use upload::Upload;
 
-/// How long an engine may be silent: it unpacks gigabytes between two signs of life.
+/// How long an engine may be silent: unpacking a large layer takes minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An engine. Cheap to clone; clones share their connections.
@@ -63,15 +66,15 @@ pub enum Store {
 /// An image that an engine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineImage {
-    /// What the engine knows it by; see [`Store`].
+    /// Its ID; see [`Store`].
     pub id: Digest,
     /// The digests of its layers' tars, lowest first.
     pub diff_ids: Vec<Digest>,
-    /// What it runs on.
+    /// Its platform.
     pub platform: Platform,
 }
 
-/// What an engine says that it loaded.
+/// The images that an engine loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// Names as the engine writes them, or IDs of images without a name. Never empty.
@@ -96,7 +99,7 @@ impl Daemon {
         self.json::<Version>(&Endpoint::version()).await.map(drop)
     }
 
-    /// What the engine's containers run on.
+    /// The platform of the engine's containers.
     pub async fn platform(&self) -> Result<Platform, Error> {
         let endpoint = Endpoint::version();
         let version: Version = self.json(&endpoint).await?;
@@ -114,7 +117,7 @@ impl Daemon {
         }
     }
 
-    /// What the engine has under a name.
+    /// The image with a name, or `None` if the engine does not have it.
     pub async fn image(&self, name: &ImageReference) -> Result<Option<EngineImage>, Error> {
         let endpoint = Endpoint::image(name);
         match self.json::<Inspected>(&endpoint).await {
@@ -127,10 +130,10 @@ impl Daemon {
     }
 
     /// Sends an archive, named [`Once`](archive::Naming::Once), and waits until the engine has its
-    /// images. Takes as long as it takes, unless nothing moves any more.
+    /// images. Fails only if nothing is transferred for too long.
     ///
     /// An [`Error::Load`] or [`Error::Refused`] may mean that a layer was left out that is not there
-    /// after all: then send everything.
+    /// after all: send all of them then.
     pub async fn load<S, E>(&self, archive: S) -> Result<Loaded, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -151,14 +154,14 @@ impl Daemon {
             Ok(response) => self.loaded(&endpoint, response).await,
             Err(error) => Err(error),
         };
-        // Whatever the engine made of half an archive, its being half is the cause.
+        // An error of the engine is caused by the truncated archive.
         match progress.failure() {
             Some(source) => Err(Error::Archive { address: self.address.clone(), source }),
             None => outcome,
         }
     }
 
-    /// Gives an image another name.
+    /// Adds a name to an image.
     pub async fn tag(
         &self,
         name: &ImageReference,
@@ -183,7 +186,7 @@ impl Daemon {
         }))
     }
 
-    /// Takes a name away, and the image with its last name.
+    /// Removes a name, and the image if it has no other.
     pub async fn remove(&self, name: &ImageReference) -> Result<(), Error> {
         self.done(&Endpoint::remove(name)).await
     }
@@ -199,7 +202,7 @@ impl Daemon {
             Ok(Err(failed)) => failed,
             Err(error) => return Err(self.misunderstood(endpoint, error)),
         };
-        // Left alone, it would pass for an image that is there.
+        // Otherwise it would be listed like any other image.
         for name in &failed.broken {
             if let Err(error) = self.remove(name).await {
                 self.reporter.detail(format!("could not remove the broken image {name}: {error}"));
@@ -223,7 +226,7 @@ impl Daemon {
         self.client.request(endpoint.method(), format!("{}{}", self.base, endpoint.path()))
     }
 
-    /// Sends a request without a body worth mentioning and waits for a good answer.
+    /// Sends a request, and fails unless the response has a successful status.
     async fn accepted(
         &self,
         endpoint: &Endpoint,
@@ -258,7 +261,7 @@ impl Daemon {
         let mut body = Vec::new();
         while let Some(bytes) = self.chunk(endpoint, response).await? {
             if body.len() + bytes.len() > ANSWER_BYTES {
-                return Err(self.misunderstood(endpoint, "it is longer than any such answer"));
+                return Err(self.misunderstood(endpoint, "it is too long"));
             }
             body.extend_from_slice(&bytes);
         }

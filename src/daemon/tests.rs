@@ -1,4 +1,4 @@
-//! Faults only: what a real engine answers is tried on real engines.
+//! Failures of engines only; tests/servers runs against real engines.
 
 use std::convert::Infallible;
 
@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use futures_util::StreamExt;
 
 use super::*;
-use crate::report::Event;
+use crate::report::{Diagnostic, Event};
 
-/// A program on a socket that answers as it is told to, for as long as it is kept.
+/// A server on a socket with the given routes, until it is dropped.
 struct Engine {
     folder: tempfile::TempDir,
     server: tokio::task::JoinHandle<()>,
@@ -47,16 +47,16 @@ fn name() -> ImageReference {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_told_with_the_way_out() {
+async fn an_unreachable_engine_is_an_error_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::new(Address::Unix(folder.path().join("gone")), Reporter::new()).unwrap();
     let error = daemon.platform().await.unwrap_err();
     assert!(matches!(error, Error::Connect { .. }), "{error}");
-    assert!(error.hint().unwrap().starts_with("is Docker running?"));
+    assert!(Diagnostic::of(&error).hints[0].starts_with("is Docker running?"));
 }
 
 #[tokio::test]
-async fn an_engine_s_error_is_shown_with_its_words() {
+async fn an_error_contains_the_message_of_the_engine() {
     let refuse = || async { (StatusCode::INTERNAL_SERVER_ERROR, r#"{"message":"no\nspace"}"#) };
     let engine = Engine::start(Router::new().route("/images/{*name}", post(refuse)));
     let error = engine.daemon().tag(&name(), &name().repository, &Tag::latest()).await.unwrap_err();
@@ -64,13 +64,13 @@ async fn an_engine_s_error_is_shown_with_its_words() {
     assert_eq!(
         error.to_string(),
         format!(
-            "POST /images/ko.local/a:1/tag: the Docker Engine at {socket} answered 500: no space"
+            "POST /images/ko.local/a:1/tag: the Docker Engine at {socket} responded with 500: no space"
         )
     );
 }
 
 #[tokio::test]
-async fn an_image_is_absent_only_by_404() {
+async fn only_404_means_that_an_image_does_not_exist() {
     let engine = Engine::start(Router::new());
     assert_eq!(engine.daemon().image(&name()).await.unwrap(), None);
     let wrong = || async { r#"{"Id":"sha256:zz","Os":"linux","Architecture":"amd64"}"# };
@@ -80,7 +80,7 @@ async fn an_image_is_absent_only_by_404() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_not_read_without_end() {
+async fn the_size_of_a_response_is_limited() {
     let endless = || async { axum::body::Body::from_stream(pieces(usize::MAX)) };
     let engine = Engine::start(Router::new().route("/version", get(endless)));
     let error = engine.daemon().platform().await.unwrap_err();
@@ -88,7 +88,7 @@ async fn an_answer_without_end_is_not_read_without_end() {
 }
 
 #[tokio::test]
-async fn an_engine_that_says_nothing_is_given_up() {
+async fn an_engine_that_does_not_respond_is_an_error() {
     let silent = || async { std::future::pending::<()>().await };
     let engine = Engine::start(
         Router::new().route("/version", get(silent)).route("/images/load", post(silent)),
@@ -100,7 +100,7 @@ async fn an_engine_that_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_slow_source_is_not_the_engine_s_fault() {
+async fn a_slow_source_does_not_count_as_a_stalled_engine() {
     let read = async |body: axum::body::Body| {
         let length = axum::body::to_bytes(body, usize::MAX).await.unwrap().len();
         format!("{{\"stream\":\"Loaded image: {length}\\n\"}}")
@@ -122,7 +122,7 @@ async fn a_slow_source_is_not_the_engine_s_fault() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_is_the_cause_of_what_follows() {
+async fn a_failure_of_the_source_is_reported_as_the_cause() {
     let read = async |body: axum::body::Body| {
         let _ = axum::body::to_bytes(body, usize::MAX).await;
         "{\"stream\":\"Loaded image: half\"}"
@@ -134,7 +134,7 @@ async fn a_source_that_fails_is_the_cause_of_what_follows() {
 }
 
 #[tokio::test]
-async fn an_image_that_could_not_be_unpacked_is_not_left_behind() {
+async fn an_image_that_could_not_be_unpacked_is_removed() {
     let broken = "{\"stream\":\"Loaded image: ko.local/a:1\\n\"}\n{\"stream\":\"Error unpacking image ko.local/a:1: no space\\n\"}\n";
     let (gone, mut removed) = tokio::sync::mpsc::unbounded_channel();
     let remove = async move |Path(name): Path<String>| {
@@ -152,7 +152,7 @@ async fn an_image_that_could_not_be_unpacked_is_not_left_behind() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_no_success() {
+async fn a_truncated_response_is_an_error() {
     let torn = || async {
         let line = Ok(Bytes::from_static(b"{\"stream\":\"Loaded image: a\\n\"}\n"));
         axum::body::Body::from_stream(stream::iter([line, Err(std::io::Error::other("gone"))]))

@@ -1,6 +1,6 @@
 //! The HTTP client for an address: a socket, a pipe, a port, or a port with TLS and a client
-//! certificate. No proxy, no redirect, no root certificates of the system: an engine is named
-//! exactly, and vouched for by its own folder of certificates.
+//! certificate. It uses no proxy, no redirects and no root certificates of the
+//! system: only the certificates of the engine's own folder.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,14 +19,14 @@ use super::{Address, Error};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
-/// More than a file of certificates has in earnest.
+/// The size limit of a file of certificates.
 const FILE_BYTES: u64 = 4 << 20;
 
-/// A client, and what stands before an endpoint's path.
+/// A client, and the URL before the path of an endpoint.
 pub(super) fn connect(address: &Address) -> Result<(Client, String), Error> {
     let tls = match address {
         Address::Tcp { tls: Some(folder), .. } => mutual(folder)?,
-        // Never used; without it reqwest would look for a provider of the whole process.
+        // Never used; without it reqwest would require a global provider.
         _ => trusting(RootCertStore::empty())
             .map_err(|error| unusable(Path::new(""), error))?
             .with_no_client_auth(),
@@ -58,8 +58,8 @@ fn reach(builder: ClientBuilder, address: &Address) -> (ClientBuilder, String) {
     }
 }
 
-/// TLS by a folder's `ca.pem`, and by its `cert.pem` and `key.pem` unless both are absent: an
-/// engine may be content with knowing its clients otherwise.
+/// TLS by a folder's `ca.pem`, and by its `cert.pem` and `key.pem` unless both are missing:
+/// not every engine requires client certificates.
 fn mutual(folder: &Path) -> Result<ClientConfig, Error> {
     let ca = folder.join("ca.pem");
     let mut roots = RootCertStore::empty();
@@ -92,7 +92,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         .collect::<Result<_, _>>()
         .map_err(|error| unusable(path, plain(&error, "certificate")))?;
     match found.is_empty() {
-        true => Err(unusable(path, "it holds no PEM certificate")),
+        true => Err(unusable(path, "it contains no PEM certificate")),
         false => Ok(found),
     }
 }
@@ -103,10 +103,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     read.map(|_| bytes).map_err(|error| unusable(path, error))
 }
 
-/// A parser's error would quote the file, which may be a private key.
+/// The reason without an excerpt of the file, which may be a private key.
 fn plain(error: &pem::Error, what: &str) -> BoxError {
     match error {
-        pem::Error::NoItemsFound => format!("it holds no PEM {what}").into(),
+        pem::Error::NoItemsFound => format!("it contains no PEM {what}").into(),
         _ => format!("it is not a {what} in PEM").into(),
     }
 }

@@ -24,7 +24,7 @@ use crate::oci::{
     BlobSource, Compression, Descriptor, Digest, Format, ImageConfig, ImageReference, Layer,
     Platform,
 };
-use crate::report::{Details, Diagnose, UNNAMED};
+use crate::report::{Details, Diagnose};
 
 /// The kind of the records of exported images.
 const RECORDS: &str = "engine-base-1";
@@ -69,7 +69,7 @@ pub enum EngineError {
 impl Diagnose for EngineError {
     fn details(&self) -> Details {
         match self {
-            Self::Engine(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Engine(error) => error.details(),
             Self::Missing { .. } => Details::new(&codes::BASE_IMAGE_UNREADABLE).hint(
                 "`docker images` lists its images; give one a name with `docker tag IMAGE \
                  ko.local/NAME`",

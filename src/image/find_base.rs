@@ -11,7 +11,7 @@ use super::engine::{EngineError, from_engine};
 use super::layout::{LayoutError, from_layout};
 use crate::cache::Cache;
 use crate::cargo::TargetTriple;
-use crate::daemon::{self, Address, Daemon};
+use crate::daemon::{self, Daemon};
 use crate::oci::{BlobSource, ImageReference, Platform};
 use crate::registry::{self, Client};
 use crate::report::{Details, Diagnose, Reporter, UNNAMED};
@@ -108,7 +108,7 @@ impl Diagnose for BaseError {
             Self::Unusable { source, .. } => source.details(),
             Self::Layout { source, .. } => source.details(),
             Self::Contents { source, .. } => source.details(),
-            Self::NoEngine { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::NoEngine { source, .. } => source.details(),
             Self::Engine { source, .. } => source.details(),
         }
     }
@@ -149,7 +149,9 @@ impl BaseSources<'_> {
             BaseName::Layout(folder) => from_layout(folder, platform)
                 .map_err(|source| BaseError::Layout { name: name.clone(), source }),
             BaseName::Daemon(image) => {
-                let daemon = Address::choose(self.engine)
+                let daemon = self
+                    .engine
+                    .address()
                     .and_then(|address| Daemon::new(address, self.report.clone()))
                     .map_err(|source| BaseError::NoEngine { name: name.clone(), source })?;
                 let base = from_engine(&daemon, image, platform, self.cache).await;

@@ -33,6 +33,14 @@ codes! {
         "A string in a manifest starts like a reference but is not one.",
         "A reference is the prefix and the name, path or import path of a crate, without a tag or digest: \
          `ko://link-service`. `ignoreReferenceTags: true` in `.ko-rs.yaml` drops tags that a template adds.";
+    SAME_IMAGE_KEY = "same-image-key", Failure,
+        "Two images would have the same key in the file of `--images-file helm=FILE`.",
+        "Images are listed there by the names of their executables, which two crates can share. The values of \
+         Helm have no other key.";
+    IMAGE_WITHOUT_DIGEST = "image-without-digest", Failure,
+        "An image has no digest, but the file of `--images-file imgpkg=FILE` requires one.",
+        "Images that are loaded into a Docker Engine have tags only. Push them to a registry, or write the \
+         file for another tool.";
     LIST_NOT_SELECTABLE = "list-not-selectable", Failure,
         "A selector cannot remove single items from a List, because of how the List is written.",
         "Write the objects as separate documents, or the items without anchors and aliases.";

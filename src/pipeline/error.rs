@@ -2,6 +2,7 @@
 
 use super::codes;
 use super::mismatch::Mismatch;
+use super::several::Several;
 use crate::cargo;
 use crate::cluster;
 use crate::image::{self, BaseError, BaseName};
@@ -24,14 +25,14 @@ pub enum Error {
     #[error(transparent)]
     Source(SourceError),
     /// Manifests cannot be read, references cannot be resolved, or lints are denied.
-    #[error("there are {} errors in the manifests", .0.len())]
-    Faulty(Vec<Fault>),
+    #[error("there are {} errors in the manifests", .0.iter().count())]
+    Faulty(Several<Fault>),
     /// The workspace, or Cargo.
     #[error(transparent)]
     Workspace(cargo::Error),
     /// Entries of `builds[]` match no crate.
-    #[error("{} entries of `builds` match no crate", .0.len())]
-    UnknownBuilds(Vec<UnknownBuild>),
+    #[error("{} entries of `builds` match no crate", .0.iter().count())]
+    UnknownBuilds(Several<UnknownBuild>),
     /// The base has no platform that can be compiled for.
     #[error("cannot compile for any platform of the base image `{base}` ({offered})")]
     NoPlatform {
@@ -205,6 +206,11 @@ impl Diagnose for Unresolved {
 }
 
 impl Error {
+    /// Fails if there are faults.
+    pub(super) fn check(faults: Vec<Fault>) -> Result<(), Self> {
+        Several::of(faults).map_or(Ok(()), |faults| Err(Self::Faulty(faults)))
+    }
+
     /// The exit status that the error leads to.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -243,15 +249,9 @@ impl Diagnose for Error {
         match self {
             Self::Manifests(errors) => errors.details(),
             Self::Source(error) => error.details(),
-            Self::Faulty(faults) => match faults.first() {
-                Some(first) => first.details(),
-                None => Details::new(&UNNAMED),
-            },
+            Self::Faulty(faults) => faults.first().details(),
             Self::Workspace(error) => error.details(),
-            Self::UnknownBuilds(unknown) => match unknown.first() {
-                Some(first) => first.details(),
-                None => Details::new(&UNNAMED),
-            },
+            Self::UnknownBuilds(unknown) => unknown.first().details(),
             Self::NoPlatform { .. } => Details::new(&codes::NO_PLATFORM),
             Self::Template(error) => error.details(),
             Self::Base(error) => error.details(),

@@ -65,9 +65,7 @@ impl Session {
             Some((reference.clone(), built[*at].facts.first()?.clone()))
         });
         let denied = self.report_findings(manifests.lint_images(&facts.collect()));
-        if !denied.is_empty() {
-            return Err(Error::Faulty(denied));
-        }
+        Error::check(denied)?;
         let name = |(reference, at): (CrateReference, usize)| {
             (reference, built[at].published.reference.clone())
         };

@@ -20,6 +20,7 @@ mod plan;
 mod references;
 mod run;
 mod session;
+mod several;
 mod sources;
 mod verify;
 
@@ -37,6 +38,7 @@ pub use plan::{Plan, PlannedBuild, PlannedImage};
 pub use references::Checked;
 pub use run::Built;
 pub use session::Session;
+pub use several::Several;
 
 /// What is requested to be built.
 #[derive(Clone, Copy, Debug)]

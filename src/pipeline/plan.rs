@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::session::Session;
+use super::several::Several;
 use crate::cargo::{Binary, Build, Workspace};
 use crate::image::{BaseName, Recipe};
 use crate::manifests::Needs;
@@ -142,8 +143,7 @@ impl Session {
         let publisher = self.publisher()?;
         let paths = binaries.iter().map(|binary| &binary.import_path);
         publisher.check_names(paths).map_err(|source| Error::Destinations { source })?;
-        let unknown = self.settings.builds.unknown(&workspace);
-        if !unknown.is_empty() {
+        if let Some(unknown) = Several::of(self.settings.builds.unknown(&workspace)) {
             return Err(Error::UnknownBuilds(unknown));
         }
         let mut images = Vec::with_capacity(binaries.len());

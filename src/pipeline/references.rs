@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{Error, Fault, Unresolved};
 use super::plan::Targets;
 use super::session::Session;
+use super::several::Several;
 use serde::Serialize;
 
 use crate::cargo::{self, Binary, Workspace};
@@ -65,7 +66,8 @@ impl Session {
     ) -> Result<Targets, Error> {
         let targets = Targets::new(workspace, found);
         let denied = self.volatile(&targets.binaries);
-        if denied.is_empty() { Ok(targets) } else { Err(Error::Faulty(denied)) }
+        Error::check(denied)?;
+        Ok(targets)
     }
 
     /// The binaries that manifests refer to; none if they have no references.
@@ -82,7 +84,8 @@ impl Session {
             }
         }
         if references.is_empty() {
-            return if faults.is_empty() { Ok(None) } else { Err(Error::Faulty(faults)) };
+            Error::check(faults)?;
+            return Ok(None);
         }
         let wanted: Vec<CrateReference> = references.iter().copied().cloned().collect();
         let workspace = match self.workspace(&wanted) {
@@ -112,9 +115,7 @@ impl Session {
         faults.extend((left > 0).then_some(Fault::Unseen(left)));
         let mut targets = Targets::new(workspace, found);
         faults.extend(self.volatile(&targets.binaries));
-        if !faults.is_empty() {
-            return Err(Error::Faulty(faults));
-        }
+        Error::check(faults)?;
         targets.needs = self.needs(manifests, &targets);
         Ok(Some(targets))
     }
@@ -193,22 +194,21 @@ impl Session {
 
 /// The error for manifests without a workspace. If a reference is meant for Go's ko, that is the
 /// reason.
-fn no_workspace(manifests: &Manifests, error: cargo::Error, mut faults: Vec<Fault>) -> Error {
+fn no_workspace(manifests: &Manifests, error: cargo::Error, faults: Vec<Fault>) -> Error {
     let of_go = match &error {
         cargo::Error::NoWorkspace { go: Some((reference, _)), .. } => Some(reference.clone()),
         _ => None,
     };
-    match of_go {
+    let last = match of_go {
         Some(reference) => {
             let places = places(manifests, std::iter::once(&reference));
             let places = places.get(&reference).map(Vec::as_slice).unwrap_or_default();
-            let unresolved = Unresolved::new(&reference, places, error);
-            faults.push(Fault::Unresolved(unresolved));
+            Fault::Unresolved(Unresolved::new(&reference, places, error))
         }
         None if faults.is_empty() => return Error::Workspace(error),
-        None => faults.push(Fault::Workspace(error)),
-    }
-    Error::Faulty(faults)
+        None => Fault::Workspace(error),
+    };
+    Error::Faulty(Several::new(faults, last))
 }
 
 /// Where each of some references is.

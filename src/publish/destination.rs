@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::outgoing::{Outgoing, Tools};
 use super::registry::Registry;
 use super::sealed::Sealed;
-use crate::daemon::{self, Address, Daemon};
+use crate::daemon::{self, Daemon};
 use crate::oci::{Image, Repository};
 
 /// A destination that is ready to take images.
@@ -50,7 +50,7 @@ impl Sink {
         Ok(match destination {
             Destination::Registry => Self::Registry(Registry { tools }),
             Destination::Engine => {
-                let address = Address::choose(engine);
+                let address = engine.address();
                 let daemon = address.and_then(|at| Daemon::new(at, tools.report.clone()));
                 let daemon = daemon.map_err(|error| Error::Engine(error.into()))?;
                 Self::Engine(Engine { daemon, tools })

@@ -11,7 +11,7 @@ use crate::daemon::{self, Daemon};
 use crate::image::ImageDraft;
 use crate::oci::{Digest, Image, ImageReference, Packed, Repository, Tag};
 use crate::registry::Client;
-use crate::report::{Details, Diagnose, Reporter, UNNAMED};
+use crate::report::{Details, Diagnose, Reporter};
 
 /// A Docker Engine as a destination.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub enum Error {
 impl Diagnose for Error {
     fn details(&self) -> Details {
         match self {
-            Self::Engine(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Engine(error) => error.details(),
             Self::Archive(error) => error.details(),
             Self::Layer(error) => error.details(),
         }

@@ -11,8 +11,6 @@ use crate::support::repository;
 
 /// The files of circles that have not been dissolved yet.
 const KNOWN: &[&str] = &[
-    "cli/exit cli/outputs cli/overwrite",
-    "daemon/address daemon/context daemon/error",
     "registry/client registry/copy registry/pull registry/push registry/upload",
     "registry/credential_file registry/credential_helper registry/credentials",
     "registry/error registry/hint registry/sender registry/transport registry/verify",

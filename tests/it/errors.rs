@@ -693,7 +693,7 @@ fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
         &engine,
         ["build", "-q", "-L"],
         1,
-        "error: could not publish the image of `hello`\n\
+        "error[engine-unreachable]: could not publish the image of `hello`\n\
          caused by: could not load the image into the Docker Engine\n\
          caused by: could not reach the Docker Engine at tcp://127.0.0.1:1\n\
          caused by: Connection refused (os error 111)\n\
@@ -734,7 +734,7 @@ fn an_engine_that_is_not_there_is_said_so_before_all_is_compiled() {
     assert_eq!(
         ran.stderr(),
         format!(
-            "error: could not publish the image of `slow`
+            "error[engine-unreachable]: could not publish the image of `slow`
 caused by: could not load the image into the Docker Engine
 caused by: could not reach the Docker Engine at {address}
 caused by: No such file or directory (os error 2)

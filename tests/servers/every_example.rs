@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::examples::{self, Example};
 use crate::proxy::{Act, Proxy};
 use crate::scene::{Scene, administrator};
-use crate::servers::{registry, tool};
+use crate::servers::{docker_engine, registry, tool};
 use crate::support::Sandbox;
 
 /// What is documented in the place of the registry's address and repository, and as long.
@@ -19,7 +19,7 @@ fn every_example_prints_what_is_documented() {
     assert!(wrong.is_empty(), "{}\nUPDATE_DOCS=1 rewrites what is printed", wrong.join("\n"));
 }
 
-/// Runs one example with a registry, and with a cluster if it needs one.
+/// Runs one example with a registry, and with a cluster or a Docker Engine if it needs one.
 fn run(example: &Example) -> Result<(), String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let own = format!("e{:03}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -36,6 +36,10 @@ fn run(example: &Example) -> Result<(), String> {
             let server = server.split([',', '}', '\n']).next().unwrap().trim();
             names.extend([(server.to_owned(), "https://127.0.0.1:6443"), (namespace, "shop")]);
             sandbox.env_before("PATH", tool("kubectl").parent().unwrap())
+        }
+        Some("engine") => {
+            let host = format!("unix://{}", docker_engine().socket.display());
+            Sandbox::new().env("DOCKER_HOST", host)
         }
         Some("registry") => Sandbox::new().env("KO_DOCKER_REPO", repository),
         needs => panic!("{}: there is no {needs:?}", example.code),

@@ -184,7 +184,7 @@ impl Example {
         }
         shown = shown.replace(&version, "ko-rs VERSION");
         let random = [
-            ("sha256:", 64, "…"),
+            (":", 64, "…"),
             ("/.tmp", 6, "XXXXXX"),
             ("/ko-rs-", 6, "XXXXXX"),
             ("-service-", 16, "HASH"),

@@ -10,7 +10,7 @@ fn load(text: &str) -> Result<Result<Loaded, LoadFailed>, NoAnswer> {
 }
 
 #[test]
-fn the_names_in_an_answer_are_what_was_loaded() {
+fn the_loaded_images_are_the_names_in_a_response() {
     let docker = "{\"status\":\"Loading layer\",\"progressDetail\":{\"current\":1,\"total\":2},\"id\":\"a\"}\r\n{\"stream\":\"Loaded image: ko.local/a:1\\n\"}\r\n{\"stream\":\"Loaded image ID: sha256:1\\n\"}\r\n";
     assert_eq!(load(docker).unwrap().unwrap().names, ["ko.local/a:1", "sha256:1"]);
     let podman = r#"{"stream":"Loaded image: ko.local/a:1,ko.local/a:2"}"#;
@@ -18,7 +18,7 @@ fn the_names_in_an_answer_are_what_was_loaded() {
 }
 
 #[test]
-fn an_error_anywhere_in_an_answer_is_an_error() {
+fn an_error_anywhere_in_a_response_is_an_error() {
     let text = "{\"stream\":\"Loaded image: a\"}\n{\"errorDetail\":{\"message\":\"no space\\u001b[2J left\"},\"error\":\"no\"}\n";
     assert_eq!(load(text).unwrap().unwrap_err().message, "no space[2J left");
     let unpack = "{\"stream\":\"Loaded image: a\\n\"}\n{\"stream\":\"Error unpacking image ko.local/a:1: content digest sha256:1: not found\\n\"}\n";
@@ -30,7 +30,7 @@ fn an_error_anywhere_in_an_answer_is_an_error() {
 }
 
 #[test]
-fn an_answer_that_names_nothing_or_is_no_answer_is_an_error() {
+fn a_response_without_names_or_without_json_is_an_error() {
     assert!(matches!(load(""), Err(NoAnswer::Nothing)));
     assert!(matches!(load("{\"stream\":\"hello\"}\n"), Err(NoAnswer::Nothing)));
     assert!(matches!(load("<html>\n"), Err(NoAnswer::Json(_))));
@@ -41,7 +41,7 @@ fn an_answer_that_names_nothing_or_is_no_answer_is_an_error() {
 }
 
 #[test]
-fn an_engine_s_words_are_short_and_without_control_characters() {
+fn messages_are_short_and_without_control_characters() {
     assert_eq!(message(br#"{"message":"no such\n image: \u001b[31mx"}"#), "no such image: [31mx");
     assert_eq!(message(b"<html>\n gone"), "<html> gone");
     assert_eq!(message(b""), "(no message)");
@@ -49,7 +49,7 @@ fn an_engine_s_words_are_short_and_without_control_characters() {
 }
 
 #[test]
-fn the_store_is_told_by_the_driver_s_status() {
+fn the_driver_status_says_which_store_it_is() {
     let store = |text| serde_json::from_str::<Info>(text).unwrap().store();
     let containerd =
         r#"{"Driver":"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]}"#;
@@ -60,7 +60,7 @@ fn the_store_is_told_by_the_driver_s_status() {
 }
 
 #[test]
-fn an_inspected_image_is_read_with_and_without_its_algorithm() {
+fn an_image_id_may_lack_the_algorithm() {
     let id = Digest::of(b"id");
     for text in [id.to_string(), id.hex()] {
         let json = format!(

@@ -53,7 +53,7 @@ async fn whole(mut writer: ArchiveWriter) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_archive_holds_its_entries_in_order_and_the_manifest_last() {
+async fn an_archive_contains_its_entries_in_order_and_the_manifest_last() {
     let bytes = written(whole).await.unwrap();
     assert_eq!(bytes.len() % BLOCK, 0);
     let mut archive = tar::Archive::new(bytes.as_slice());
@@ -80,7 +80,7 @@ async fn an_archive_holds_its_entries_in_order_and_the_manifest_last() {
 }
 
 #[tokio::test]
-async fn the_same_content_in_other_pieces_has_the_same_bytes() {
+async fn the_archive_does_not_depend_on_the_sizes_of_chunks() {
     let other = async |mut writer: ArchiveWriter| {
         writer.add("base.tar", 1024, chunks(&[1024])).await?;
         let mut entry = writer.entry("executable.tar", 70_001).await?;
@@ -115,7 +115,7 @@ async fn a_layout_names_its_images_as_containerd_reads_them() {
 }
 
 #[tokio::test]
-async fn in_an_archive_for_an_engine_names_are_used_once_and_the_manifest_knows_them() {
+async fn in_an_archive_for_an_engine_each_name_is_in_the_manifest_once() {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..2 {
         let read = async |stream: ArchiveStream| collected(stream).await;
@@ -143,7 +143,7 @@ async fn content_that_is_shorter_or_longer_than_announced_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_entry_that_was_dropped_spoils_the_archive() {
+async fn dropping_an_unfinished_entry_invalidates_the_archive() {
     let error = written(async |mut writer| {
         drop(writer.entry("a", 1).await?);
         Ok(writer.finish(&[]).await?)
@@ -152,7 +152,7 @@ async fn an_entry_that_was_dropped_spoils_the_archive() {
 }
 
 #[tokio::test]
-async fn names_are_plain_relative_and_used_once() {
+async fn entry_names_are_relative_and_unique() {
     for name in ["", "/a", "../a", "a/../b", "a//b", "./a", "a b", "a\\b", "é", &"x".repeat(300)] {
         let error = written(async |mut writer| Ok(writer.add_bytes(name, Bytes::new()).await?));
         let error = error.await.unwrap_err();
@@ -166,7 +166,7 @@ async fn names_are_plain_relative_and_used_once() {
 }
 
 #[tokio::test]
-async fn a_writer_that_gives_up_leaves_no_archive_that_ends_well() {
+async fn an_abandoned_writer_leaves_a_truncated_archive() {
     let (mut writer, mut stream) = channel(Naming::Stable);
     writer.add_bytes("a", Bytes::from_static(b"x")).await.unwrap();
     drop(writer);
@@ -178,7 +178,7 @@ async fn a_writer_that_gives_up_leaves_no_archive_that_ends_well() {
 }
 
 #[tokio::test]
-async fn of_two_failures_the_cause_is_told() {
+async fn of_two_failures_the_cause_is_reported() {
     let full = async |stream: ArchiveStream| {
         drop(stream);
         tokio::task::yield_now().await;

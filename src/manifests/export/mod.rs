@@ -10,7 +10,9 @@ use std::str::FromStr;
 
 use serde_json::json;
 
+use crate::manifests::codes;
 use crate::manifests::yaml::quote::{self, Style};
+use crate::report::{Details, Diagnose};
 
 /// A name in manifests, and the image that is meant by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,22 +64,35 @@ pub struct ImagesFile {
 #[error("`{0}` is not TOOL=FILE with one of kustomize, helm, kbld, imgpkg and skaffold as TOOL")]
 pub struct InvalidImagesFile(String);
 
-/// Images that a tool cannot be told of.
+/// Images that cannot be written for a tool.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    /// Two images go by one name.
-    #[error("`{first}` and `{second}` would both be `images.{bin}` of Helm's values")]
+    /// Two executables have the same name.
+    #[error(
+        "the images of `{first}` and `{second}` would both be `images.{bin}` in the values of Helm"
+    )]
     SameBin {
         /// One image.
         first: String,
         /// The other.
         second: String,
-        /// The executables' name.
+        /// The name of both executables.
         bin: String,
     },
-    /// An image that has no digest.
-    #[error("imgpkg locks images by digest, and `{0}` has none")]
+    /// An image without a digest.
+    #[error("imgpkg requires digests, but `{0}` has none")]
     NoDigest(String),
+}
+
+impl Diagnose for Unwritable {
+    fn details(&self) -> Details {
+        match self {
+            Self::SameBin { .. } => Details::new(&codes::SAME_IMAGE_KEY)
+                .hint("rename one of the executables, or write the files in two runs"),
+            Self::NoDigest(_) => Details::new(&codes::IMAGE_WITHOUT_DIGEST)
+                .hint("push to a registry: a Docker Engine does not know digests"),
+        }
+    }
 }
 
 impl FromStr for ImagesFile {

@@ -32,7 +32,7 @@ fn an_engine_that_is_not_there_is_an_error_with_a_hint() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[engine-unreachable]: could not publish the image of `hello`
 caused by: could not load the image into the Docker Engine
 caused by: could not reach the Docker Engine at {address}
 caused by: No such file or directory (os error 2)
@@ -52,7 +52,7 @@ fn an_engine_that_stops_between_two_runs_is_an_error_and_starts_again() {
     let ran = sandbox.run(["build", "."]).exits(1);
     let error = error(&ran);
     let beginning = format!(
-        "error: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\ncaused by: could not reach the Docker Engine at {address}\n"
+        "error[engine-unreachable]: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\ncaused by: could not reach the Docker Engine at {address}\n"
     );
     assert!(error.starts_with(&beginning), "{error}");
     engine.start();
@@ -75,7 +75,7 @@ fn an_engine_that_goes_in_the_middle_has_no_half_image() {
     drop(proxy);
     let ran = end(child).exits(1);
     let error = error(&ran);
-    let beginning = "error: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\n";
+    let beginning = "error[engine-unreachable]: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\n";
     assert!(error.starts_with(beginning), "{error}");
     assert!(error.contains("hint: "), "{error}");
     assert_eq!(images(engine, &named(repo)), "");
@@ -91,9 +91,9 @@ fn an_engine_that_fails_or_lies_is_an_error_in_its_own_words() {
         (
             500,
             r#"{"message":"no space left on device"}"#,
-            "answered 500: no space left on device\n",
+            "responded with 500: no space left on device\n",
         ),
-        (200, "<html>Welcome</html>", "cannot be understood\n"),
+        (200, "<html>Welcome</html>", "is not valid\n"),
         (200, r#"{"errorDetail":{"message":"it broke"},"error":"it broke"}"#, "it broke\n"),
     ] {
         proxy.rule(move |line| match line.contains("/images/load") {
@@ -103,7 +103,7 @@ fn an_engine_that_fails_or_lies_is_an_error_in_its_own_words() {
         let ran = sandbox.run(["build", "."]).exits(1);
         let error = error(&ran);
         assert!(
-            error.starts_with("error: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\n"),
+            error.starts_with("error[engine-failed]: could not publish the image of `hello`\ncaused by: could not load the image into the Docker Engine\n"),
             "{error}"
         );
         assert!(error.contains(said), "{said}: {error}");

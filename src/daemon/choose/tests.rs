@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::oci::Digest;
+use crate::report::Diagnostic;
 
 fn tcp(host: &str, tls: Option<&str>) -> Address {
     Address::Tcp { host: host.to_owned(), tls: tls.map(PathBuf::from) }
@@ -32,16 +33,16 @@ fn docker_host_is_read_as_the_docker_command_reads_it() {
         ("tcp://[::1]", false, tcp("[::1]:2375", None)),
         ("build.example:2375", false, tcp("build.example:2375", None)),
     ] {
-        assert_eq!(Address::choose(&host(text, tls)).unwrap(), address, "{text}");
+        assert_eq!(host(text, tls).address().unwrap(), address, "{text}");
     }
 }
 
 #[test]
-fn what_is_no_engine_s_address_says_why_and_shows_no_password() {
+fn an_invalid_address_is_an_error_with_the_reason_and_without_the_password() {
     for (text, reason) in [
         (
             "tcp://me:secret@host:2375",
-            "`tcp://host:2375` is not the address of a Docker Engine: a user and password have no meaning there",
+            "`tcp://host:2375` is not the address of a Docker Engine: a user and password are not supported",
         ),
         (
             "tcp://host:2375/path",
@@ -49,39 +50,39 @@ fn what_is_no_engine_s_address_says_why_and_shows_no_password() {
         ),
         (
             "tcp://host:99999",
-            "`tcp://host:99999` is not the address of a Docker Engine: its port is not a number up to 65535",
+            "`tcp://host:99999` is not the address of a Docker Engine: the port is not a number up to 65535",
         ),
         (
             "tcp://host:",
-            "`tcp://host:` is not the address of a Docker Engine: its port is not a number up to 65535",
+            "`tcp://host:` is not the address of a Docker Engine: the port is not a number up to 65535",
         ),
-        ("tcp://a b", "`tcp://a b` is not the address of a Docker Engine: it is no host and port"),
+        (
+            "tcp://a b",
+            "`tcp://a b` is not the address of a Docker Engine: expected a host and a port",
+        ),
         (
             "https://me:secret@host",
             "`https://host` is not the address of a Docker Engine: write tcp:// (DOCKER_TLS_VERIFY chooses TLS)",
         ),
-        (
-            "fd://",
-            "`fd://` is not the address of a Docker Engine: only unix:// and tcp:// are known",
-        ),
+        ("fd://", "`fd://` is not the address of a Docker Engine: expected unix:// or tcp://"),
         (
             "ssh://me:secret@host",
-            "the Docker Engine at `ssh://host` is reached through ssh, which ko-rs does not speak",
+            "the Docker Engine at `ssh://host` uses ssh, which ko-rs does not support",
         ),
     ] {
-        let error = Address::choose(&host(text, false)).unwrap_err();
+        let error = host(text, false).address().unwrap_err();
         assert_eq!(error.to_string(), reason);
-        assert!(error.hint().is_some());
+        assert!(Diagnostic::of(&error).hints.len() == 1, "{error}");
     }
-    let error = Address::choose(&host("ssh://host", false)).unwrap_err();
-    assert!(error.hint().unwrap().contains("ssh -NL"));
+    let error = host("ssh://host", false).address().unwrap_err();
+    assert!(Diagnostic::of(&error).hints[0].contains("ssh -NL"));
 }
 
 #[test]
-fn certificates_lie_in_docker_s_folder_unless_told_otherwise() {
+fn certificates_are_in_docker_s_folder_by_default() {
     let settings = Settings { certificates: None, ..host("tcp://a:1", true) };
-    assert_eq!(Address::choose(&settings).unwrap(), tcp("a:1", Some("/nowhere/.docker")));
-    let error = Address::choose(&Settings { folder: None, ..settings }).unwrap_err();
+    assert_eq!(settings.address().unwrap(), tcp("a:1", Some("/nowhere/.docker")));
+    let error = Settings { folder: None, ..settings }.address().unwrap_err();
     assert!(matches!(error, Error::NoCertificates { .. }), "{error}");
 }
 
@@ -105,18 +106,19 @@ fn folder(current: &str, contexts: &[(&str, &str, bool)]) -> tempfile::TempDir {
 }
 
 fn chosen(folder: &Path, context: Option<&str>, host: Option<&str>) -> Result<Address, Error> {
-    Address::choose(&Settings {
+    let settings = Settings {
         host: host.map(str::to_owned),
         context: context.map(str::to_owned),
         folder: Some(folder.to_owned()),
         ..Settings::default()
-    })
+    };
+    settings.address()
 }
 
 const META: &str = r#"{"Name": "x", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://mini:2376", "SkipTLSVerify": false}}}"#;
 
 #[test]
-fn docker_host_goes_before_docker_context_before_the_current_context() {
+fn docker_host_overrides_docker_context_and_that_the_current_context() {
     let unix = r#"{"Endpoints": {"docker": {"Host": "unix:///one.sock"}}}"#;
     let folder = folder("one", &[("one", unix, false), ("two", META, false), ("tls", META, true)]);
     let choose = |context, host| chosen(folder.path(), context, host).unwrap();
@@ -130,34 +132,33 @@ fn docker_host_goes_before_docker_context_before_the_current_context() {
 }
 
 #[test]
-fn a_context_that_is_missing_broken_or_careless_is_an_error() {
-    let careless = r#"{"Endpoints": {"docker": {"Host": "tcp://a:1", "SkipTLSVerify": true}}}"#;
-    let contexts = [("careless", careless, true), ("k8s", "{}", false), ("broken", "{", false)];
+fn a_context_that_is_missing_invalid_or_insecure_is_an_error() {
+    let insecure = r#"{"Endpoints": {"docker": {"Host": "tcp://a:1", "SkipTLSVerify": true}}}"#;
+    let contexts = [("insecure", insecure, true), ("k8s", "{}", false), ("broken", "{", false)];
     let folder = folder("gone", &contexts);
     let error = |name| chosen(folder.path(), name, None).unwrap_err();
     assert!(error(None).to_string().starts_with("there is no Docker context `gone` (`"));
-    assert!(matches!(error(Some("careless")), Error::Context { .. }));
+    assert!(matches!(error(Some("insecure")), Error::Context { .. }));
     assert!(matches!(error(Some("k8s")), Error::Context { .. }));
     assert!(matches!(error(Some("broken")), Error::Configuration { .. }));
     std::fs::write(folder.path().join("config.json"), "{").unwrap();
     assert!(matches!(error(None), Error::Configuration { .. }));
-    assert!(
-        Address::choose(&Settings { context: Some("x".into()), ..Settings::default() }).is_err()
-    );
+    let without_folder = Settings { context: Some("x".into()), ..Settings::default() };
+    assert!(without_folder.address().is_err());
 }
 
 #[cfg(unix)]
 #[test]
-fn without_any_choice_the_first_socket_that_is_there_is_taken() {
+fn the_default_is_the_first_socket_that_exists() {
     let folder = folder("default", &[]);
     let [docker, rootless, podman] =
         ["docker", "rootless", "podman"].map(|name| folder.path().join(name));
     let others = [rootless.clone(), podman.clone()];
-    assert_eq!(first_there(&docker, &others), &docker);
+    assert_eq!(first_existing(&docker, &others), &docker);
     std::fs::write(&podman, "").unwrap();
-    assert_eq!(first_there(&docker, &others), &podman);
+    assert_eq!(first_existing(&docker, &others), &podman);
     std::fs::write(&docker, "").unwrap();
-    assert_eq!(first_there(&docker, &others), &docker);
+    assert_eq!(first_existing(&docker, &others), &docker);
     // The context `default` is no context.
     let chosen = chosen(folder.path(), None, None).unwrap();
     assert_eq!(chosen, Address::Unix(DEFAULT_SOCKET.into()));
