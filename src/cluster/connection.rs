@@ -40,6 +40,12 @@ impl Cluster {
         format!("context {context}, server {server}, namespace {namespace}")
     }
 
+    /// The name of the context.
+    #[must_use]
+    pub fn context(&self) -> &str {
+        &self.client.access().context
+    }
+
     /// The namespace of objects whose manifest has none.
     #[must_use]
     pub fn namespace(&self) -> &str {

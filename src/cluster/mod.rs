@@ -43,7 +43,7 @@ pub use access::{AccessError, ServiceAccount, Settings};
 pub use client::RequestError;
 pub use connection::Cluster;
 pub use error::Error;
-pub use nodes::Nodes;
+pub use nodes::{Node, Nodes};
 pub use outcome::{DryRun, Operation, Outcome};
 pub use plan::{ApplyOptions, Change, CreateOptions, DeleteOptions, Plan, PlannedObject, Reason};
 pub use readiness::NotReady;

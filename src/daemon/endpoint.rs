@@ -53,6 +53,22 @@ impl Endpoint {
         Self { method: Method::DELETE, path: format!("/images/{name}") }
     }
 
+    pub(super) fn containers() -> Self {
+        Self { method: Method::GET, path: "/containers/json".to_owned() }
+    }
+
+    pub(super) fn exec(container: &str) -> Self {
+        Self { method: Method::POST, path: format!("/containers/{container}/exec") }
+    }
+
+    pub(super) fn exec_start(exec: &str) -> Self {
+        Self { method: Method::POST, path: format!("/exec/{exec}/start") }
+    }
+
+    pub(super) fn exec_inspect(exec: &str) -> Self {
+        Self { method: Method::GET, path: format!("/exec/{exec}/json") }
+    }
+
     pub(super) fn method(&self) -> Method {
         self.method.clone()
     }

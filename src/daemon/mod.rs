@@ -10,6 +10,7 @@ mod address;
 mod answer;
 mod choose;
 pub(crate) mod codes;
+mod container;
 mod context;
 mod endpoint;
 mod error;
@@ -26,6 +27,7 @@ use serde::de::DeserializeOwned;
 
 pub use address::Address;
 pub use choose::Settings;
+pub use container::{Container, Finished};
 pub use endpoint::Endpoint;
 pub use error::{Cause, Error};
 
@@ -217,7 +219,15 @@ impl Daemon {
     }
 
     async fn json<T: DeserializeOwned>(&self, endpoint: &Endpoint) -> Result<T, Error> {
-        let mut response = self.accepted(endpoint, self.request(endpoint)).await?;
+        self.parsed(endpoint, self.request(endpoint)).await
+    }
+
+    async fn parsed<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
+        let mut response = self.accepted(endpoint, request).await?;
         let body = self.whole(endpoint, &mut response).await?;
         serde_json::from_slice(&body).map_err(|error| self.misunderstood(endpoint, error))
     }

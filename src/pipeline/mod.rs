@@ -64,6 +64,10 @@ impl Session {
     /// Decides what is built how, for which platforms, and where it goes. Builds nothing.
     pub async fn plan(&self, request: Request<'_>) -> Result<Plan, Error> {
         let plan = async {
+            let is_empty = |manifests: &Manifests| manifests.references().next().is_none();
+            if !matches!(request, Request::Manifests(manifests) if is_empty(manifests)) {
+                self.look_at_cluster().await?;
+            }
             let default = match request {
                 Request::Manifests(manifests) if manifests.references().next().is_some() => {
                     self.default_platforms().await?

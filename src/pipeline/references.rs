@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cargo::{self, Binary, Workspace};
 use crate::manifests::{Finding, Level, Lint, Manifests, Needs, Occurrence};
-use crate::publish::{Destination, Facts, choose};
+use crate::publish::{Destination, choose};
 use crate::reference::{CrateReference, ImportPath};
 
 /// How many findings of one lint are reported one by one.
@@ -137,10 +137,13 @@ impl Session {
         needs
     }
 
-    /// Whether images go to an engine, from which other machines cannot pull.
+    /// Whether images go to an engine or to nodes, from which other machines cannot pull.
     fn loads_images(&self) -> bool {
-        let choice = choose(&self.settings.publish.asked, &Facts::default());
-        choice.is_ok_and(|choice| choice.destinations.contains(&Destination::Engine))
+        let choice = choose(&self.settings.publish.asked, &self.facts());
+        choice.is_ok_and(|choice| {
+            let mut destinations = choice.destinations.iter();
+            destinations.any(|to| matches!(to, Destination::Engine | Destination::Nodes(_)))
+        })
     }
 
     /// Warns about templates that make another image of every commit in what is set for these

@@ -8,10 +8,10 @@ use tokio::sync::OnceCell;
 
 use super::error::Error;
 use crate::cargo::Workspace;
-use crate::cluster::{Cluster, Nodes};
+use crate::cluster::{Cluster, Node, Nodes};
 use crate::image::{BaseName, BaseSources, FoundBase};
 use crate::oci::Platform;
-use crate::publish::{Facts, Publisher, choose};
+use crate::publish::{ClusterFacts, Facts, NodeFacts, Publisher, choose};
 use crate::reference::CrateReference;
 use crate::registry::Client;
 use crate::report::{Event, Reporter, Stage};
@@ -28,7 +28,8 @@ pub struct Session {
     pub(super) client: Client,
     publisher: OnceLock<Publisher>,
     cluster: OnceCell<Cluster>,
-    nodes: OnceCell<Vec<Platform>>,
+    nodes: OnceCell<Nodes>,
+    registry: OnceCell<Option<String>>,
     bases: Mutex<BTreeMap<(BaseName, Platform), Arc<FoundBase>>>,
 }
 
@@ -44,6 +45,7 @@ impl Session {
             publisher: OnceLock::new(),
             cluster: OnceCell::new(),
             nodes: OnceCell::new(),
+            registry: OnceCell::new(),
             bases: Mutex::default(),
         }
     }
@@ -90,14 +92,49 @@ impl Session {
             return Ok(publisher);
         }
         let Settings { publish, cache, .. } = &self.settings;
-        let nodes = self.nodes.get().into_iter().flatten().cloned();
-        let facts = Facts { node_platforms: nodes.collect() };
-        let opened = choose(&publish.asked, &facts).map_err(Into::into).and_then(|choice| {
+        let opened = choose(&publish.asked, &self.facts()).map_err(Into::into).and_then(|choice| {
             let (client, cache) = (self.client.clone(), cache.clone());
             Publisher::open(publish, choice, client, cache, self.report.clone())
         });
         let opened = opened.map_err(|source| Error::Destinations { source })?;
         Ok(self.publisher.get_or_init(|| opened))
+    }
+
+    /// What is known about the cluster that images are for.
+    pub(super) fn facts(&self) -> Facts {
+        let nodes = self.nodes.get();
+        let cluster = self.cluster.get().zip(self.registry.get()).map(|(cluster, registry)| {
+            let facts = |node: &Node| NodeFacts {
+                name: node.name.clone(),
+                provider: node.provider_id.clone(),
+                runtime: node.runtime.clone(),
+                profile: node.minikube_profile.clone(),
+            };
+            let nodes = match nodes {
+                Some(Nodes::Listed(nodes)) => Some(nodes.iter().map(facts).collect()),
+                Some(Nodes::Forbidden) | None => None,
+            };
+            let (context, registry) = (cluster.context().to_owned(), registry.clone());
+            ClusterFacts { context, nodes, registry }
+        });
+        Facts { node_platforms: nodes.map(Nodes::platforms).unwrap_or_default(), cluster }
+    }
+
+    /// Finds out what the choice of destinations depends on: with `--repo=auto` the cluster, and if
+    /// there is one, what it is.
+    pub(super) async fn look_at_cluster(&self) -> Result<(), Error> {
+        let asked = &self.settings.publish.asked;
+        if !asked.depends_on_cluster() || (self.cluster.get().is_none() && !asked.asks_cluster()) {
+            return Ok(());
+        }
+        let cluster = self.cluster().await?;
+        self.nodes.get_or_try_init(async || cluster.nodes().await.map_err(Error::Cluster)).await?;
+        let announced = async || match asked.leaves_choice() {
+            true => cluster.announced_registry().await,
+            false => None,
+        };
+        self.registry.get_or_init(announced).await;
+        Ok(())
     }
 
     /// The cluster, which is announced when it is first used.
@@ -120,17 +157,16 @@ impl Session {
             cluster.reach().await.map_err(Error::Cluster)?;
             return Ok(host());
         }
-        let ask = async || match cluster.node_platforms().await.map_err(Error::Cluster)? {
-            Nodes::Platforms(platforms) => Ok(platforms.into_iter().collect()),
-            Nodes::Forbidden => {
-                let host = Platform::host();
-                self.report.note(format!("the nodes cannot be listed; building for {host}"));
-                Ok::<_, Error>(Vec::new())
-            }
-        };
-        match self.nodes.get_or_try_init(ask).await?.as_slice() {
-            [] => Ok(host()),
-            nodes => Ok((nodes.to_vec(), "the cluster's nodes")),
+        let nodes = self.nodes.get_or_try_init(async || cluster.nodes().await).await;
+        let nodes = nodes.map_err(Error::Cluster)?;
+        if *nodes == Nodes::Forbidden {
+            let host = Platform::host();
+            self.report.note(format!("the nodes cannot be listed; building for {host}"));
+        }
+        let platforms = nodes.platforms();
+        match platforms.is_empty() {
+            true => Ok(host()),
+            false => Ok((platforms.into_iter().collect(), "the cluster's nodes")),
         }
     }
 

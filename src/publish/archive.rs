@@ -97,8 +97,10 @@ impl Archive {
             Indexed { drafts: &image.drafts, sealed: &image.sealed, names }
         });
         let indexed: Vec<_> = indexed.collect();
-        self.fill(async |writer| oci_archive::write_all(writer, &indexed, store, client).await)
-            .await
+        self.fill(async |writer| {
+            oci_archive::write_all(writer, &indexed, store, client, &BTreeSet::new()).await
+        })
+        .await
     }
 
     /// Begins a temporary file beside the archive.

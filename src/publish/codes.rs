@@ -9,10 +9,17 @@ codes! {
         "Images are to be built, but neither `KO_DOCKER_REPO`, `--repo`, `--local`, `--oci-layout-path` nor \
          `--tarball` is set. Set one of them; `--push=false` computes the names of images without \
          publishing them.";
-    UNSUPPORTED_DESTINATION = "unsupported-destination", Usage,
-        "The destination is one of ko's that ko-rs does not support.",
-        "`kind.local`, `k3d.local` and `minikube.local` load images into the nodes of a local cluster. The hint \
-         says which registry or Docker Engine to use instead.";
+    OTHER_CLUSTER = "other-cluster", Failure,
+        "Pods of the cluster cannot run images of the destination.",
+        "Images of `ko.local`, `kind.local`, `k3d.local` and `minikube.local` are on this machine only, in the \
+         Docker Engine or in the nodes of one cluster. Use the destination in the hint, another context, or a registry.";
+    NO_NODES = "no-nodes", Failure,
+        "The Docker Engine has no nodes of the cluster that `kind.local`, `k3d.local` or `minikube.local` stands for.",
+        "Nodes are containers with the labels of kind, k3d or minikube. The cluster may have another name, be \
+         stopped, or belong to another engine.";
+    NODE_NOT_LOADED = "node-not-loaded", Failure,
+        "An image could not be loaded into a node.",
+        "A command of the node's container runtime failed; the error contains its output.";
     INVALID_IMAGE_NAME = "invalid-image-name", Failure,
         "The name of an image is not valid in a registry.",
         "`KO_DOCKER_REPO` or `--repo` must be `REGISTRY/PATH`, in lower case, as in `ghcr.io/team`.";

@@ -2,7 +2,7 @@
 
 use super::choose::ChooseError;
 use super::keep::KeepTagError;
-use super::{archive, codes, engine, layout, sbom, store};
+use super::{archive, codes, engine, layout, nodes, sbom, store};
 use crate::oci::Digest;
 use crate::report::{Details, Diagnose};
 
@@ -57,6 +57,9 @@ pub enum Error {
     /// The Docker Engine.
     #[error("could not load the image into the Docker Engine")]
     Engine(#[source] engine::Error),
+    /// The nodes of a local cluster.
+    #[error("could not load the image into the nodes of the cluster")]
+    Nodes(#[source] nodes::Error),
     /// An archive.
     #[error("could not write the archive of images")]
     Archive(#[source] archive::Error),
@@ -81,6 +84,7 @@ impl Diagnose for Error {
             Self::Layer(error) => error.details(),
             Self::Layout(error) => error.details(),
             Self::Engine(error) => error.details(),
+            Self::Nodes(error) => error.details(),
             Self::Archive(error) => error.details(),
             Self::Sbom(error) => error.details(),
         }

@@ -6,6 +6,8 @@
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::docker_archive::{self, Error};
@@ -30,12 +32,13 @@ pub(super) struct Indexed<'a> {
     pub(super) names: Vec<(String, ImageReference)>,
 }
 
-/// Writes images into an archive.
+/// Writes images into an archive, without the layers that its reader has.
 pub(super) async fn write_all(
     mut writer: ArchiveWriter,
     images: &[Indexed<'_>],
     store: &Store,
     client: &Client,
+    left_out: &BTreeSet<Digest>,
 ) -> Result<(), Error> {
     writer.add_bytes("oci-layout", Bytes::from_static(LAYOUT.as_bytes())).await?;
     writer.add_bytes("index.json", index(images).to_bytes().into()).await?;
@@ -51,14 +54,14 @@ pub(super) async fn write_all(
             for (layer, blob) in draft.base_layers() {
                 let Descriptor { digest, size, .. } = &layer.descriptor;
                 let name = blob_name(digest);
-                if !writer.contains(&name) {
+                if !left_out.contains(digest) && !writer.contains(&name) {
                     let blob = Blob::fetch(client, blob, &layer.descriptor).await;
                     docker_archive::add(&mut writer, &name, *size, blob.map_err(Error::Base)?)
                         .await?;
                 }
             }
             for source in draft.sources() {
-                new_layer(&mut writer, source, store).await?;
+                new_layer(&mut writer, source, store, left_out).await?;
             }
         }
     }
@@ -91,11 +94,12 @@ async fn new_layer(
     writer: &mut ArchiveWriter,
     source: &LayerSource,
     store: &Store,
+    left_out: &BTreeSet<Digest>,
 ) -> Result<(), Error> {
     if store.compression != Compression::None {
         let (packed, path) = store.file(source).await?;
         let name = blob_name(&packed.digest);
-        return match writer.contains(&name) {
+        return match left_out.contains(&packed.digest) || writer.contains(&name) {
             true => Ok(()),
             false => docker_archive::add(writer, &name, packed.size, Blob::File(path)).await,
         };
@@ -103,7 +107,7 @@ async fn new_layer(
     let purpose = source.purpose;
     let announced = store.measure(source).await?;
     let name = blob_name(&announced.digest);
-    if writer.contains(&name) {
+    if left_out.contains(&announced.digest) || writer.contains(&name) {
         return Ok(());
     }
     let mut packing = store.pack(source);

@@ -43,21 +43,23 @@ impl Outgoing<'_> {
 
     /// The finished image. Layers that no destination has packed are packed, and kept for later.
     pub(super) async fn sealed(&self, store: &Store) -> Result<&Sealed, store::Error> {
-        let seal = async || {
-            let mut packed = Vec::new();
-            for draft in self.drafts {
-                let mut layers = Vec::new();
-                for source in draft.sources() {
-                    layers.push(match (store.compression, store.known(source)) {
-                        (Compression::None, _) => store.measure(source).await?,
-                        (_, Some(packed)) => packed,
-                        (_, None) => store.file(source).await?.0,
-                    });
-                }
-                packed.push(layers);
-            }
-            Ok(Sealed::new(self.drafts, &packed, store.compression))
-        };
-        self.sealed.get_or_try_init(seal).await
+        self.sealed.get_or_try_init(|| seal(self.drafts, store)).await
     }
+}
+
+/// Finishes drafts. Layers that have not been packed are packed, and kept for later.
+pub(super) async fn seal(drafts: &[ImageDraft], store: &Store) -> Result<Sealed, store::Error> {
+    let mut packed = Vec::new();
+    for draft in drafts {
+        let mut layers = Vec::new();
+        for source in draft.sources() {
+            layers.push(match (store.compression, store.known(source)) {
+                (Compression::None, _) => store.measure(source).await?,
+                (_, Some(packed)) => packed,
+                (_, None) => store.file(source).await?.0,
+            });
+        }
+        packed.push(layers);
+    }
+    Ok(Sealed::new(drafts, &packed, store.compression))
 }

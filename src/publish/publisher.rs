@@ -42,6 +42,9 @@ pub struct Settings {
     pub sbom: Option<Sbom>,
     /// How the Docker Engine is found.
     pub engine: daemon::Settings,
+    /// How the engine is found that runs the nodes of local clusters: the same, but never one inside of
+    /// a node, which `minikube docker-env` sets.
+    pub host_engine: daemon::Settings,
 }
 
 /// A published image.
@@ -87,7 +90,8 @@ impl Publisher {
         let (compression, threads) = (choice.compression, settings.threads);
         let store = Store { cache: cache.clone(), compression, threads };
         let tools = Tools { client, cache, store, report };
-        let open = |destination| Sink::open(destination, &settings.engine, &tools);
+        let Settings { engine, host_engine, .. } = settings;
+        let open = |destination| Sink::open(destination, engine, host_engine, &tools);
         let sinks = choice.destinations.iter().map(open).collect::<Result<_, _>>()?;
         let sbom = settings.sbom.clone();
         Ok(Self { choice, naming, sbom, tools, sinks, unfinished: Mutex::default() })

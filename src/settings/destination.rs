@@ -9,7 +9,10 @@ use super::sources::Sources;
 use super::table::Key;
 use crate::daemon;
 use crate::oci::{Compression, Tag};
-use crate::publish::{self, Asked, AskedCompression};
+use crate::publish::{self, Asked, AskedCompression, LocalNames};
+
+/// The profile of minikube whose engine `minikube docker-env` has set.
+const ACTIVE: &str = "MINIKUBE_ACTIVE_DOCKERD";
 use crate::reference::NameStyle;
 
 impl Sources {
@@ -38,6 +41,12 @@ impl Sources {
         Ok(publish::Settings {
             asked: Asked {
                 repo: repo.map(|(repo, _)| repo),
+                clusters: LocalNames {
+                    kind: self.text(Key::KindCluster).map(|(name, _)| name),
+                    k3d: self.text(Key::K3dCluster).map(|(name, _)| name),
+                    minikube: self.text(Key::MinikubeProfile).map(|(name, _)| name),
+                },
+                minikube: self.minikube_over_ssh(),
                 push: self.switch(Key::Push, true)?,
                 local: self.switch(Key::Local, false)?,
                 layout: self.path(Key::OciLayoutPath),
@@ -51,6 +60,7 @@ impl Sources {
             threads: cores(),
             sbom: self.sbom()?,
             engine: self.daemon(),
+            host_engine: self.host_daemon(),
         })
     }
 
@@ -122,5 +132,27 @@ impl Sources {
                 .or_else(|| home.map(|folder| folder.join(".docker"))),
             sockets: sockets.into_iter().flatten().collect(),
         }
+    }
+
+    /// The engine of this machine, whatever `minikube docker-env` has set.
+    fn host_daemon(&self) -> daemon::Settings {
+        let environment = &self.environment;
+        if environment.get(ACTIVE).is_none() {
+            return self.daemon();
+        }
+        daemon::Settings {
+            host: environment.get("MINIKUBE_EXISTING_DOCKER_HOST").map(str::to_owned),
+            tls_verify: environment.get("MINIKUBE_EXISTING_DOCKER_TLS_VERIFY").is_some(),
+            certificates: environment.path("MINIKUBE_EXISTING_DOCKER_CERT_PATH"),
+            ..self.daemon()
+        }
+    }
+
+    /// The profile of minikube whose nodes are reached by ssh, as `minikube docker-env` sets it for
+    /// those that run containerd.
+    fn minikube_over_ssh(&self) -> Option<String> {
+        let host = self.environment.get("DOCKER_HOST")?;
+        let profile = self.environment.get(ACTIVE)?;
+        host.starts_with("ssh://").then(|| profile.to_owned())
     }
 }

@@ -263,8 +263,14 @@ settings! {
             .in_file().default("all `warn`");
     }
     Destination {
-        Repo "repo" = text("REPO", "Registry repository to push images to, or `ko.local` for the Docker Engine")
+        Repo "repo" = text("REPO", "Registry repository to push images to, or `ko.local`, `kind.local`, `k3d.local`, `minikube.local` or `auto`")
             .flag("repo").variable("KO_DOCKER_REPO").common();
+        KindCluster "kindCluster" = text("NAME", "Cluster of kind that `kind.local` stands for; by default that of the current context, or `kind`")
+            .in_file().variable("KIND_CLUSTER_NAME");
+        K3dCluster "k3dCluster" = text("NAME", "Cluster of k3d that `k3d.local` stands for; by default that of the current context, or `k3s-default`")
+            .in_file();
+        MinikubeProfile "minikubeProfile" = text("NAME", "Profile of minikube that `minikube.local` stands for; by default that of the current context, or `minikube`")
+            .in_file().variable("MINIKUBE_PROFILE");
         Local "local" = switch("Load images into the Docker Engine, like `--repo=ko.local`")
             .flag("local").short('L').common();
         Push "push" = switch("Push images; `--push=false` only builds them and computes their names")

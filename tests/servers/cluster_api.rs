@@ -439,10 +439,10 @@ async fn logs_commands_and_ports_of_a_pod_are_streamed() {
 async fn the_platforms_of_the_nodes_are_those_of_this_machine_and_need_the_right_to_list_them() {
     let (cluster, namespace) = cluster("nodes").await;
     let host = [Platform::host()].into_iter().collect();
-    assert_eq!(cluster.node_platforms().await.unwrap(), Nodes::Platforms(host));
+    assert_eq!(cluster.nodes().await.unwrap().platforms(), host);
     let (_folder, settings) = settings_with_rights(&namespace, &json!([]));
     let someone = connected(settings).await;
-    assert_eq!(someone.node_platforms().await.unwrap(), Nodes::Forbidden);
+    assert_eq!(someone.nodes().await.unwrap(), Nodes::Forbidden);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 //! * `layers`: compressed layers.
 //! * `memory`: large layers and bases in little memory.
 //! * `link_check`: what is refused does not run, what is taken does.
+//! * `nodes`: nodes of kind, k3d and minikube.
 //! * `platforms`: images for several platforms.
 
 mod bases;
@@ -17,6 +18,7 @@ mod engine_29;
 mod layers;
 mod memory;
 mod link_check;
+mod nodes;
 mod platforms;
 mod requests;
 

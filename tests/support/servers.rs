@@ -18,6 +18,8 @@ mod containerd;
 mod engine;
 #[path = "servers/instance.rs"]
 mod instance;
+#[path = "servers/local_node.rs"]
+mod local_node;
 #[path = "servers/port_forward.rs"]
 mod port_forward;
 #[path = "servers/registry.rs"]
@@ -26,6 +28,7 @@ mod registry;
 pub(crate) use cluster::Cluster;
 pub(crate) use containerd::Containerd;
 pub(crate) use engine::DockerEngine;
+pub(crate) use local_node::LocalNode;
 pub(crate) use registry::{Olareg, Registry, RegistryOptions};
 
 /// The registry that all tests of this process share. Give each test a repository of its own.

@@ -152,7 +152,7 @@ async fn operations_can_be_sent_to_another_thread() {
     sendable(cluster.apply(vec![object("a")], &options)).await.unwrap();
     let deleted = sendable(cluster.delete(vec![object("a")], &Default::default())).await.unwrap();
     drop(sendable(cluster.wait(&deleted, Duration::ZERO)));
-    drop(sendable(cluster.node_platforms()));
+    drop(sendable(cluster.nodes()));
     drop(sendable(cluster.create(Vec::new(), &Default::default())));
 }
 
