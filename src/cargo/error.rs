@@ -132,7 +132,7 @@ pub enum Error {
         platform: Platform,
     },
     /// The standard library of a target is not installed and could not be added.
-    #[error("the standard library for `{target}` is not installed in `{sysroot}`")]
+    #[error("the standard library for `{target}` is not installed")]
     MissingTarget {
         /// The target.
         target: TargetTriple,
@@ -233,13 +233,14 @@ impl Diagnose for Error {
                 };
                 Details::new(&codes::TARGET_PLATFORM_MISMATCH).hint(hint)
             }
-            Self::MissingTarget { target, offline, .. } => {
+            Self::MissingTarget { target, sysroot, offline } => {
                 let add = format!("`rustup target add {}`", target.as_str());
                 Details::new(&codes::MISSING_TARGET).hint(match offline {
                     true => format!("ko-rs is offline: run {add} while there is a network"),
                     false => format!(
-                        "install Rust with rustup (https://rustup.rs) and run {add}, or install your \
-                         distribution's package for that target"
+                        "install Rust with rustup (https://rustup.rs) and run {add}, or install the \
+                         package of your distribution for that target: it is not in `{}`",
+                        sysroot.display()
                     ),
                 })
             }

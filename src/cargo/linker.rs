@@ -4,7 +4,7 @@ use super::c;
 use super::rustflags::UserFlags;
 use super::toolchain::Toolchain;
 use super::tools::Tools;
-use super::{Error, TargetTriple};
+use super::{Error, TargetTriple, codes};
 use crate::process::Environment;
 use crate::report::{Diagnostic, Reporter};
 
@@ -42,8 +42,10 @@ pub(crate) fn flags(
                 "`{}` does not contain `rust-lld`; linking with the linker of the system",
                 toolchain.sysroot.display()
             );
-            let note = Diagnostic::note(message);
-            report.diagnostic(note.hint("install Rust with rustup (https://rustup.rs)"));
+            report.diagnostic(
+                Diagnostic::warning(&codes::UNSUITABLE_LINKER, message)
+                    .hint("install Rust with rustup (https://rustup.rs)"),
+            );
         }
     } else if target.is_gnu() && c::is_foreign(target, &toolchain.host) {
         match c::cross_compiler(target, environment) {
@@ -57,4 +59,43 @@ pub(crate) fn flags(
         }
     }
     Ok(flags)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use crate::cargo::config::CargoConfig;
+    use crate::report::{Event, Severity};
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test runs the real rustc")]
+    fn a_toolchain_without_rust_lld_is_reported_as_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let target: TargetTriple = "x86_64-unknown-linux-musl".parse().unwrap();
+        let std = folder.path().join("lib/rustlib").join(target.as_str()).join("lib");
+        std::fs::create_dir_all(&std).unwrap();
+        std::fs::write(std.join("libstd-0.rlib"), "").unwrap();
+        let environment: Environment = std::env::vars_os().collect();
+        let found = Toolchain::find(
+            folder.path(),
+            &target,
+            &environment,
+            &CargoConfig::default(),
+            &Cache::none(),
+        );
+        let mut toolchain = found.unwrap();
+        toolchain.sysroot = folder.path().to_owned();
+        let reporter = Reporter::new();
+        let events = reporter.reader();
+        let tools = Tools::of(folder.path(), &target);
+        let user = UserFlags::default();
+        let flags = flags(&target, &user, &toolchain, &environment, &tools, &reporter);
+        assert_eq!(flags.unwrap(), ["-Ctarget-feature=+crt-static"]);
+        let Some(Event::Diagnostic(found)) = events.try_iter().next() else { panic!() };
+        assert_eq!(
+            (found.severity, found.code),
+            (Severity::Warning, Some(&codes::UNSUITABLE_LINKER))
+        );
+    }
 }

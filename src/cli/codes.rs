@@ -40,7 +40,7 @@ codes! {
     INVALID_REGISTRY = "invalid-registry", Usage,
         "The registry to log in to is not a valid name.",
         "A registry is a host with an optional port, as in `ghcr.io` or `localhost:5000`, and an optional path.";
-    PASSWORD_ON_COMMAND_LINE = "password-on-command-line", Failure,
+    PASSWORD_ON_COMMAND_LINE = "password-on-command-line", Warning,
         "A password was given on the command line.",
         "Other users of the machine can read the arguments of processes. Use `--password-stdin`.";
     CACHE_NOT_CLEANED = "cache-not-cleaned", Failure,

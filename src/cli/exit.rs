@@ -91,7 +91,7 @@ impl Failure {
     /// The failure as values, and the exit status.
     pub(super) fn end(&self) -> (Vec<Diagnostic>, u8) {
         let (diagnostics, exit) = self.bridged();
-        let of_code = diagnostics.iter().find_map(|found| Some(found.code?.exit));
+        let of_code = diagnostics.iter().find_map(|found| found.code?.exit);
         (diagnostics, of_code.unwrap_or(exit).status())
     }
 
@@ -101,7 +101,7 @@ impl Failure {
         match self {
             Self::Settings(error) => failed(error.diagnostics()),
             Self::Manifests(errors) => failed(errors.diagnostics()),
-            Self::Pipeline(error) => (error.diagnostics(), error.exit()),
+            Self::Pipeline(error) => failed(error.diagnostics()),
             Self::Login(error) => {
                 let is_usage =
                     matches!(error, registry::LoginError::User | registry::LoginError::Empty);

@@ -5,13 +5,21 @@ use std::io::IsTerminal as _;
 use super::exit::Failure;
 use crate::manifests::{self, Input, Manifests, Parse, Place};
 use crate::pipeline::Session;
-use crate::report::Reporter;
+use crate::report::{Reporter, Stage};
 use crate::settings::Complete;
 use crate::source::Source;
 
 /// Reads and parses manifests, and returns where each was read from. A selector needs labels, so
 /// objects are parsed.
 pub(super) async fn read(
+    complete: &Complete,
+    session: &Session,
+    depth: Parse,
+) -> Result<(Manifests, Vec<(String, Place)>), Failure> {
+    session.stage(Stage::Read, load(complete, session, depth)).await
+}
+
+async fn load(
     complete: &Complete,
     session: &Session,
     depth: Parse,

@@ -5,6 +5,8 @@ mod arguments;
 mod base;
 mod build;
 mod cache;
+#[cfg(unix)]
+mod capture;
 mod changed;
 mod check;
 pub(crate) mod codes;
@@ -47,7 +49,7 @@ use crate::pipeline;
 use crate::publish;
 use crate::reference;
 use crate::report::{Code, Exit, Reporter};
-use crate::settings::{self, Environment, Format, Key, Presentation};
+use crate::settings::{self, Environment, Key, Presentation};
 
 /// The codes of all diagnostics, in the order of `docs/errors.md`.
 pub fn every_code() -> impl Iterator<Item = &'static Code> {
@@ -86,10 +88,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let printer = console.events(reporter.reader());
     let done = presentation.and_then(|presentation| {
         #[cfg(unix)]
-        let _capture = match presentation.progress {
-            Format::Json => Some(print::capture(&reporter).map_err(Failure::Runtime)?),
-            Format::Text => None,
-        };
+        let _capture =
+            capture::start(presentation.progress, &reporter).map_err(Failure::Runtime)?;
         start(arguments, presentation, &reporter)
     });
     reporter.close();

@@ -1,26 +1,21 @@
 //! Everything that is printed: events and diagnostics on standard error, results on standard output.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::OnceLock;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use annotate_snippets::renderer::{AnsiColor, Effects};
 use serde::Serialize;
 
 use super::draw::Look;
-use crate::report::{API_VERSION, Diagnostic, Event, Reporter, Severity};
+use crate::report::{API_VERSION, Diagnostic, Event, Severity};
 use crate::settings::{Color, Format, Loudness, Presentation};
 use crate::source::visible;
 
-/// How long the last lines of programs are waited for.
-#[cfg(unix)]
-const LAST_LINES: Duration = Duration::from_secs(1);
-
 /// Where standard error goes while what programs print on it is turned into events.
-static TERMINAL: OnceLock<File> = OnceLock::new();
+pub(super) static TERMINAL: OnceLock<File> = OnceLock::new();
 
 /// Standard error as events and diagnostics see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,44 +179,8 @@ fn print(lines: &str) {
     let _ = writeln!(anstream::AutoStream::always(stderr()).lock(), "{lines}");
 }
 
-/// Turns what programs such as Cargo print on standard error into events, until the returned value is
-/// dropped. Their output would otherwise be among the lines of JSON.
-#[cfg(unix)]
-pub(super) fn capture(reporter: &Reporter) -> std::io::Result<Capture> {
-    let (reader, writer) = std::io::pipe()?;
-    let own = rustix::io::fcntl_dupfd_cloexec(stderr(), 3)?;
-    let _ = TERMINAL.set(File::from(own));
-    rustix::stdio::dup2_stderr(&writer)?;
-    let (sender, end) = mpsc::channel();
-    let reporter = reporter.clone();
-    std::thread::spawn(move || {
-        for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            reporter.send(Event::Output { line });
-        }
-        let _ = sender.send(());
-    });
-    Ok(Capture { end })
-}
-
-/// Standard error is captured as long as this lives.
-#[cfg(unix)]
-pub(super) struct Capture {
-    end: Receiver<()>,
-}
-
-#[cfg(unix)]
-impl Drop for Capture {
-    fn drop(&mut self) {
-        if TERMINAL.get().is_some_and(|own| rustix::stdio::dup2_stderr(own).is_ok()) {
-            // A program that outlives the run may still hold the other end.
-            let _ = self.end.recv_timeout(LAST_LINES);
-        }
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "the only place that writes to standard error")]
-fn stderr() -> std::io::Stderr {
+pub(super) fn stderr() -> std::io::Stderr {
     std::io::stderr()
 }
 

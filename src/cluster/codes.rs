@@ -84,11 +84,11 @@ codes! {
         "An object was not deleted in time.",
         "It has finalizers whose controller has not finished, or its dependents are still being \
          deleted.";
-    API_WARNING = "api-warning", Failure,
+    API_WARNING = "api-warning", Warning,
         "The API server sent a warning.",
         "It warns about API versions that are deprecated, fields that are unknown or have no effect, \
          and pods that violate a pod security standard.";
-    OBJECT_TERMINATING = "object-terminating", Failure,
+    OBJECT_TERMINATING = "object-terminating", Warning,
         "An object is applied while it is being deleted.",
         "The object disappears as soon as its finalizers are done, and the change with it. Apply \
          again when it is deleted.";

@@ -29,10 +29,6 @@ codes! {
         "A document is not a Kubernetes object.",
         "An object is a mapping with `apiVersion`, `kind` and, unless it is a List, a name in `metadata`. \
          `check` skips files without objects that it finds in a folder or by a pattern.";
-    MISPLACED_REFERENCE = "misplaced-reference", Failure,
-        "A string in a manifest starts like a reference but is not one.",
-        "A reference is the prefix and the name, path or import path of a crate, without a tag or digest: \
-         `ko://link-service`. `ignoreReferenceTags: true` in `.ko-rs.yaml` drops tags that a template adds.";
     SAME_IMAGE_KEY = "same-image-key", Failure,
         "Two images would have the same key in the file of `--images-file helm=FILE`.",
         "Images are listed there by the names of their executables, which two crates can share. The values of \

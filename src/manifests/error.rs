@@ -154,15 +154,14 @@ impl Diagnose for Error {
                 .spot(location.spot("here"))
                 .hints(template_hint(location)),
             Self::Reference { location, reason, ignores_tags } => {
-                let details = Details::new(&codes::MISPLACED_REFERENCE)
-                    .spot(location.spot("not a reference"));
+                let (details, spot) = (reason.details(), location.spot("not a reference"));
                 if location.text().contains("{{") {
-                    return details.hint(TEMPLATE);
+                    return Details::new(details.code()).spot(spot).hint(TEMPLATE);
                 }
                 let is_tagged = matches!(reason, InvalidReference::Suffix { .. });
                 let ignore = "set `ignoreReferenceTags: true` in .ko-rs.yaml if a template adds it";
                 let ignore = (is_tagged && !ignores_tags).then(|| ignore.to_owned());
-                details.hints(reason.hint()).hints(ignore)
+                details.spot(spot).hints(ignore)
             }
             Self::NoImage { location, .. } => {
                 Details::new(&codes::INVALID_FIELD).spot(location.spot("no image"))

@@ -97,11 +97,14 @@ fn is_coarse(stamp: &Stamp) -> bool {
 }
 
 /// Whether anyone may execute a file.
+#[cfg(unix)]
 fn is_executable(metadata: &Metadata) -> bool {
-    #[cfg(unix)]
-    return std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
-    #[cfg(not(unix))]
-    return false;
+    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &Metadata) -> bool {
+    false
 }
 
 /// A file that is opened only when it is read, since a process cannot open any number of files. It

@@ -11,7 +11,7 @@ use crate::process;
 use crate::publish;
 use crate::reference::CrateReference;
 use crate::registry::FetchError;
-use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity, UNNAMED};
+use crate::report::{Details, Diagnose, Diagnostic, Severity, UNNAMED};
 use crate::settings::{TemplateError, UnknownBuild, Volatile};
 use crate::source::Spot;
 
@@ -209,12 +209,6 @@ impl Error {
     /// Fails if there are faults.
     pub(super) fn check(faults: Vec<Fault>) -> Result<(), Self> {
         Several::of(faults).map_or(Ok(()), |faults| Err(Self::Faulty(faults)))
-    }
-
-    /// The exit status that the error leads to.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        self.details().code().exit
     }
 
     /// The error as values: one, or several if several things are wrong.

@@ -196,10 +196,7 @@ impl Session {
             base: base.to_string(),
             base_origin: options.base_origin,
             builds: planned,
-            platforms_origin: match options.platforms {
-                Some(_) => options.platforms_origin,
-                None => default.1.to_owned(),
-            },
+            platforms_origin: options.platforms_origin.unwrap_or_else(|| default.1.to_owned()),
             order: Order { binary: binary.clone(), base, builds, recipe, keep, needs },
         })
     }

@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Does the work of a stage, and reports its start and its end.
-    pub(super) async fn stage<T, E>(
+    pub(crate) async fn stage<T, E>(
         &self,
         stage: Stage,
         work: impl Future<Output = Result<T, E>>,

@@ -10,6 +10,10 @@ use super::Error;
 #[cfg(unix)]
 const TERMINATE_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// How long a program may take to end after SIGINT.
+#[cfg(unix)]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// A running program. Dropped before its end, its whole group gets SIGINT, then SIGTERM, and SIGKILL
 /// if it is still there after 5 s.
 #[derive(Debug)]
@@ -24,36 +28,28 @@ pub(crate) struct Group {
 
 impl Group {
     /// Starts a command in a process group of its own. Its standard output is read.
-    pub(crate) fn start(mut command: Command) -> Result<Self, Error> {
+    pub(crate) fn start(command: Command) -> Result<Self, Error> {
+        let child = spawn(in_own_group(command))?;
         #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no process groups"))]
-        let mut group = Self::join(command)?;
-        #[cfg(unix)]
-        {
-            let id = group.child.id().and_then(|id| i32::try_from(id).ok());
-            group.id = id.and_then(rustix::process::Pid::from_raw);
-        }
-        Ok(group)
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Ok(Self {
+            child,
+            #[cfg(unix)]
+            id: id.and_then(rustix::process::Pid::from_raw),
+            #[cfg(unix)]
+            patience: PATIENCE,
+        })
     }
 
     /// Starts a command in this process's own group. Its standard output is read; dropped before
     /// its end, only the program itself is killed.
-    pub(crate) fn join(mut command: Command) -> Result<Self, Error> {
-        command.stdout(Stdio::piped());
-        let program = command.get_program().to_owned();
-        let mut command = tokio::process::Command::from(command);
-        command.kill_on_drop(true);
-        let child = command.spawn().map_err(|source| Error::Start {
-            program: program.to_string_lossy().into_owned(),
-            source,
-        })?;
+    pub(crate) fn join(command: Command) -> Result<Self, Error> {
         Ok(Self {
-            child,
+            child: spawn(command)?,
             #[cfg(unix)]
             id: None,
             #[cfg(unix)]
-            patience: std::time::Duration::from_secs(5),
+            patience: PATIENCE,
         })
     }
 
@@ -79,6 +75,28 @@ impl Group {
         }
         Ok(status)
     }
+}
+
+/// Starts a command whose standard output is read.
+fn spawn(mut command: Command) -> Result<Child, Error> {
+    command.stdout(Stdio::piped());
+    let program = command.get_program().to_owned();
+    let mut command = tokio::process::Command::from(command);
+    command.kill_on_drop(true);
+    command
+        .spawn()
+        .map_err(|source| Error::Start { program: program.to_string_lossy().into_owned(), source })
+}
+
+#[cfg(unix)]
+fn in_own_group(mut command: Command) -> Command {
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+}
+
+#[cfg(not(unix))]
+fn in_own_group(command: Command) -> Command {
+    command
 }
 
 #[cfg(unix)]

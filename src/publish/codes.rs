@@ -33,7 +33,7 @@ codes! {
     INVALID_KEEP_TAG = "invalid-keep-tag", Failure,
         "The template in `keepTag` does not make a valid tag.",
         "A tag has up to 128 characters of `A-Z`, `a-z`, `0-9`, `_`, `.` and `-`, and does not start with `.` or `-`.";
-    KEEP_TAG_TAKEN = "keep-tag-taken", Failure,
+    KEEP_TAG_TAKEN = "keep-tag-taken", Warning,
         "The tag that should keep an image names another image already.",
         "Such a tag is set once and never moved, so it must be different for each image: \
          `keepTag: \"d-{{ Digest }}\"`. This is a warning: the image itself is published.";
@@ -64,7 +64,7 @@ codes! {
     WRONG_BASE_DIGEST = "wrong-base-digest", Failure,
         "`ko-rs base push` was given the digest of another image.",
         "The digest of the embedded base image follows from its contents. Give a tag, or the repository alone.";
-    LOCAL_PATH = "local-path", Failure,
+    LOCAL_PATH = "local-path", Warning,
         "An executable contains a path of this machine.",
         "Paths are remapped, but `env!(\"CARGO_MANIFEST_DIR\")` and the `OUT_DIR` of build scripts are not: built \
          on another machine, the image has another digest. `docs/reproducible.md` describes what to do. This is \

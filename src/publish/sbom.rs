@@ -271,11 +271,20 @@ impl Sbom {
 /// Creates a temporary file, which is removed unless it is persisted.
 fn begin(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     std::fs::create_dir_all(folder)?;
+    new_file().tempfile_in(folder)
+}
+
+/// A file that is as readable as any other that this user creates.
+#[cfg(unix)]
+fn new_file() -> tempfile::Builder<'static, 'static> {
     let mut file = tempfile::Builder::new();
-    // Readable as any other file that this user creates.
-    #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    file.tempfile_in(folder)
+    file
+}
+
+#[cfg(not(unix))]
+fn new_file() -> tempfile::Builder<'static, 'static> {
+    tempfile::Builder::new()
 }
 
 /// Writes a file atomically.

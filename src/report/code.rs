@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 pub struct Code {
     /// The kebab-case name.
     pub name: &'static str,
-    /// The exit status of a run that ends with it.
-    pub exit: Exit,
+    /// The exit status of a run that ends with it; `None` if it is only used for warnings.
+    pub exit: Option<Exit>,
     /// What it means, in one sentence.
     pub meaning: &'static str,
     /// How it comes about and what to do about it, as Markdown.
@@ -62,10 +62,10 @@ impl Serialize for Code {
 }
 
 /// Stands for the code of an error whose module does not have codes yet.
-pub(crate) static UNNAMED: Code =
-    Code { name: "", exit: Exit::Failure, meaning: "", explanation: "" };
+pub(crate) static UNNAMED: Code = Code { name: "", exit: None, meaning: "", explanation: "" };
 
-/// Defines the codes of a module as constants, and `ALL` with every one of them:
+/// Defines the codes of a module as constants, and `ALL` with every one of them. The second value is
+/// an [`Exit`], or `Warning` for a code that does not end a run:
 ///
 /// ```ignore
 /// codes! {
@@ -75,12 +75,14 @@ pub(crate) static UNNAMED: Code =
 /// }
 /// ```
 macro_rules! codes {
+    (@exit Warning) => { None };
+    (@exit $exit:ident) => { Some($crate::report::Exit::$exit) };
     ($($constant:ident = $name:literal, $exit:ident, $meaning:literal, $explanation:literal;)+) => {
         $(
             #[doc = $meaning]
             pub(crate) static $constant: $crate::report::Code = $crate::report::Code {
                 name: $name,
-                exit: $crate::report::Exit::$exit,
+                exit: $crate::report::codes!(@exit $exit),
                 meaning: $meaning,
                 explanation: $explanation,
             };

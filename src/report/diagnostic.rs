@@ -155,7 +155,7 @@ mod tests {
     use crate::source::Source;
 
     static MISSING: Code =
-        Code { name: "missing", exit: Exit::Failure, meaning: "", explanation: "" };
+        Code { name: "missing", exit: Some(Exit::Failure), meaning: "", explanation: "" };
 
     #[derive(Debug, thiserror::Error)]
     #[error("could not read `a`")]

@@ -148,7 +148,7 @@ pub struct BuildOptions {
     /// The platforms; if not set, those of the cluster or the host.
     pub platforms: Option<Platforms>,
     /// Which setting the platforms come from.
-    pub platforms_origin: String,
+    pub platforms_origin: Option<String>,
     /// How the image is made.
     pub recipe: Recipe,
     /// The tag that keeps the image.
@@ -285,7 +285,8 @@ impl Rules {
             ..Build::new(binary.clone(), Platform::host())
         };
         let (base, base_origin) = self.base(binary, &layers);
-        let (platforms, platforms_origin) = first_with_origin(&layers, |p| p.platforms.clone());
+        let (platforms, platforms_origin) =
+            first_with_origin(&layers, |p| p.platforms.clone()).unzip();
         let values = self.values.about(&binary.folder);
         let keep = self.keep_tag.clone().map(|template| KeepTag::new(template, values.clone()));
         let mut options = BuildOptions {
@@ -342,14 +343,11 @@ impl Rules {
                 Some((base.clone(), format!("baseImageOverrides: {key}")))
             })
         };
-        let set = |layers: &[Layer<'_>]| {
-            let (base, origin) = first_with_origin(layers, |p| p.base.clone());
-            Some((base?, origin))
-        };
+        let set = |layers: &[Layer<'_>]| first_with_origin(layers, |p| p.base.clone());
         set(before.unwrap_or_default())
             .or_else(overridden)
             .or_else(|| set(defaults.map(std::slice::from_ref)?))
-            .unwrap_or_else(|| (BaseName::Static, NOT_SET.to_owned()))
+            .unwrap_or_else(|| (BaseName::Static, "default".to_owned()))
     }
 
     fn recipe(&self, binary: &Binary, layers: &[Layer<'_>]) -> Recipe {
@@ -403,9 +401,6 @@ impl BuildOptions {
     }
 }
 
-/// The origin of a value that no source sets.
-const NOT_SET: &str = "not set";
-
 fn first<T>(layers: &[Layer<'_>], of: impl Fn(&Partial) -> Option<T>) -> Option<T> {
     layers.iter().find_map(|layer| of(layer.partial))
 }
@@ -413,9 +408,8 @@ fn first<T>(layers: &[Layer<'_>], of: impl Fn(&Partial) -> Option<T>) -> Option<
 fn first_with_origin<T>(
     layers: &[Layer<'_>],
     of: impl Fn(&Partial) -> Option<T>,
-) -> (Option<T>, String) {
-    let found = layers.iter().find_map(|layer| Some((of(layer.partial)?, layer.origin.clone())));
-    found.map_or_else(|| (None, NOT_SET.to_owned()), |(value, origin)| (Some(value), origin))
+) -> Option<(T, String)> {
+    layers.iter().find_map(|layer| Some((of(layer.partial)?, layer.origin.clone())))
 }
 
 #[cfg(test)]

@@ -162,9 +162,11 @@ fn errors() -> String {
         let example = examples.iter().find(|example| example.code == *name);
         let is_warning = example.is_some_and(|found| !found.stderr.contains("error["));
         match exit {
-            _ if is_warning => out += " This is a warning: the run continues.\n",
-            Exit::Failure => out += "\n",
-            _ => writeln!(out, " The exit status is {}.", exit.status()).unwrap(),
+            Some(exit) if !is_warning && *exit != Exit::Failure => {
+                writeln!(out, " The exit status is {}.", exit.status()).unwrap();
+            }
+            Some(_) if !is_warning => out += "\n",
+            _ => out += " This is a warning: the run continues.\n",
         }
         let Some(example) = example else { continue };
         if !example.note.is_empty() {

@@ -104,7 +104,7 @@ fn what_is_no_reference_is_shown_with_its_place() {
         &workspace().file("k8s.yaml", "a: 1\nimage: ko://link-service:v1\n"),
         ["resolve", "-f", "k8s.yaml"],
         1,
-        "error[misplaced-reference]: `ko://link-service:v1` ends with `:v1`, but a reference must not have a tag or digest
+        "error[reference-with-tag]: `ko://link-service:v1` ends with `:v1`, but a reference must not have a tag or digest
  --> k8s.yaml:2:8
   |
 2 | image: ko://link-service:v1

@@ -8,24 +8,16 @@ use ko_rs::cli::every_code;
 use crate::examples;
 use crate::support::Sandbox;
 
-/// Codes that have no example yet.
-const WITHOUT_EXAMPLE: &[&str] = &["foreign-objects", "missing-target", "sbom-not-readable"];
-
 #[test]
 fn every_code_is_unique_and_has_an_example_that_needs_what_exists() {
     let mut names = BTreeSet::new();
     for code in every_code() {
         assert!(names.insert(code.name), "two codes are named {code}");
     }
-    let without: BTreeSet<&str> = WITHOUT_EXAMPLE.iter().copied().collect();
     let examples = examples::all();
     let of_examples: BTreeSet<&str> = examples.iter().map(|found| found.code.as_str()).collect();
-    let missing: Vec<_> =
-        names.difference(&of_examples).filter(|n| !without.contains(*n)).collect();
+    let missing: Vec<_> = names.difference(&of_examples).collect();
     assert!(missing.is_empty(), "add fixtures/errors/CODE.txt for {missing:?}");
-    let stale: Vec<_> =
-        without.iter().filter(|n| of_examples.contains(*n) || !names.contains(*n)).collect();
-    assert!(stale.is_empty(), "remove from WITHOUT_EXAMPLE: {stale:?}");
     let unknown: Vec<_> = of_examples.difference(&names).collect();
     assert!(unknown.is_empty(), "there are examples of codes that do not exist: {unknown:?}");
 }

@@ -104,6 +104,23 @@ fn every_line_of_json_progress_is_an_event() {
 }
 
 #[test]
+fn every_stage_starts_and_finishes() {
+    let sandbox = hello();
+    let resolve = ["resolve", "--push=false", "-f", "k8s.yaml", "--progress=json"];
+    let all = events(sandbox.run(resolve).exits(0).stderr());
+    let started = all.iter().filter(|event| event["event"] == "started");
+    let started: Vec<_> = started.map(|event| &event["stage"]).collect();
+    assert_eq!(started, ["read", "plan", "compile", "publish"]);
+    // Images are published while others are compiled.
+    let finished = all.iter().filter(|event| event["event"] == "finished");
+    let finished: Vec<_> = finished.map(|event| &event["stage"]).collect();
+    assert_eq!(finished, started);
+    for event in all.iter().filter(|event| event["event"] == "finished") {
+        assert!(event["duration"].is_f64(), "{event}");
+    }
+}
+
+#[test]
 fn colours_are_written_where_they_are_asked_for() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(["--color=always", "resolve"]).exits(2);

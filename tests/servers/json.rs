@@ -40,6 +40,27 @@ fn the_document_of_a_run_that_failed_half_way_is_not_complete() {
 }
 
 #[test]
+fn the_document_of_a_partial_change_has_the_objects_that_were_changed() {
+    let scene = Scene::new("json-some");
+    let map =
+        |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n---\n");
+    let _ = scene.run_with_input("apply -f -", &map("b")).exits(0);
+    let both = map("a") + &map("b");
+    let ran = scene.run_with_input("delete --output=json --progress=json -f -", &both).exits(1);
+    let deleted = document("DeleteResult", ran.stdout());
+    let objects = deleted["objects"].as_array().unwrap();
+    let names: Vec<_> =
+        objects.iter().map(|object| (&object["object"], &object["outcome"])).collect();
+    assert_eq!(names, [(&"configmap/b".into(), &"deleted".into())]);
+    assert_eq!(deleted["complete"], false);
+    let last = events(ran.stderr()).pop().unwrap();
+    assert_eq!(
+        (&last["code"], &last["message"]),
+        (&"object-not-found".into(), &"only 1 of 2 objects were written".into())
+    );
+}
+
+#[test]
 fn what_registries_hold_is_a_document_without_passwords() {
     let host = &registry().host;
     let sandbox = hello().env("KO_DOCKER_REPO", format!("{host}/json"));

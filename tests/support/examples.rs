@@ -137,7 +137,11 @@ impl Example {
             return Err(format!("{}: the code is not in\n{stderr}", self.code));
         }
         let of_code = ko_rs::cli::every_code().find(|code| code.name == self.code).unwrap().exit;
-        let of_code = if is_error { i32::from(of_code.status()) } else { 0 };
+        let of_code = match of_code {
+            Some(exit) if is_error => i32::from(exit.status()),
+            None if is_error => return Err(format!("{}: not a warning\n{stderr}", self.code)),
+            _ => 0,
+        };
         if status != Some(self.status.unwrap_or(of_code)) {
             return Err(format!("{}: exits with {status:?}\n{stderr}", self.code));
         }
@@ -158,6 +162,8 @@ impl Example {
         let home = sandbox.outside("home").canonicalize().unwrap();
         let outside = folder.parent().unwrap();
         let target = PathBuf::from(sandbox.variable("CARGO_TARGET_DIR"));
+        let sysroot = sandbox.command("rustc").args(["--print", "sysroot"]).output().unwrap();
+        let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout).unwrap().trim_end());
         let version = format!("ko-rs {}", env!("CARGO_PKG_VERSION"));
         // What these lines hold depends on the machine.
         let starts = [
@@ -179,6 +185,7 @@ impl Example {
             (home.as_path(), "/home/me"),
             (outside, "/home/me/example"),
             (target.as_path(), "/home/me/example/shop/target"),
+            (sysroot.as_path(), "/home/me/.rustup/toolchains/stable"),
         ] {
             shown = shown.replace(path.to_str().unwrap(), name);
         }
