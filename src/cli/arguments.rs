@@ -3,9 +3,12 @@
 use clap::builder::styling::Styles;
 use clap::{Parser, Subcommand};
 
+use super::exit::Failing;
 use super::flags::{Everywhere, FlagsOf};
 use super::resolve;
-use super::{apply, base, build, cache, check, completion, create, delete, deps, login, logout};
+use super::{
+    apply, base, build, cache, check, completion, create, delete, deps, diff, login, logout,
+};
 
 /// Builds Rust crates into container images, publishes them and applies manifests
 #[derive(Debug, Parser)]
@@ -31,6 +34,8 @@ pub(super) enum Command {
     Apply(apply::Options),
     /// Resolve manifests and create their objects in a cluster
     Create(create::Options),
+    /// Show what `apply` would change; exits with 1 if there are differences
+    Diff(diff::Options),
     /// Delete the objects of manifests from a cluster; builds nothing
     Delete(delete::Options),
     /// Print the SBOM that was published with an image
@@ -49,6 +54,16 @@ pub(super) enum Command {
     Version,
     /// Print completions for a shell
     Completion(completion::Options),
+}
+
+impl Command {
+    /// How failures of the command end it.
+    pub(super) fn failing(&self) -> Failing {
+        match self {
+            Self::Diff(_) => Failing::WithTwo,
+            _ => Failing::AsUsual,
+        }
+    }
 }
 
 #[cfg(test)]

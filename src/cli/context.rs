@@ -1,5 +1,6 @@
 //! What commands share: settings, the session that is opened from them, and where results go.
 
+use super::draw::Look;
 use super::exit::Failure;
 use super::flags::FlagsOf;
 use super::result::Results;
@@ -18,6 +19,8 @@ pub(super) struct Context {
     pub(super) report: Reporter,
     pub(super) results: Results,
     pub(super) loudness: Loudness,
+    /// How text on standard output is drawn.
+    pub(super) stdout: Look,
 }
 
 impl Context {

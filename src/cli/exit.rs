@@ -1,7 +1,8 @@
 //! How a run ends: its exit status, and the diagnostics of every failure.
 //!
 //! 0 done; 1 failed; 2 wrong flags or settings; 101 `cargo build` ran and failed; 130 and 143 a
-//! signal. The status of a failure is that of its code.
+//! signal. The status of a failure is that of its code, unless the command has its own rule
+//! ([`Failing`]).
 
 use std::error::Error as StdError;
 use std::io;
@@ -22,6 +23,8 @@ use crate::settings;
 pub(super) enum Stop {
     /// Everything is done.
     Done,
+    /// `diff` found differences.
+    Different,
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -33,9 +36,37 @@ impl Stop {
     pub(super) fn status(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Different => 1,
             Self::Interrupted => 130,
             #[cfg(unix)]
             Self::Terminated => 143,
+        }
+    }
+}
+
+impl Stop {
+    /// Whether the command did everything that it was asked for.
+    pub(super) fn is_complete(self) -> bool {
+        matches!(self, Self::Done | Self::Different)
+    }
+}
+
+/// How the failures of a command end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failing {
+    /// Each with its own status.
+    AsUsual,
+    /// With 2, because 1 means something else; a failed compilation has its own status.
+    WithTwo,
+}
+
+impl Failing {
+    /// The exit status of a failure that usually ends with `status`.
+    pub(super) fn status(self, status: u8) -> u8 {
+        match self {
+            Self::AsUsual => status,
+            Self::WithTwo if status == Exit::Compilation.status() => status,
+            Self::WithTwo => 2,
         }
     }
 }

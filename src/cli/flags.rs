@@ -40,9 +40,11 @@ scopes! {
     /// `check`.
     Checking: Manifests, Images, Registries;
     /// `apply` and `create`.
-    Applying: Manifests, Images, Registries, Cluster, Changes;
+    Applying: Manifests, Images, Registries, Cluster, Writes, Changes;
+    /// `diff`.
+    Diffing: Manifests, Images, Registries, Cluster, Changes;
     /// `delete`.
-    Deleting: Manifests, Cluster, Delete;
+    Deleting: Manifests, Cluster, Writes, Delete;
 }
 
 /// The flags of the settings in some scopes, as they were typed.

@@ -15,6 +15,7 @@ mod context;
 mod create;
 mod delete;
 mod deps;
+mod diff;
 mod draw;
 mod exit;
 mod files;
@@ -27,6 +28,7 @@ mod overwrite;
 mod print;
 mod resolve;
 mod result;
+mod unified;
 mod version;
 
 use std::ffi::OsString;
@@ -82,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if is_error { Exit::Usage.status().into() } else { ExitCode::SUCCESS };
         }
     };
+    let failing = arguments.command.failing();
     let presentation = presentation(&arguments);
     let console = Console::new(presentation.as_ref().unwrap_or(&Presentation::default()));
     let reporter = Reporter::new();
@@ -99,7 +102,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) => {
             let (diagnostics, status) = failure.end();
             console.diagnostics(diagnostics);
-            status.into()
+            failing.status(status).into()
         }
     }
 }
@@ -127,6 +130,7 @@ fn start(
         report: reporter.clone(),
         results: Results::new(presentation.output),
         loudness: presentation.loudness,
+        stdout: print::stdout_look(presentation.color),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -136,17 +140,18 @@ fn start(
     let done = runtime.block_on(async {
         let signals = exit::signalled().map_err(Failure::Runtime)?;
         tokio::select! {
-            done = perform(command, &context) => done.map(|()| Stop::Done),
+            done = perform(command, &context) => done,
             stop = signals => Ok(stop),
         }
     });
-    let printed = context.results.finish(matches!(done, Ok(Stop::Done)));
+    let printed = context.results.finish(done.as_ref().is_ok_and(|stop| stop.is_complete()));
     let stop = done?;
     printed.map(|()| stop)
 }
 
-async fn perform(command: Command, context: &Context) -> Result<(), Failure> {
+async fn perform(command: Command, context: &Context) -> Result<Stop, Failure> {
     match command {
+        Command::Diff(options) => return diff::run(options, context).await,
         Command::Build(options) => build::run(options, context).await,
         Command::Resolve(options) => resolve::run(options, context).await,
         Command::Check(options) => check::run(options, context).await,
@@ -160,5 +165,6 @@ async fn perform(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Cache(command) => cache::run(command, context).await,
         Command::Version => version::run(context),
         Command::Completion(options) => completion::run(options, Arguments::command()),
-    }
+    }?;
+    Ok(Stop::Done)
 }

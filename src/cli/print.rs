@@ -184,6 +184,18 @@ pub(super) fn stderr() -> std::io::Stderr {
     std::io::stderr()
 }
 
+/// How text on standard output is drawn.
+pub(super) fn stdout_look(color: Color) -> Look {
+    #[expect(clippy::disallowed_methods, reason = "only asks whether it is a terminal")]
+    let is_terminal = std::io::stdout().is_terminal();
+    let color = match color {
+        Color::Auto => is_terminal,
+        Color::Always => true,
+        Color::Never => false,
+    };
+    Look { color, width: None }
+}
+
 /// Prints a question on the line on which it is answered.
 pub(super) fn prompt(text: &str) {
     let mut error = stderr().lock();

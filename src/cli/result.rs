@@ -9,10 +9,11 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::draw::Look;
 use super::exit::Failure;
-use super::print;
+use super::{print, unified};
 use crate::cache::{ByteSize, Count, Usage};
-use crate::cluster::Outcome;
+use crate::cluster::{ObjectDiff, Outcome};
 use crate::manifests::{Replacement, Text};
 use crate::pipeline::Plan;
 use crate::publish::Published;
@@ -159,6 +160,15 @@ results! {
         objects: Vec<Outcome>,
         /// The published images.
         images: Vec<Published>,
+    }
+
+    /// The result of `diff`.
+    DiffResult {
+        /// The objects that an apply would create or change.
+        objects: Vec<ObjectDiff>,
+        /// How the text is drawn.
+        #[serde(skip)]
+        look: Look,
     }
 
     /// The result of `delete`.
@@ -324,6 +334,9 @@ texts! {
     CheckResult: |_result, _to| Ok(());
     ApplyResult: |result, to| objects(&result.objects, to);
     CreateResult: |result, to| objects(&result.objects, to);
+    DiffResult: |result, to| {
+        result.objects.iter().try_for_each(|object| unified::write(object, result.look, to))
+    };
     DeleteResult: |result, to| objects(&result.objects, to);
     DepsResult: |result, to| to.write_all(&result.document);
     LoginResult: |_result, to| writeln!(to, "Login Succeeded");
@@ -437,6 +450,7 @@ mod tests {
         result::<CheckResult>();
         result::<ApplyResult>();
         result::<CreateResult>();
+        result::<DiffResult>();
         result::<DeleteResult>();
         result::<DepsResult>();
         result::<LoginResult>();

@@ -26,7 +26,7 @@ mod verify;
 
 use std::time::Duration;
 
-use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, Outcome};
+use crate::cluster::{ApplyOptions, CreateOptions, DeleteOptions, ObjectDiff, Outcome};
 use crate::manifests::{ImageMap, Manifests, Object, Rendered};
 use crate::oci::Platform;
 use crate::report::Stage;
@@ -125,6 +125,17 @@ impl Session {
         let (objects, images) = self.objects(manifests).await?;
         let outcomes = self.stage(Stage::Apply, cluster.create(objects, options)).await;
         Ok(Changed { outcomes: outcomes.map_err(Error::Cluster)?, images })
+    }
+
+    /// Builds and publishes what manifests refer to, then compares their objects with the live ones.
+    pub async fn diff(
+        &self,
+        manifests: &Manifests,
+        force_conflicts: bool,
+    ) -> Result<Vec<ObjectDiff>, Error> {
+        let cluster = self.cluster().await?;
+        let (objects, _) = self.objects(manifests).await?;
+        cluster.diff(objects, force_conflicts).await.map_err(Error::Cluster)
     }
 
     /// Deletes the objects of manifests. Builds nothing, since names are enough to delete.

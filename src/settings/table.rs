@@ -29,15 +29,17 @@ pub enum Scope {
     Everywhere,
     /// Commands that build images: `build`, `resolve`, `apply`, `create`; `check` accepts them too.
     Images,
-    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `delete`.
+    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `diff`, `delete`.
     Manifests,
     /// Commands that use a registry: those that build images, `deps`, `login` and `base push`.
     Registries,
     /// `resolve`.
     Resolve,
-    /// Commands that use a cluster: `apply`, `create`, `delete`.
+    /// Commands that use a cluster.
     Cluster,
-    /// `apply` and `create`.
+    /// Commands that change a cluster: `apply`, `create`, `delete`.
+    Writes,
+    /// `apply`, `create` and `diff`.
     Changes,
     /// `delete`.
     Delete,
@@ -383,11 +385,11 @@ settings! {
         AllowContexts "allowContexts" = list("NAME", "The only contexts in which objects may be changed")
             .in_file();
         Wait "wait" = switch("Wait until applied objects are ready or deleted objects no longer exist")
-            .flag("wait").scope(Scope::Cluster).common();
+            .flag("wait").scope(Scope::Writes).common();
         Timeout "timeout" = text("TIME", "How long `--wait` waits: `90s`, `5m`, `1h`")
-            .flag("timeout").default("5m").scope(Scope::Cluster);
+            .flag("timeout").default("5m").scope(Scope::Writes);
         DryRun "dryRun" = text("MODE", "`server`: ask the API server what would change; `client`: only read and print")
-            .flag("dry-run").default("none").scope(Scope::Cluster).common();
+            .flag("dry-run").default("none").scope(Scope::Writes).common();
         ForceConflicts "forceConflicts" = switch("Take ownership of fields that another manager owns")
             .flag("force-conflicts").scope(Scope::Changes);
         IgnoreNotFound "ignoreNotFound" = switch("Ignore objects that do not exist")

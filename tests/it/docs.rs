@@ -35,12 +35,15 @@ fn kind(kind: Kind) -> &'static str {
 fn commands(scope: Scope) -> &'static str {
     match scope {
         Scope::Everywhere => "every command",
-        Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`",
-        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `delete`",
-        Scope::Registries => "`build`, `resolve`, `check`, `apply`, `create`, `deps`, `login`",
+        Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`, `diff`",
+        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `diff`, `delete`",
+        Scope::Registries => {
+            "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `deps`, `login`"
+        }
         Scope::Resolve => "`resolve`",
-        Scope::Cluster => "`apply`, `create`, `delete`",
-        Scope::Changes => "`apply`, `create`",
+        Scope::Cluster => "`apply`, `create`, `diff`, `delete`",
+        Scope::Writes => "`apply`, `create`, `delete`",
+        Scope::Changes => "`apply`, `create`, `diff`",
         Scope::Delete => "`delete`",
     }
 }
@@ -84,6 +87,7 @@ fn settings() -> String {
         Scope::Images,
         Scope::Registries,
         Scope::Cluster,
+        Scope::Writes,
         Scope::Changes,
         Scope::Delete,
         Scope::Everywhere,
@@ -211,8 +215,9 @@ fn listed_commands(help: &str) -> Vec<String> {
 fn every_flag_of_every_command_is_documented() {
     let sandbox = Sandbox::new();
     let help = sandbox.run(["--help"]).exits(0);
-    let documents =
-        document("docs/settings.md") + &document("docs/registries.md") + &document("README.md");
+    let documents = ["docs/settings.md", "docs/registries.md", "docs/kubernetes.md", "README.md"]
+        .map(document)
+        .concat();
     let mut missing = BTreeSet::new();
     let commands = listed_commands(help.stdout());
     assert!(commands.len() >= 7, "{commands:?}");

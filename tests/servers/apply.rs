@@ -3,12 +3,14 @@
 //! * `delinkcious`: a whole system, from its sources to answers over HTTP.
 //! * `kubectl`: the same output and the same objects as kubectl, without conflicts.
 //! * `choices`: the selection of cluster, namespace and objects, and dry runs.
+//! * `diff`: what an apply would change, beside `kubectl diff`.
 //! * `duplicates`: list entries that the server refuses as duplicates are found before.
 //! * `mapped`: images of the map, applied and deleted.
 //! * `waiting`: rollouts that fail.
 
 mod choices;
 mod delinkcious;
+mod diff;
 mod duplicates;
 mod kubectl;
 mod mapped;
