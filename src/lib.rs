@@ -29,7 +29,7 @@
 //!
 //! # Inside
 //!
-//! The modules are listed in the order in which data flows, and a module uses only modules above it:
+//! Data flows through modules in this order, and a module uses only those before it:
 //!
 //! ```text
 //! flags + environment + .ko-rs.yaml ─► settings ─► Session ─► Plan
@@ -41,21 +41,37 @@
 //! [`pipeline`] is the order of all stages. ARCHITECTURE.md defines the terms that Kubernetes, OCI and
 //! Cargo share.
 
-pub mod source;
+mod source;
 pub mod report;
-pub mod process;
+mod process;
 pub mod oci;
 pub mod reference;
-pub mod template;
-pub mod cache;
+mod template;
+mod cache;
+#[doc(hidden)]
 pub mod watch;
-pub mod manifests;
-pub mod cargo;
+mod manifests;
+mod cargo;
 pub mod registry;
-pub mod daemon;
+mod daemon;
 pub mod image;
-pub mod publish;
-pub mod cluster;
+mod publish;
+mod cluster;
 pub mod settings;
 pub mod pipeline;
+#[doc(hidden)]
 pub mod cli;
+
+/// What the tests of this repository use.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::cache::Cache;
+    pub use crate::cluster::{
+        ApplyOptions, Change, Cluster, CreateOptions, DeleteOptions, DryRun, Error as ClusterError,
+        Nodes, Operation, Outcome, Reason, Settings as ClusterSettings,
+    };
+    pub use crate::manifests::{
+        Errors, Lint, Manifests, Object, Parse, Rules, Selector, join, parse,
+    };
+    pub use crate::source::Source;
+}

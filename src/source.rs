@@ -60,7 +60,7 @@ impl fmt::Debug for Source {
 /// Escapes a text so that a message can quote it: invisible characters, line breaks and characters
 /// that change the direction of text are written as in Rust, `\n` or `\u{202e}`.
 #[must_use]
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_invisible) {
         return Cow::Borrowed(text);
     }
@@ -78,7 +78,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// Whether a character is invisible: a control character, a line break, a mark of direction, or one
 /// without width.
 #[must_use]
-pub fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -87,7 +87,7 @@ pub fn is_invisible(character: char) -> bool {
 
 /// Counts line breaks: LF, CR, or CR LF.
 #[must_use]
-pub fn line_breaks(text: &[u8]) -> usize {
+pub(crate) fn line_breaks(text: &[u8]) -> usize {
     let count = |end: u8| text.iter().filter(|&&byte| byte == end).count();
     let (feeds, returns) = (count(b'\n'), count(b'\r'));
     if returns == 0 {

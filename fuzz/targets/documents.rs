@@ -2,9 +2,8 @@
 //! unparsed holds no reference.
 #![no_main]
 
-use ko_rs::manifests::{Errors, Manifests, Parse, Rules, parse};
 use ko_rs::report::Diagnostic;
-use ko_rs::source::Source;
+use ko_rs::testing::{Errors, Manifests, Parse, Rules, Source, parse};
 use libfuzzer_sys::fuzz_target;
 
 fn read(text: &str, depth: Parse) -> Result<Manifests, Errors> {

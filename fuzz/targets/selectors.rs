@@ -2,8 +2,7 @@
 //! the selector matches, and it keeps its bytes.
 #![no_main]
 
-use ko_rs::manifests::{Object, Parse, Rules, Selector, parse};
-use ko_rs::source::Source;
+use ko_rs::testing::{Object, Parse, Rules, Selector, Source, parse};
 use libfuzzer_sys::fuzz_target;
 
 fn is_chosen(selector: &Selector, object: &Object) -> bool {

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ko_rs::manifests::{Errors, Manifests, Parse, Rules, parse};
-use ko_rs::source::Source;
+use ko_rs::testing::{Errors, Manifests, Parse, Rules, Source, parse};
 use libfuzzer_sys::fuzz_target;
 
 /// Names that need no quotes, and some that do.

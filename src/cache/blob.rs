@@ -67,7 +67,7 @@ impl Cache {
         }
     }
 
-    /// Begins to write a blob, which does not exist before [`BlobWriter::commit`].
+    /// Begins to write a blob, which does not exist before `BlobWriter::commit`.
     pub fn write_blob(&self) -> Result<BlobWriter, Error> {
         let (root, file) = self.begin()?.unzip();
         if let Some(file) = &file {
@@ -79,7 +79,7 @@ impl Cache {
 }
 
 /// A blob that is being written to the cache. It is discarded when dropped before
-/// [`BlobWriter::commit`].
+/// `BlobWriter::commit`.
 #[derive(Debug)]
 pub struct BlobWriter {
     cache: Cache,

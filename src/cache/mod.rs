@@ -23,9 +23,9 @@ use crate::oci::{self, Digest};
 use crate::report::{Details, Diagnose};
 use held::Held;
 
-pub use blob::BlobWriter;
-pub use bound::{Cleaned, Count, Usage};
-pub use size::{ByteSize, InvalidByteSize};
+pub(crate) use blob::BlobWriter;
+pub(crate) use bound::{Count, Usage};
+pub(crate) use size::ByteSize;
 
 /// The cache folder, or none: then every lookup misses and nothing is stored. Clones share their
 /// locks.

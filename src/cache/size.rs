@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 /// A number of bytes: `10GiB`, `500 MB`, `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ByteSize(pub u64);
+pub(crate) struct ByteSize(pub u64);
 
 /// A text that is not a number of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a size (such as `10GiB`, `500MB` or a number of bytes)")]
-pub struct InvalidByteSize(String);
+pub(crate) struct InvalidByteSize(String);
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 

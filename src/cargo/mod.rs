@@ -44,16 +44,14 @@ use crate::oci::file::OpenedFile;
 use crate::process::Environment;
 use crate::reference::{CrateReference, ImportPath};
 use crate::report::Reporter;
-pub use cause::{Cause, Problem};
-pub use dependencies::{Dependencies, Dependency, Origin};
-pub use elsewhere::{CopyError, Elsewhere};
-pub use error::Error;
+pub(crate) use dependencies::{Dependencies, Dependency, Origin};
+pub(crate) use elsewhere::{CopyError, Elsewhere};
+pub(crate) use error::Error;
 use facts::Facts;
 use find::Names;
 pub(crate) use find::is_path;
 use go_modules::GoModules;
-pub use paths::StrayPath;
-pub use target::{InvalidTargetTriple, TargetTriple};
+pub(crate) use target::TargetTriple;
 
 /// Where the workspace is searched and how Cargo is run.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! and reads facts about nodes.
 //!
 //! The only module that uses the Kubernetes API. It does not know files, references or images; its
-//! input is [`Object`](crate::manifests::Object)s. A [`Plan`] has the operation for each object of a
+//! input is [`Object`](crate::manifests::Object)s. A `Plan` has the operation for each object of a
 //! set, and is then executed or printed. Applying is
 //! [server-side apply](https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 
@@ -41,13 +41,12 @@ mod wait;
 mod watch;
 mod waves;
 
-pub use access::{AccessError, ServiceAccount, Settings};
-pub use client::RequestError;
+pub(crate) use access::ServiceAccount;
+pub use access::Settings;
 pub use connection::Cluster;
-pub use diff::ObjectDiff;
+pub(crate) use diff::ObjectDiff;
 pub use error::Error;
-pub use nodes::{Node, Nodes};
+pub(crate) use nodes::Node;
+pub use nodes::Nodes;
 pub use outcome::{DryRun, Operation, Outcome};
-pub use plan::{ApplyOptions, Change, CreateOptions, DeleteOptions, Plan, PlannedObject, Reason};
-pub use readiness::NotReady;
-pub use refusal::{Cause, Conflict, Refusal};
+pub use plan::{ApplyOptions, Change, CreateOptions, DeleteOptions, Reason};

@@ -7,30 +7,24 @@
 
 mod stream;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use stream::Piece;
-pub use stream::{ArchiveStream, Unfinished, transfer};
+pub(crate) use stream::{ArchiveStream, Unfinished, transfer};
 
-use crate::oci::{Descriptor, Format, ImageIndex, ImageReference, Tag};
+use crate::oci::ImageReference;
 
 /// An error of whoever supplies or takes the bytes.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const MANIFEST: &str = "manifest.json";
-const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-/// The annotations from which containerd takes an image's name.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
-const OCI_NAME: &str = "org.opencontainers.image.ref.name";
 const BLOCK: usize = 512;
 /// How many pieces may wait between writer and reader; a piece is as large as the writer made it.
 const WAITING: usize = 4;
@@ -71,7 +65,7 @@ pub enum Error {
 /// What `manifest.json` says of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct ArchivedImage {
+pub(crate) struct ArchivedImage {
     /// The entry with the image's configuration.
     pub config: String,
     /// The names the image gets, each with a tag.
@@ -88,7 +82,7 @@ fn as_text<S: serde::Serializer>(names: &[ImageReference], to: S) -> Result<S::O
 
 /// What an archive's entries are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Naming {
+pub(crate) enum Naming {
     /// As they are named: the same content always gives the same bytes. For files.
     Stable,
     /// With a beginning that no other archive has. For engines: containerd keeps an entry that it
@@ -99,7 +93,7 @@ pub enum Naming {
 
 /// Writes an archive into the [`ArchiveStream`] that was made with it.
 #[derive(Debug)]
-pub struct ArchiveWriter {
+pub(crate) struct ArchiveWriter {
     sender: mpsc::Sender<Piece>,
     prefix: String,
     names: BTreeSet<String>,
@@ -110,7 +104,7 @@ pub struct ArchiveWriter {
 /// An entry whose content is being written. One that is dropped instead of closed spoils the
 /// archive: nothing can be added after it.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     writer: &'a mut ArchiveWriter,
     name: String,
     announced: u64,
@@ -120,7 +114,7 @@ pub struct Entry<'a> {
 /// A writer and the stream of what it writes. Both ends have to be driven at the same time, as
 /// [`transfer`] does.
 #[must_use]
-pub fn channel(naming: Naming) -> (ArchiveWriter, ArchiveStream) {
+pub(crate) fn channel(naming: Naming) -> (ArchiveWriter, ArchiveStream) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let prefix = match naming {
         Naming::Stable => String::new(),
@@ -134,64 +128,25 @@ pub fn channel(naming: Naming) -> (ArchiveWriter, ArchiveStream) {
 impl ArchiveWriter {
     /// Whether there is an entry of this name, so that a layer of several images is added once.
     #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.names.contains(name)
     }
 
     /// Begins an entry of exactly `size` bytes.
-    pub async fn entry(&mut self, name: &str, size: u64) -> Result<Entry<'_>, Error> {
+    pub(crate) async fn entry(&mut self, name: &str, size: u64) -> Result<Entry<'_>, Error> {
         let header = self.announce(name, &format!("{}{name}", self.prefix), size)?;
         self.open = Some(name.to_owned());
         self.send(Bytes::copy_from_slice(header.as_bytes())).await?;
         Ok(Entry { writer: self, name: name.to_owned(), announced: size, written: 0 })
     }
 
-    /// Adds an entry with the content of a stream, which must have exactly `size` bytes.
-    pub async fn add<E: Into<BoxError>>(
-        &mut self,
-        name: &str,
-        size: u64,
-        content: impl Stream<Item = Result<Bytes, E>>,
-    ) -> Result<(), Error> {
-        let mut entry = self.entry(name, size).await?;
-        let mut content = pin!(content);
-        while let Some(bytes) = content.next().await {
-            let failed = |error: E| Error::Content { name: name.to_owned(), source: error.into() };
-            entry.write(bytes.map_err(failed)?).await?;
-        }
-        entry.close().await
-    }
-
     /// Adds an entry whose content is in memory: a configuration.
-    pub async fn add_bytes(&mut self, name: &str, bytes: Bytes) -> Result<(), Error> {
+    pub(crate) async fn add_bytes(&mut self, name: &str, bytes: Bytes) -> Result<(), Error> {
         self.add_as(name, &format!("{}{name}", self.prefix), &bytes).await
     }
 
-    /// Makes the archive an [OCI layout][layout] as well, for engines on containerd, which then keep
-    /// the image's own manifest and go by digests instead of names: content they have may be left
-    /// out. The images' manifests and configurations must be entries, under any name; other readers
-    /// would look for them under `blobs/sha256/`.
-    ///
-    /// [layout]: https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
-    pub async fn add_layout(
-        &mut self,
-        images: &[(Descriptor, ImageReference)],
-    ) -> Result<(), Error> {
-        self.add_as("oci-layout", "oci-layout", LAYOUT).await?;
-        let named = images.iter().map(|(descriptor, name)| {
-            let mut descriptor = descriptor.clone();
-            let tag = name.tag.as_ref().map_or("latest", Tag::as_str);
-            for (key, value) in [(CONTAINERD_NAME, name.to_string()), (OCI_NAME, tag.to_owned())] {
-                descriptor.annotations.insert(key.to_owned(), value);
-            }
-            descriptor
-        });
-        let index = ImageIndex::new(Format::Oci, named.collect(), BTreeMap::new());
-        self.add_as("index.json", "index.json", &index.to_bytes()).await
-    }
-
     /// Writes `manifest.json` and the end of the archive.
-    pub async fn finish(mut self, images: &[ArchivedImage]) -> Result<(), Error> {
+    pub(crate) async fn finish(mut self, images: &[ArchivedImage]) -> Result<(), Error> {
         let in_archive = |name: &String| format!("{}{name}", self.prefix);
         let images: Vec<_> = images
             .iter()
@@ -208,7 +163,7 @@ impl ArchiveWriter {
     }
 
     /// Writes the end of an archive without a `manifest.json`.
-    pub async fn end(self) -> Result<(), Error> {
+    pub(crate) async fn end(self) -> Result<(), Error> {
         self.send(Bytes::from_static(&ZEROS)).await?;
         self.send_piece(Piece::End).await
     }
@@ -247,7 +202,7 @@ impl ArchiveWriter {
 
 impl Entry<'_> {
     /// Adds the next bytes of the content.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.written += bytes.len() as u64;
         if self.written > self.announced {
             return Err(self.wrong_size());
@@ -256,7 +211,7 @@ impl Entry<'_> {
     }
 
     /// Ends the entry, whose content must now be whole.
-    pub async fn close(self) -> Result<(), Error> {
+    pub(crate) async fn close(self) -> Result<(), Error> {
         if self.written != self.announced {
             return Err(self.wrong_size());
         }

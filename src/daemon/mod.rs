@@ -5,7 +5,7 @@
 //!
 //! [api]: https://docs.docker.com/reference/api/engine/
 
-pub mod archive;
+pub(crate) mod archive;
 mod address;
 mod answer;
 mod choose;
@@ -25,11 +25,11 @@ use futures_util::{Stream, stream};
 use reqwest::{Body, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-pub use address::Address;
-pub use choose::Settings;
-pub use container::{Container, Finished};
-pub use endpoint::Endpoint;
-pub use error::{Cause, Error};
+pub(crate) use address::Address;
+pub(crate) use choose::Settings;
+pub(crate) use container::{Container, Finished};
+pub(crate) use endpoint::Endpoint;
+pub(crate) use error::{Cause, Error};
 
 use crate::oci::{Digest, ImageReference, Platform, Repository, Tag};
 use crate::report::Reporter;
@@ -58,8 +58,7 @@ pub enum Store {
     /// left out of an archive.
     GraphDriver,
     /// containerd's content store: Docker Engine 29 unless set otherwise. An image's ID is the
-    /// digest of its manifest or index. A docker-archive must be whole; where an OCI layout stands
-    /// beside it ([`archive::ArchiveWriter::add_layout`]) it may leave out layers that are there.
+    /// digest of its manifest or index. An archive must be whole.
     Containerd,
     /// podman. An image's ID is its configuration's digest. An archive must be whole.
     Podman,

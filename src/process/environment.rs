@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// All variables that a child process gets.
-pub type Environment = BTreeMap<OsString, OsString>;
+pub(crate) type Environment = BTreeMap<OsString, OsString>;
 
 /// The value of a variable; a value that is not UTF-8 counts as not set.
 pub(crate) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {

@@ -11,8 +11,7 @@ mod group;
 mod output;
 
 pub(crate) use command::{command, shown, without_token};
-pub use environment::Environment;
-pub(crate) use environment::{are_same, find, variable};
-pub use error::Error;
+pub(crate) use environment::{Environment, are_same, find, variable};
+pub(crate) use error::Error;
 pub(crate) use group::Group;
 pub(crate) use output::{Limits, Stderr, capture, output};

@@ -1,6 +1,6 @@
 //! References in manifests (`ko://WHERE#BIN`), and the canonical name of a binary.
 //!
-//! [`crate::cargo`] resolves references; here they are only parsed.
+//! References are only parsed here; finding the crate is left to Cargo's metadata.
 
 pub(crate) mod codes;
 mod import_path;

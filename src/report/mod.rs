@@ -10,6 +10,7 @@ mod redact;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+pub use crate::source::Spot;
 pub use code::{Code, Exit};
 pub(crate) use code::{UNNAMED, codes};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};

@@ -8,7 +8,7 @@ mod builds;
 pub(crate) mod codes;
 mod complete;
 mod destination;
-pub mod env;
+mod env;
 mod error;
 mod file;
 mod load;

@@ -15,7 +15,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use crate::reference::did_you_mean;
 
-pub use git::Repository;
+pub(crate) use git::Repository;
 use git::{GIT, Git};
 
 /// The top-level names.
@@ -152,12 +152,12 @@ impl Values {
 
 /// Whether a text contains template syntax.
 #[must_use]
-pub fn is_template(text: &str) -> bool {
+pub(crate) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|start| text.contains(start))
 }
 
 /// Renders a template.
-pub fn render(text: &str, values: &Values) -> Result<String, Error> {
+pub(crate) fn render(text: &str, values: &Values) -> Result<String, Error> {
     if !is_template(text) {
         return Ok(text.to_owned());
     }
@@ -172,7 +172,7 @@ pub fn render(text: &str, values: &Values) -> Result<String, Error> {
 
 /// The names in a template whose values change with every commit or every run, sorted.
 #[must_use]
-pub fn volatile(text: &str) -> BTreeSet<String> {
+pub(crate) fn volatile(text: &str) -> BTreeSet<String> {
     let engine = engine();
     let Ok(template) = engine.template_from_str(text) else { return BTreeSet::new() };
     let mut names: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use ko_rs::cli::every_code;
-use ko_rs::manifests::Lint;
 use ko_rs::report::{Code, Exit};
 use ko_rs::settings::table::{BuildKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
+use ko_rs::testing::Lint;
 
 use crate::blocks;
 use crate::examples;

@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use ko_rs::manifests::{Errors, Manifests, Parse, Rules, parse};
-use ko_rs::source::Source;
+use ko_rs::testing::{Errors, Manifests, Parse, Rules, Source, parse};
 use serde_json::Value;
 
 use crate::read_back;

@@ -4,13 +4,12 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use ko_rs::cluster::{
-    ApplyOptions, Change, Cluster, CreateOptions, DeleteOptions, DryRun, Error, Nodes, Operation,
-    Outcome, Reason, Settings,
-};
-use ko_rs::manifests::Object;
 use ko_rs::oci::Platform;
 use ko_rs::report::{Diagnostic, Reporter};
+use ko_rs::testing::{
+    ApplyOptions, Change, Cluster, ClusterError as Error, ClusterSettings as Settings,
+    CreateOptions, DeleteOptions, DryRun, Nodes, Object, Operation, Outcome, Reason,
+};
 use kube::api::AttachParams;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

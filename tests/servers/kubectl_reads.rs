@@ -6,8 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use ko_rs::manifests::{Errors, Object, Parse, Rules, Selector, join, parse};
-use ko_rs::source::Source;
+use ko_rs::testing::{Errors, Object, Parse, Rules, Selector, Source, join, parse};
 use serde_json::Value;
 
 use crate::servers::{cluster, tool};

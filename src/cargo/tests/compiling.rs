@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::cargo::cause::Problem;
 
 #[test]
 fn with_nothing_changed_one_process_is_started_and_every_change_is_seen() {

@@ -25,14 +25,14 @@ pub(super) enum Piece {
 /// The archive's bytes. Ends well only if the writer finished; a writer that was dropped before is
 /// an error, lest half an archive be taken for a whole one.
 #[derive(Debug)]
-pub struct ArchiveStream {
+pub(crate) struct ArchiveStream {
     pub(super) receiver: mpsc::Receiver<Piece>,
     pub(super) ended: bool,
 }
 
 /// Writes an archive and has it read at the same time. Of two failures the one that caused the
 /// other is returned.
-pub async fn transfer<T, U, E>(
+pub(crate) async fn transfer<T, U, E>(
     naming: Naming,
     write: impl AsyncFnOnce(ArchiveWriter) -> Result<T, E>,
     read: impl AsyncFnOnce(ArchiveStream) -> Result<U, E>,

@@ -14,7 +14,7 @@ use crate::source::{Source, line_breaks};
 
 /// One thing that `-f` names.
 #[derive(Clone, Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// A file, a folder of files, or a pattern of those.
     Path(PathBuf),
     /// A text that was read elsewhere, such as standard input.
@@ -25,7 +25,7 @@ pub enum Input {
 
 /// A source, and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// What was read.
     pub source: Source,
     /// Where it lies.
@@ -34,7 +34,7 @@ pub struct Loaded {
 
 /// Where a source lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The file, where it is one.
     pub path: Option<PathBuf>,
     /// The file's place below the folder that was named, else its name.
@@ -44,7 +44,7 @@ pub struct Place {
 }
 
 /// The largest file that is read: no manifest is as large as this.
-pub const LARGEST: u64 = 256 << 20;
+pub(crate) const LARGEST: u64 = 256 << 20;
 
 /// What a file's name ends in to be read as part of a folder.
 const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
@@ -52,7 +52,7 @@ const SUFFIXES: [&str; 3] = ["yaml", "yml", "json"];
 /// What one `-f` names: several things with commas between them, as for kubectl, unless that is the name
 /// of a file, a pattern that matches, or part of a URL.
 #[must_use]
-pub fn names(written: &str) -> Vec<&str> {
+pub(crate) fn names(written: &str) -> Vec<&str> {
     let whole = Path::new(written);
     let is_there = || whole.symlink_metadata().is_ok();
     let matches = || glob::expand(whole).is_some_and(|(found, _)| !found.is_empty());
@@ -75,7 +75,7 @@ pub fn names(written: &str) -> Vec<&str> {
 /// Reads manifests in the order in which they were given; a folder's files by name. Symbolic links to
 /// folders are not followed inside a folder. What is no file, such as a pipe, may be waited for without end
 /// where it is named, and is passed over where it is found.
-pub fn read(inputs: &[Input], search: &Search) -> Result<Vec<Loaded>, Errors> {
+pub(crate) fn read(inputs: &[Input], search: &Search) -> Result<Vec<Loaded>, Errors> {
     let mut reader = Reader { search, loaded: Vec::new(), errors: Errors::none() };
     for input in inputs {
         match input {
@@ -221,7 +221,7 @@ fn read_file(path: &Path) -> Result<Source, Error> {
 }
 
 /// Reads a manifest from where there is no path, such as standard input.
-pub fn read_from(name: impl Into<String>, reader: impl Read) -> Result<Source, Error> {
+pub(crate) fn read_from(name: impl Into<String>, reader: impl Read) -> Result<Source, Error> {
     let name = name.into();
     let mut bytes = Vec::new();
     reader

@@ -35,7 +35,7 @@ pub(crate) fn options() -> Options {
 
 /// Where a text stops being YAML, and why.
 #[must_use]
-pub fn why_no_yaml(text: &str) -> Option<(Range<usize>, String)> {
+pub(crate) fn why_no_yaml(text: &str) -> Option<(Range<usize>, String)> {
     let mut events = Parser::new_from_str_with_options(text, options());
     events.find_map(|event| event.err().map(|error| explained(text, &error)))
 }

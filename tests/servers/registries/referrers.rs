@@ -6,12 +6,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use ko_rs::cache::Cache;
 use ko_rs::oci::{Descriptor, Digest, MediaType, Repository};
 use ko_rs::registry::{
     BlobBody, Certificates, Client, CredentialSources, LocationFiles, PATIENCE, Proxies, Settings,
 };
 use ko_rs::report::Reporter;
+use ko_rs::testing::Cache;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
