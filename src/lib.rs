@@ -48,8 +48,7 @@ pub mod oci;
 pub mod reference;
 mod template;
 mod cache;
-#[doc(hidden)]
-pub mod watch;
+mod watch;
 mod manifests;
 mod cargo;
 pub mod registry;
@@ -59,6 +58,7 @@ mod publish;
 mod cluster;
 pub mod settings;
 pub mod pipeline;
+mod dev;
 #[doc(hidden)]
 pub mod cli;
 

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::explain;
+use super::interrupted::Building;
 use super::messages::{BuildMessages, Executable};
 use super::neighbours;
 use super::recipe::{Alike, Packages, Recipe};
@@ -78,6 +79,7 @@ async fn run(
     report.detail(shown.clone());
     let lost = |source| process::Error::Read { command: shown.clone(), source };
     recipe.tools.forget_failures();
+    let building = begin(recipe, report);
     let mut group = Group::start(command)?;
     let mut messages = BuildMessages::default();
     if let Some(stdout) = group.stdout() {
@@ -106,6 +108,7 @@ async fn run(
         }
     }
     let status = group.wait().await.map_err(lost)?;
+    building.into_iter().for_each(Building::ended);
     match (status.success(), missing.first()) {
         (true, None) => Ok(()),
         (true, Some(&index)) => Err(Error::NoExecutable { binary: name(&builds[index].binary) }),
@@ -121,6 +124,23 @@ async fn run(
                 alone = binaries.first().map(|&index| builds[index].binary.package.clone());
             }
             Err(Error::Compile { binaries: names(&binaries), causes, alone })
+        }
+    }
+}
+
+/// Notes that incremental caches are being written, and removes those of a build that was killed.
+fn begin(recipe: &Recipe, report: &Reporter) -> Option<Building> {
+    let folder = recipe.incremental.as_ref()?;
+    match Building::begin(folder) {
+        Ok((building, removed)) => {
+            if removed > 0 {
+                report.detail(format!("removed {removed} incremental caches of a killed build"));
+            }
+            Some(building)
+        }
+        Err(error) => {
+            report.detail(format!("could not note the build in `{}`: {error}", folder.display()));
+            None
         }
     }
 }

@@ -18,11 +18,14 @@ mod explain;
 mod facts;
 mod find;
 mod go_modules;
+mod interrupted;
 mod linker;
+mod local;
 mod locate;
 mod messages;
 mod neighbours;
 mod paths;
+mod profile;
 mod program;
 mod recipe;
 mod remap;
@@ -51,6 +54,7 @@ use facts::Facts;
 use find::Names;
 pub(crate) use find::is_path;
 use go_modules::GoModules;
+pub(crate) use profile::DEV as DEV_PROFILE;
 pub(crate) use target::TargetTriple;
 
 /// Where the workspace is searched and how Cargo is run.

@@ -10,6 +10,7 @@ use super::config::CargoConfig;
 use super::facts::{EXAMPLES, Facts, Package};
 use super::linker;
 use super::paths;
+use super::profile::Profile;
 use super::remap::Prefixes;
 use super::rustflags::{self, UserFlags};
 use super::toolchain::Toolchain;
@@ -69,14 +70,13 @@ pub(crate) struct Recipe {
     members: Vec<Package>,
     /// Folders of this machine that no executable should contain.
     pub(crate) stray: Vec<String>,
+    /// The folder with incremental caches, if there are any.
+    pub(crate) incremental: Option<PathBuf>,
     target_directory: PathBuf,
     /// Cargo, by its name or its path.
     cargo: PathBuf,
     arguments: Vec<String>,
 }
-
-/// The profile that keeps debug information: another profile, with that change.
-const DEBUG: &str = "ko-rs-debug";
 
 /// Cargo's target directory for ko-rs.
 pub(crate) fn target_directory(facts: &Facts) -> PathBuf {
@@ -109,7 +109,11 @@ impl Recipe {
         let prefixes = Prefixes::of(facts, &target_directory, &toolchain, &environment);
         let tools = Tools::of(&target_directory, target);
         let mut ours = linker::flags(target, &user, &toolchain, &environment, &tools, report)?;
-        ours.extend(prefixes.rustflags());
+        // The executables of a development loop leave this machine for a cluster on it at most.
+        let is_dev = Profile::of(alike.profile, alike.debug) == Profile::Dev;
+        if !is_dev {
+            ours.extend(prefixes.rustflags());
+        }
         let compiler = Compiler::choose(&environment, &config, target, &toolchain.host);
         let mut set = c::flags(&environment, &config, target, &prefixes.cflags());
         set.extend(compiler.variables(target, &tools)?);
@@ -136,7 +140,8 @@ impl Recipe {
             default_features: *alike.features == Features::default(),
             features: alike.features.list.clone(),
             members: facts.packages.clone(),
-            stray: paths::worth_looking_for(prefixes.folders()),
+            stray: if is_dev { Vec::new() } else { paths::worth_looking_for(prefixes.folders()) },
+            incremental: is_dev.then(|| target_directory.join(target.as_str()).join(alike.profile)),
             arguments: arguments(settings, locked, alike),
             environment,
             target_directory,
@@ -232,23 +237,11 @@ fn in_ci(environment: &Environment) -> bool {
 
 fn arguments(settings: &Settings, locked: bool, alike: &Alike<'_>) -> Vec<String> {
     let mut arguments = vec!["--target".to_owned(), alike.target.as_str().to_owned()];
-    if alike.debug {
-        // Another profile, so that the artifacts of the original one are kept.
-        let profile = alike.profile;
-        let keeps = [
-            ("inherits", profile),
-            ("debug", "full"),
-            ("strip", "none"),
-            ("split-debuginfo", "off"),
-        ];
-        for (key, value) in keeps {
-            arguments.push("--config".to_owned());
-            arguments.push(format!("profile.{DEBUG}.{key}=\"{value}\""));
-        }
-        arguments.extend(["--profile".to_owned(), DEBUG.to_owned()]);
-    } else {
-        arguments.extend(["--profile".to_owned(), alike.profile.to_owned()]);
+    let profile = Profile::of(alike.profile, alike.debug);
+    for value in profile.definition() {
+        arguments.extend(["--config".to_owned(), value]);
     }
+    arguments.extend(["--profile".to_owned(), profile.name().to_owned()]);
     let features = alike.features;
     let switches = [
         (features.no_default, "--no-default-features"),

@@ -7,7 +7,8 @@ use super::exit::Failing;
 use super::flags::{Everywhere, FlagsOf};
 use super::resolve;
 use super::{
-    apply, base, build, cache, check, completion, create, delete, deps, diff, login, logout,
+    apply, base, build, cache, check, completion, create, delete, deps, dev, diff, down, login,
+    logout,
 };
 
 /// Builds Rust crates into container images, publishes them and applies manifests
@@ -38,6 +39,10 @@ pub(super) enum Command {
     Diff(diff::Options),
     /// Delete the objects of manifests from a cluster; builds nothing
     Delete(delete::Options),
+    /// Deploy manifests, and bring each change of their sources into the cluster
+    Dev(dev::Options),
+    /// Delete what `ko-rs dev` created
+    Down(down::Options),
     /// Print the SBOM that was published with an image
     Deps(deps::Options),
     /// Log in to a registry; verifies the password and stores it like Docker

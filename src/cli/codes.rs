@@ -43,6 +43,16 @@ codes! {
     PASSWORD_ON_COMMAND_LINE = "password-on-command-line", Warning,
         "A password was given on the command line.",
         "Other users of the machine can read the arguments of processes. Use `--password-stdin`.";
+    UNWATCHABLE = "unwatchable", Usage,
+        "Manifests from standard input cannot be watched for changes.",
+        "`ko-rs dev` reads manifests again when they change, and standard input can be read only once.";
+    NOT_CONFIRMED = "not-confirmed", Usage,
+        "Objects would be deleted that hold more than themselves, and nobody can be asked.",
+        "`ko-rs down --everything` deletes namespaces, volumes, claims and custom resource definitions \
+         that `ko-rs dev` created. It asks before, which needs a terminal; `--yes` answers.";
+    COMMAND_NOT_RUN = "command-not-run", Failure,
+        "The command after `--` of `ko-rs dev --once` cannot be run.",
+        "The program does not exist or is not executable. Everything was deployed and is ready.";
     CACHE_NOT_CLEANED = "cache-not-cleaned", Failure,
         "The cache cannot be cleaned.",
         "A file of the cache cannot be removed. The cause names the file and the reason.";

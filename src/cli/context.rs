@@ -25,7 +25,7 @@ pub(super) struct Context {
 
 impl Context {
     /// The flags of a command together with those that every command takes.
-    fn flags<S>(&self, own: FlagsOf<S>) -> Result<Flags, Failure> {
+    pub(super) fn flags<S>(&self, own: FlagsOf<S>) -> Result<Flags, Failure> {
         if let Some(foreign) = own.foreign {
             return Err(Failure::ForeignFlag(foreign));
         }

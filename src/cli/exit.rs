@@ -11,8 +11,10 @@ use std::path::PathBuf;
 use super::flags::Foreign;
 use super::{codes, files, outputs, overwrite};
 use crate::cache;
+use crate::dev;
 use crate::manifests;
 use crate::pipeline;
+use crate::process;
 use crate::publish;
 use crate::registry;
 use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity};
@@ -30,6 +32,8 @@ pub(super) enum Stop {
     /// SIGTERM.
     #[cfg(unix)]
     Terminated,
+    /// A program that was run for the user ended like this.
+    Exited(u8),
 }
 
 impl Stop {
@@ -40,6 +44,7 @@ impl Stop {
             Self::Interrupted => 130,
             #[cfg(unix)]
             Self::Terminated => 143,
+            Self::Exited(status) => status,
         }
     }
 }
@@ -116,6 +121,14 @@ pub(super) enum Failure {
     Manifests(manifests::Errors),
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
+    #[error(transparent)]
+    Dev(#[from] dev::Error),
+    #[error("standard input cannot be watched for changes")]
+    Unwatchable,
+    #[error("{objects} would be deleted with everything in them")]
+    NotConfirmed { objects: String },
+    #[error("could not run the command after `--`")]
+    Command(#[source] process::Error),
 }
 
 impl Failure {
@@ -133,6 +146,7 @@ impl Failure {
             Self::Settings(error) => failed(error.diagnostics()),
             Self::Manifests(errors) => failed(errors.diagnostics()),
             Self::Pipeline(error) => failed(error.diagnostics()),
+            Self::Dev(error) => failed(error.diagnostics()),
             Self::Login(error) => {
                 let is_usage =
                     matches!(error, registry::LoginError::User | registry::LoginError::Empty);
@@ -175,6 +189,11 @@ impl Diagnose for Failure {
             Self::FindSbom(error) => error.details(),
             Self::PushBase(error) => error.details(),
             Self::Pipeline(error) => error.details(),
+            Self::Dev(error) => error.details(),
+            Self::Unwatchable => Details::new(&codes::UNWATCHABLE)
+                .hint("name a file or a folder with `-f`, or pass --once"),
+            Self::NotConfirmed { .. } => Details::new(&codes::NOT_CONFIRMED).hint("pass --yes"),
+            Self::Command(_) => Details::new(&codes::COMMAND_NOT_RUN),
         }
     }
 }

@@ -45,6 +45,10 @@ scopes! {
     Diffing: Manifests, Images, Registries, Cluster, Changes;
     /// `delete`.
     Deleting: Manifests, Cluster, Writes, Delete;
+    /// `dev`.
+    Developing: Manifests, Images, Registries, Cluster, Dev;
+    /// `down`.
+    Reaching: Cluster;
 }
 
 /// The flags of the settings in some scopes, as they were typed.

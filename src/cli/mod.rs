@@ -15,7 +15,9 @@ mod context;
 mod create;
 mod delete;
 mod deps;
+mod dev;
 mod diff;
+mod down;
 mod draw;
 mod exit;
 mod files;
@@ -32,7 +34,10 @@ mod unified;
 mod version;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::JoinHandle;
 
 use clap::{CommandFactory as _, Parser as _};
 
@@ -51,7 +56,7 @@ use crate::pipeline;
 use crate::publish;
 use crate::reference;
 use crate::report::{Code, Exit, Reporter};
-use crate::settings::{self, Environment, Key, Presentation};
+use crate::settings::{self, Environment, Flags, Format, Key, Presentation};
 
 /// The codes of all diagnostics, in the order of `docs/errors.md`.
 pub fn every_code() -> impl Iterator<Item = &'static Code> {
@@ -68,6 +73,7 @@ pub fn every_code() -> impl Iterator<Item = &'static Code> {
         cluster::codes::ALL,
         settings::codes::ALL,
         pipeline::codes::ALL,
+        crate::dev::codes::ALL,
         codes::ALL,
     ];
     modules.into_iter().flatten().copied()
@@ -89,7 +95,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let console = Console::new(presentation.as_ref().unwrap_or(&Presentation::default()));
     let reporter = Reporter::new();
     let printer = console.events(reporter.reader());
+    let mut recorder = None;
     let done = presentation.and_then(|presentation| {
+        recorder = record(&arguments, &reporter)?;
         #[cfg(unix)]
         let _capture =
             capture::start(presentation.progress, &reporter).map_err(Failure::Runtime)?;
@@ -97,6 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     reporter.close();
     let _ = printer.join();
+    let _ = recorder.map(JoinHandle::join);
     match done {
         Ok(stop) => stop.status().into(),
         Err(failure) => {
@@ -109,7 +118,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn presentation(arguments: &Arguments) -> Result<Presentation, Failure> {
     let environment = Environment::current().map_err(Failure::WorkingDirectory)?;
-    Ok(Presentation::of(&arguments.general.flags, &environment)?)
+    let mut presentation = Presentation::of(&arguments.general.flags, &environment)?;
+    if let Command::Dev(options) = &arguments.command
+        && options.is_json()
+    {
+        presentation.progress = Format::Json;
+    }
+    Ok(presentation)
+}
+
+/// Writes all events to the file that `--events` names.
+fn record(arguments: &Arguments, reporter: &Reporter) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Command::Dev(options) = &arguments.command else { return Ok(None) };
+    let first = |flags: &Flags, key| Some(flags.0.get(&key)?.first()?.clone());
+    let Some(path) = first(&options.flags.flags, Key::Events) else { return Ok(None) };
+    let folder = first(&arguments.general.flags, Key::Directory).unwrap_or_default();
+    let path = PathBuf::from(folder).join(path);
+    let file = File::create(&path).map_err(|source| files::Error::Write { path, source })?;
+    Ok(Some(print::record(reporter.reader(), file)))
 }
 
 /// Runs a command until it is done or a signal stops it, and prints its result.
@@ -139,9 +165,11 @@ fn start(
         .map_err(Failure::Runtime)?;
     let done = runtime.block_on(async {
         let signals = exit::signalled().map_err(Failure::Runtime)?;
+        // A development loop has something left to do when a signal ends it.
+        let is_loop = matches!(command, Command::Dev(_));
         tokio::select! {
             done = perform(command, &context) => done,
-            stop = signals => Ok(stop),
+            stop = signals, if !is_loop => Ok(stop),
         }
     });
     let printed = context.results.finish(done.as_ref().is_ok_and(|stop| stop.is_complete()));
@@ -158,6 +186,11 @@ async fn perform(command: Command, context: &Context) -> Result<Stop, Failure> {
         Command::Apply(options) => apply::run(options, context).await,
         Command::Create(options) => create::run(options, context).await,
         Command::Delete(options) => delete::run(options, context).await,
+        Command::Dev(options) => {
+            let signals = exit::signalled().map_err(Failure::Runtime)?;
+            return dev::run(options, context, signals).await;
+        }
+        Command::Down(options) => down::run(options, context).await,
         Command::Deps(options) => deps::run(options, context).await,
         Command::Login(options) => login::run(options, context).await,
         Command::Logout(options) => logout::run(options, context).await,

@@ -96,6 +96,31 @@ impl Console {
             Event::Waiting { object, reason, .. } => {
                 Some(self.look.diagnostic(&Diagnostic::note(format!("{object}: {reason}"))))
             }
+            Event::Watching { crates, files, folders, manifests } => {
+                let text = format!(
+                    "{} ({}, {}), {}",
+                    count(*crates, "crate"),
+                    count(*files, "file"),
+                    count(*folders, "folder"),
+                    count(*manifests, "manifest"),
+                );
+                Some(self.status("Watching", &text))
+            }
+            Event::Changed { files } => Some(self.status("Changed", &listed(files))),
+            Event::Updated { object, way, duration, parts } => {
+                let parts: Vec<_> = parts
+                    .iter()
+                    .map(|part| format!("{} {:.2}", part.name, part.duration.as_secs_f64()))
+                    .collect();
+                let parts = if parts.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", parts.join(", "))
+                };
+                let text = format!("{object} by {way} in {:.2} s{parts}", duration.as_secs_f64());
+                Some(self.status("Updated", &text))
+            }
+            Event::Removed { object } => Some(self.status("Deleted", object)),
             Event::Retrying { what, why, after } => {
                 let text = format!("{what} in {:.1} s: {why}", after.as_secs_f64());
                 Some(self.status("Retrying", &text))
@@ -117,6 +142,33 @@ impl Console {
     fn status(&self, word: &str, text: &str) -> String {
         let style = AnsiColor::BrightGreen.on_default().effects(Effects::BOLD);
         format!("{} {}", self.look.paint(&format!("{word:>12}"), style), harmless(text))
+    }
+}
+
+/// Writes events to a file, one a line, until the last sender is dropped.
+pub(super) fn record(events: Receiver<Event>, mut file: File) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for event in events {
+            let line =
+                serde_json::to_string(&EventLine { api_version: API_VERSION, event: &event });
+            // A full disk does not end the loop.
+            let _ = line.map(|line| writeln!(file, "{line}"));
+        }
+    })
+}
+
+/// A number of things.
+fn count(number: usize, name: &str) -> String {
+    if number == 1 { format!("1 {name}") } else { format!("{number} {name}s") }
+}
+
+/// The first of some files, and how many there are besides.
+fn listed(files: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let first = files.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match files.len().checked_sub(SHOWN) {
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {} more", count(more, "file")),
     }
 }
 

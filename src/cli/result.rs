@@ -178,6 +178,13 @@ results! {
         objects: Vec<Outcome>,
     }
 
+    /// The result of `down`.
+    DownResult {
+        /// What was deleted.
+        #[cfg_attr(test, schemars(with = "Vec<tests::Object>"))]
+        objects: Vec<Outcome>,
+    }
+
     /// The result of `deps`.
     DepsResult {
         /// The image that was asked for.
@@ -338,6 +345,7 @@ texts! {
         result.objects.iter().try_for_each(|object| unified::write(object, result.look, to))
     };
     DeleteResult: |result, to| objects(&result.objects, to);
+    DownResult: |result, to| objects(&result.objects, to);
     DepsResult: |result, to| to.write_all(&result.document);
     LoginResult: |_result, to| writeln!(to, "Login Succeeded");
     LogoutResult: |result, to| match result.removed {
@@ -452,6 +460,7 @@ mod tests {
         result::<CreateResult>();
         result::<DiffResult>();
         result::<DeleteResult>();
+        result::<DownResult>();
         result::<DepsResult>();
         result::<LoginResult>();
         result::<LogoutResult>();

@@ -146,6 +146,18 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the same may succeed later, as when the server restarts.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Request { source, .. } | Self::Object { source, .. } => source.is_transient(),
+            Self::Partial { source, .. } => source.is_temporary(),
+            _ => false,
+        }
+    }
+}
+
 impl Diagnose for Error {
     fn details(&self) -> Details {
         let invalid = || Details::new(&codes::INVALID_OBJECT);

@@ -68,6 +68,19 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The name, if the object has pods that are replaced when it changes.
+    #[must_use]
+    pub fn workload(&self) -> Option<&str> {
+        let ObjectId { kind, name, .. } = &self.id;
+        let of_apps = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
+        let is_workload = of_apps.into_iter().any(|it| kind.is("apps", it))
+            || kind.is("batch", "Job")
+            || kind.is("", "Pod");
+        is_workload.then_some(name)
+    }
+}
+
 /// `object`, `namespace` where there is one, `outcome` and `dryRun`.
 impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

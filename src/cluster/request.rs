@@ -224,6 +224,17 @@ pub(super) fn delete(kind: &Kind, namespace: Option<&str>, name: &str, dry_run: 
     plain(Method::DELETE, format!("{path}?propagationPolicy=Background{dry_run}"))
 }
 
+/// Deletes an object if it is still the one with this uid.
+pub(super) fn delete_uid(kind: &Kind, namespace: Option<&str>, name: &str, uid: &str) -> Request {
+    let options = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": uid},
+    });
+    let body = Body { content_type: "application/json", bytes: options.to_string().into() };
+    Request { body: Some(body), ..delete(kind, namespace, name, false) }
+}
+
 fn written(write: Write<'_>) -> String {
     let dry_run = if write.dry_run { "&dryRun=All" } else { "" };
     format!("fieldManager={}&fieldValidation=Strict{dry_run}", encoded(write.manager))

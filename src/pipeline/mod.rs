@@ -15,6 +15,7 @@ mod artifacts;
 pub(crate) mod codes;
 mod error;
 mod images;
+mod inputs;
 mod mismatch;
 mod plan;
 mod references;
@@ -33,6 +34,7 @@ use crate::report::Stage;
 
 pub use error::{Error, Fault, SourceError, Unresolved};
 pub use images::Images;
+pub use inputs::Inputs;
 pub use mismatch::Mismatch;
 pub use plan::{Plan, PlannedBuild, PlannedImage};
 pub use references::Checked;
@@ -160,8 +162,18 @@ impl Session {
     /// The objects of manifests with every image substituted, and these images.
     async fn objects(&self, manifests: &Manifests) -> Result<(Vec<Object>, Images), Error> {
         let plan = self.plan(Request::Manifests(manifests)).await?;
-        let built = self.run(&plan).await?;
-        let (images, names) = self.referenced_images(manifests, &plan, built)?;
+        self.planned_objects(&plan, manifests).await
+    }
+
+    /// Builds and publishes what a plan says, and substitutes the images in the objects of the
+    /// manifests that it was made from. Returns the objects and the images.
+    pub async fn planned_objects(
+        &self,
+        plan: &Plan,
+        manifests: &Manifests,
+    ) -> Result<(Vec<Object>, Images), Error> {
+        let built = self.run(plan).await?;
+        let (images, names) = self.referenced_images(manifests, plan, built)?;
         let objects = manifests.objects(&names).map_err(Error::Manifests)?;
         if objects.is_empty() {
             return Err(Error::NoObjects);

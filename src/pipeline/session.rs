@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// The cluster, which is announced when it is first used.
-    pub(super) async fn cluster(&self) -> Result<&Cluster, Error> {
+    pub async fn cluster(&self) -> Result<&Cluster, Error> {
         let connect = async || {
             let cluster = Cluster::connect(&self.settings.cluster, self.report.clone()).await;
             let cluster = cluster.map_err(Error::Cluster)?;

@@ -4,12 +4,14 @@
 //! not outlive the future that waits for it, and never prints what it was not asked to print. What is
 //! run, and what its output means, is decided by the callers.
 
+mod attended;
 mod environment;
 mod error;
 mod command;
 mod group;
 mod output;
 
+pub(crate) use attended::attended;
 pub(crate) use command::{command, shown, without_token};
 pub(crate) use environment::{Environment, are_same, find, variable};
 pub(crate) use error::Error;

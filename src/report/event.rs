@@ -74,6 +74,40 @@ pub enum Event {
         /// What is missing.
         reason: String,
     },
+    /// A session of `ko-rs dev` watches files from now on.
+    Watching {
+        /// The number of crates.
+        crates: usize,
+        /// The number of files.
+        files: usize,
+        /// The number of folders.
+        folders: usize,
+        /// The number of manifests.
+        manifests: usize,
+    },
+    /// Files have changed.
+    Changed {
+        /// The files, relative to the working directory where they are below it.
+        files: Vec<String>,
+    },
+    /// A change has arrived in the cluster and serves.
+    Updated {
+        /// What was updated: `link-manager`, or `configmap/settings` for what has no pods.
+        object: String,
+        /// The way that the change took.
+        way: Way,
+        /// How long it took since the change, in seconds.
+        #[serde(serialize_with = "seconds")]
+        #[cfg_attr(test, schemars(with = "f64"))]
+        duration: Duration,
+        /// What that time was spent on.
+        parts: Vec<Part>,
+    },
+    /// An object was deleted because its document left the manifests.
+    Removed {
+        /// The object, as `deployment.apps/link-manager`.
+        object: String,
+    },
     /// A request failed and will be made again.
     Retrying {
         /// What is tried again, with its host.
@@ -97,6 +131,39 @@ pub enum Event {
         /// What is said.
         message: String,
     },
+}
+
+/// The way that a change takes into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub enum Way {
+    /// New pods replace the old ones.
+    Rollout,
+    /// The object is changed, and has no pods.
+    Apply,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rollout => "rollout",
+            Self::Apply => "apply",
+        })
+    }
+}
+
+/// A part of the time that an update took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Part {
+    /// Its name: `compile`.
+    pub name: &'static str,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "f64"))]
+    pub duration: Duration,
 }
 
 /// A part of a run that takes time.

@@ -14,7 +14,7 @@ pub use crate::source::Spot;
 pub use code::{Code, Exit};
 pub(crate) use code::{UNNAMED, codes};
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
-pub use event::{Event, Stage};
+pub use event::{Event, Part, Stage, Way};
 pub use redact::{public_url, without_credentials};
 
 /// The version of everything that is printed as JSON.

@@ -125,7 +125,7 @@ impl Reader<'_> {
         levels
     }
 
-    fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {
+    pub(super) fn wrong(&mut self, node: &Node, message: &str, reason: impl Display) {
         self.wrong_at(node.span.clone(), message, reason, None);
     }
 

@@ -107,7 +107,11 @@ pub(crate) fn registries(
     sources(flags, environment, report)?.registry()
 }
 
-fn sources(flags: Flags, environment: &Environment, report: &Reporter) -> Result<Sources, Error> {
+pub(super) fn sources(
+    flags: Flags,
+    environment: &Environment,
+    report: &Reporter,
+) -> Result<Sources, Error> {
     let directory = environment.directory().to_owned();
     let mut sources = Sources {
         flags,
@@ -156,7 +160,7 @@ fn check_version(sources: &Sources, shown: &str) -> Result<(), Error> {
 }
 
 impl Sources {
-    fn complete(&self) -> Result<Complete, Error> {
+    pub(super) fn complete(&self) -> Result<Complete, Error> {
         let builds = self.rules()?;
         let publish = self.publish(builds.ask_for_several_platforms())?;
         let jobs = usize::try_from(self.number(Key::Jobs)?.unwrap_or(0)).unwrap_or(0);
@@ -328,7 +332,7 @@ impl Sources {
     }
 
     /// The values of variables in templates.
-    fn values(&self) -> Result<Values, Error> {
+    pub(super) fn values(&self) -> Result<Values, Error> {
         let variables = self.environment.variables().iter();
         let variables = variables
             .filter_map(|(name, value)| Some((name.to_str()?.into(), value.to_str()?.into())));

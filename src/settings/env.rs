@@ -73,6 +73,13 @@ impl Environment {
         self.path("HOME").or_else(|| self.path("USERPROFILE"))
     }
 
+    /// The name of the user.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let names = ["USER", "LOGNAME", "USERNAME"];
+        names.iter().find_map(|name| self.get(name)).unwrap_or("unknown").to_owned()
+    }
+
     /// The folder for temporary files.
     #[must_use]
     pub fn temporary_folder(&self) -> PathBuf {

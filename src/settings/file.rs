@@ -56,6 +56,12 @@ impl File {
         Error::File { code, message: message.to_owned(), spot, hint }
     }
 
+    /// The path of the file.
+    pub(super) fn path(&self) -> PathBuf {
+        let name = std::path::Path::new(self.source.name());
+        self.folder.join(name.file_name().unwrap_or(name.as_os_str()))
+    }
+
     fn invalid(&self, node: &Node, message: &str, label: &str) -> Error {
         self.error(&codes::INVALID_SETTING, node.span.clone(), message, label, None)
     }

@@ -8,6 +8,7 @@ mod builds;
 pub(crate) mod codes;
 mod complete;
 mod destination;
+mod dev;
 mod env;
 mod error;
 mod file;
@@ -25,6 +26,7 @@ mod unknown_builds;
 
 pub(crate) use complete::registries;
 pub use complete::{Complete, Settings, complete};
+pub(crate) use dev::{AtEnd, Dev, complete_dev};
 pub use env::Environment;
 pub use error::Error;
 pub use output::Output;

@@ -27,9 +27,9 @@ pub enum Kind {
 pub enum Scope {
     /// All commands.
     Everywhere,
-    /// Commands that build images: `build`, `resolve`, `apply`, `create`; `check` accepts them too.
+    /// Commands that build images: `build`, `resolve`, `apply`, `create`, `dev`; `check` accepts them too.
     Images,
-    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `diff`, `delete`.
+    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`.
     Manifests,
     /// Commands that use a registry: those that build images, `deps`, `login` and `base push`.
     Registries,
@@ -43,6 +43,8 @@ pub enum Scope {
     Changes,
     /// `delete`.
     Delete,
+    /// `dev`.
+    Dev,
 }
 
 /// The heading in `--help` that lists a setting's flag.
@@ -392,6 +394,9 @@ settings! {
             .flag("dry-run").default("none").scope(Scope::Writes).common();
         ForceConflicts "forceConflicts" = switch("Take ownership of fields that another manager owns")
             .flag("force-conflicts").scope(Scope::Changes);
+        Dev "dev" = nested("Settings of `ko-rs dev`: see the keys of `dev`");
+        Events "events" = text("FILE", "Write every event to this file, one JSON document a line; see docs/schema")
+            .flag("events").scope(Scope::Dev).common();
         IgnoreNotFound "ignoreNotFound" = switch("Ignore objects that do not exist")
             .flag("ignore-not-found").scope(Scope::Delete).common();
     }
@@ -464,6 +469,16 @@ keys! {
     }
 }
 
+keys! {
+    /// The keys of `dev`.
+    DevKey {
+        Manifests "manifests" = List, "Manifests to deploy without `-f`, relative to `.ko-rs.yaml`";
+        Namespace "namespace" = Text template, "Namespace of objects that do not name one; created if it does not exist";
+        Profile "profile" = Text, "Cargo profile of every build; `ko-rs-dev` is `dev` without debug information";
+        AtEnd "atEnd" = Text, "What becomes of the objects at the end: `leave` or `down`";
+    }
+}
+
 impl Key {
     /// The setting of this key.
     #[must_use]
@@ -488,7 +503,7 @@ pub(super) fn takes_templates(name: &str) -> bool {
     fn is<K: Keys>(name: &str) -> bool {
         K::all().any(|(_, key, _, template)| template && key == name)
     }
-    is::<Key>(name) || is::<BuildKey>(name) || is::<ImageKey>(name)
+    is::<Key>(name) || is::<BuildKey>(name) || is::<ImageKey>(name) || is::<DevKey>(name)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ mod system;
 mod timing;
 mod watcher;
 
-pub use scope::Scope;
-pub use watcher::{Batch, Counts, Watcher};
+pub(crate) use scope::Scope;
+pub(crate) use watcher::{Batch, Watcher};
 
 #[cfg(all(test, unix))]
 mod tests;

@@ -9,13 +9,13 @@ use super::ignored;
 
 /// What to watch, as absolute paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// Folders whose files are watched, in subfolders too, except for those that Git ignores.
-    pub folders: BTreeSet<PathBuf>,
+    pub(crate) folders: BTreeSet<PathBuf>,
     /// Single files, which need not exist, and which Git may ignore.
-    pub files: BTreeSet<PathBuf>,
+    pub(crate) files: BTreeSet<PathBuf>,
     /// Folders that are never watched, such as those that a build writes into.
-    pub excluded: BTreeSet<PathBuf>,
+    pub(crate) excluded: BTreeSet<PathBuf>,
 }
 
 /// The files and folders of a scope at some time.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::watcher::Counts;
 use super::*;
 
 /// How long a batch may take on a busy machine, and how long none must come.

@@ -19,27 +19,27 @@ const FOREVER: Duration = Duration::from_secs(3600);
 
 /// A group of changes that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// The files whose contents differ from before: written, created or removed.
-    pub paths: BTreeSet<PathBuf>,
+    pub(crate) paths: BTreeSet<PathBuf>,
     /// When the first change of the group was noticed.
-    pub since: Instant,
+    pub(crate) since: Instant,
 }
 
 /// How much is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// The number of files.
-    pub files: usize,
+    pub(crate) files: usize,
     /// The number of folders.
-    pub folders: usize,
+    pub(crate) folders: usize,
     /// Why files are looked at every second instead of being watched, if they are.
-    pub polled: Option<String>,
+    pub(crate) polled: Option<String>,
 }
 
 /// Watches the files of a scope, on a thread of its own that ends when this is dropped.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     messages: Sender<Message>,
     batches: channel::UnboundedReceiver<Batch>,
     counts: channel::UnboundedReceiver<Counts>,
@@ -60,7 +60,7 @@ impl Default for Watcher {
 impl Watcher {
     /// Watches nothing yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (messages, received) = mpsc::channel();
         let (batch, batches) = channel::unbounded_channel();
         let (count, counts) = channel::unbounded_channel();
@@ -76,13 +76,13 @@ impl Watcher {
     }
 
     /// Watches another scope from now on. Changes of files that are in both are kept.
-    pub async fn watch(&mut self, scope: Scope) -> Counts {
+    pub(crate) async fn watch(&mut self, scope: Scope) -> Counts {
         let _ = self.messages.send(Message::Scope(scope));
         self.counts.recv().await.unwrap_or_default()
     }
 
     /// The next changes, once they are complete.
-    pub async fn changed(&mut self) -> Option<Batch> {
+    pub(crate) async fn changed(&mut self) -> Option<Batch> {
         self.batches.recv().await
     }
 }

@@ -39,6 +39,7 @@ const MODULES: &[(&str, Uses)] = &[
     ("cluster", Only(&["oci", "manifests"])),
     ("settings", AllAbove),
     ("pipeline", AllAbove),
+    ("dev", AllAbove),
     ("cli", AllAbove),
 ];
 

@@ -9,7 +9,7 @@ use std::fs;
 
 use ko_rs::cli::every_code;
 use ko_rs::report::{Code, Exit};
-use ko_rs::settings::table::{BuildKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
+use ko_rs::settings::table::{BuildKey, DevKey, FileKey, ImageKey, Kind, SETTINGS, Scope, Setting};
 use ko_rs::testing::Lint;
 
 use crate::blocks;
@@ -35,16 +35,17 @@ fn kind(kind: Kind) -> &'static str {
 fn commands(scope: Scope) -> &'static str {
     match scope {
         Scope::Everywhere => "every command",
-        Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`, `diff`",
-        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `diff`, `delete`",
+        Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `dev`",
+        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`",
         Scope::Registries => {
-            "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `deps`, `login`"
+            "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `dev`, `deps`, `login`"
         }
         Scope::Resolve => "`resolve`",
-        Scope::Cluster => "`apply`, `create`, `diff`, `delete`",
+        Scope::Cluster => "`apply`, `create`, `diff`, `delete`, `dev`, `down`",
         Scope::Writes => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`, `diff`",
         Scope::Delete => "`delete`",
+        Scope::Dev => "`dev`",
     }
 }
 
@@ -90,6 +91,7 @@ fn settings() -> String {
         Scope::Writes,
         Scope::Changes,
         Scope::Delete,
+        Scope::Dev,
         Scope::Everywhere,
     ];
     for scope in scopes {
@@ -120,6 +122,7 @@ fn settings() -> String {
     }
     keys(&mut out, "`builds`: a list of", BuildKey::TABLE);
     keys(&mut out, "`image` of a build", ImageKey::TABLE);
+    keys(&mut out, "`dev`", DevKey::TABLE);
     keys(&mut out, "`files`, also of a build: a list of", FileKey::TABLE);
     out
 }
@@ -215,9 +218,15 @@ fn listed_commands(help: &str) -> Vec<String> {
 fn every_flag_of_every_command_is_documented() {
     let sandbox = Sandbox::new();
     let help = sandbox.run(["--help"]).exits(0);
-    let documents = ["docs/settings.md", "docs/registries.md", "docs/kubernetes.md", "README.md"]
-        .map(document)
-        .concat();
+    let documents = [
+        "docs/settings.md",
+        "docs/registries.md",
+        "docs/kubernetes.md",
+        "docs/dev.md",
+        "README.md",
+    ]
+    .map(document)
+    .concat();
     let mut missing = BTreeSet::new();
     let commands = listed_commands(help.stdout());
     assert!(commands.len() >= 7, "{commands:?}");

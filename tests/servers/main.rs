@@ -5,6 +5,7 @@
 //! * `certificates`: those of registries, good and odd.
 //! * `cluster_api`: the `cluster` module without the command line.
 //! * `cluster_refusals`: failures of `apply`, after which nothing is applied.
+//! * `dev`: the development loop, and what it leaves.
 //! * `documents`: shell commands of the documentation work.
 //! * `every_example`: each code of `docs/errors.md` that needs a server is provoked.
 //! * `kubectl_reads`: what values mean, beside the real kubectl.
@@ -55,6 +56,7 @@ mod apply;
 mod certificates;
 mod cluster_api;
 mod cluster_refusals;
+mod dev;
 mod documents;
 mod every_example;
 mod kubectl_reads;

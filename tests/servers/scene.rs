@@ -25,7 +25,7 @@ impl Scene {
     /// In a copy of `fixtures/delinkcious` that may be edited, with images of its own. For one test
     /// alone.
     pub(crate) fn with_copy(name: &str) -> Self {
-        Self::of(Sandbox::with_copy_in_place("delinkcious"), name, name)
+        Self::of(Sandbox::with_copy_in_place("delinkcious", name), name, name)
     }
 
     /// In a sandbox, with images below `repository` of the registry.

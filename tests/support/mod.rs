@@ -88,10 +88,10 @@ impl Sandbox {
 
     /// A sandbox whose working directory is a copy of a fixture that may be edited, at a place that
     /// is the same in every run and with a target folder of its own: paths are part of how
-    /// dependencies are compiled, so that elsewhere all of them would be compiled again. For one
-    /// test alone.
-    pub(crate) fn with_copy_in_place(name: &str) -> Self {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("copy");
+    /// dependencies are compiled, so that elsewhere all of them would be compiled again. `place`
+    /// is for one test alone.
+    pub(crate) fn with_copy_in_place(name: &str, place: &str) -> Self {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
         let directory = place.join(Path::new(name).file_name().unwrap());
         let _ = fs::remove_dir_all(&directory);
         copy(&fixture(name), &directory);
