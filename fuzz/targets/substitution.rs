@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ko_rs::testing::{Errors, Manifests, Parse, Rules, Source, parse};
+use ko_rs::testing::{Errors, Manifests, Object, Parse, Rules, Source, parse};
 use libfuzzer_sys::fuzz_target;
 
 /// Names that need no quotes, and some that do.
@@ -40,7 +40,7 @@ fuzz_target!(|input: (u8, &str)| {
     let mut at = 0;
     let mut after = result;
     for occurrence in manifests.references() {
-        let span = occurrence.spot().span();
+        let span = occurrence.location().span();
         after = skip(&text[at..span.start], after);
         let written = ["", "'", "\""].map(|quote| {
             let text = match quote {
@@ -62,7 +62,7 @@ fuzz_target!(|input: (u8, &str)| {
         let replaced = whole.objects(&images).expect("every reference has an image");
         let again = read(result, Parse::Everything).expect("objects stay objects");
         let again = again.objects_as_written().expect("they are there");
-        let values = |objects: Vec<ko_rs::manifests::Object>| -> Vec<_> {
+        let values = |objects: Vec<Object>| -> Vec<_> {
             objects.into_iter().map(|object| object.value).collect()
         };
         assert_eq!(values(again), values(replaced));
