@@ -1,5 +1,7 @@
 //! One round of a loop: builds what has changed, and applies the objects that differ.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use super::record::Record;
 use super::set::{Key, Set};
 use crate::cluster::{self, Change, Cluster, Created, Operation, Outcome};
 use crate::manifests::Object;
-use crate::pipeline::{Plan, Session};
+use crate::pipeline::{Known, Plan, Session};
 use crate::report::{Event, Stage};
 
 /// How long objects may take to become ready.
@@ -23,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) struct Deployed {
     set: Set,
     record: Option<Record>,
+    built: Known,
+    /// What the images were built by: other settings may change all of them.
+    session: Option<Arc<Session>>,
 }
 
 /// What a round has changed.
@@ -33,12 +38,22 @@ pub(super) struct Applied {
 }
 
 impl Deployed {
+    /// These files have changed.
+    pub(super) fn forget(&mut self, changed: &BTreeSet<PathBuf>) {
+        self.built.forget(changed);
+    }
+
     /// Builds the images of a plan and applies the objects that differ from those of the round
     /// before. Deletes those whose documents have left, if they were created by a loop.
     pub(super) async fn update(&mut self, input: &Input, plan: &Plan) -> Result<Applied, Error> {
         let session = &input.session;
         let cluster = session.cluster().await?;
-        let (mut objects, _) = session.planned_objects(plan, &input.manifests).await?;
+        if !self.session.as_ref().is_some_and(|known| Arc::ptr_eq(known, session)) {
+            self.built.clear();
+            self.session = Some(Arc::clone(session));
+        }
+        let built = session.run_unknown(plan, &mut self.built).await?;
+        let (mut objects, _) = session.objects_of(plan, &input.manifests, built)?;
         overlay::apply(&mut objects);
         let mut changed = self.set.changed(&objects);
         let left = self.set.left(&objects);

@@ -69,6 +69,7 @@ impl Loop {
         loop {
             let start = Instant::now();
             if let Cause::Change(batch) = &cause {
+                self.deployed.forget(&batch.paths);
                 self.report.send(Event::Changed { files: self.shown(&batch.paths) });
             }
             let is_first = matches!(cause, Cause::Start);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::pipeline::Inputs;
-use crate::watch::Scope;
+use crate::watch::{Scope, resolved};
 
 /// What is watched for these inputs of images and these other files and folders. Paths are made
 /// absolute, as the operating system reports them.
@@ -23,17 +23,6 @@ pub(super) fn scope(inputs: &Inputs, others: &BTreeSet<PathBuf>, directory: &Pat
     }
     scope.excluded = inputs.written.iter().map(absolute).collect();
     scope
-}
-
-/// A path without links in its folders. The file itself may be one that does not exist yet.
-fn resolved(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(folder), Some(name)) => resolved(folder).join(name),
-        _ => path.to_owned(),
-    }
 }
 
 #[cfg(test)]

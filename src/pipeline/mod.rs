@@ -19,6 +19,7 @@ mod inputs;
 mod mismatch;
 mod plan;
 mod references;
+mod reuse;
 mod run;
 mod session;
 mod several;
@@ -38,6 +39,7 @@ pub use inputs::Inputs;
 pub use mismatch::Mismatch;
 pub use plan::{Plan, PlannedBuild, PlannedImage};
 pub use references::Checked;
+pub(crate) use reuse::Known;
 pub use run::Built;
 pub use session::Session;
 pub use several::Several;
@@ -162,17 +164,17 @@ impl Session {
     /// The objects of manifests with every image substituted, and these images.
     async fn objects(&self, manifests: &Manifests) -> Result<(Vec<Object>, Images), Error> {
         let plan = self.plan(Request::Manifests(manifests)).await?;
-        self.planned_objects(&plan, manifests).await
+        let built = self.run(&plan).await?;
+        self.objects_of(&plan, manifests, built)
     }
 
-    /// Builds and publishes what a plan says, and substitutes the images in the objects of the
-    /// manifests that it was made from. Returns the objects and the images.
-    pub async fn planned_objects(
+    /// The objects of the manifests that a plan was made from, with its images substituted.
+    pub(crate) fn objects_of(
         &self,
         plan: &Plan,
         manifests: &Manifests,
+        built: Vec<Built>,
     ) -> Result<(Vec<Object>, Images), Error> {
-        let built = self.run(plan).await?;
         let (images, names) = self.referenced_images(manifests, plan, built)?;
         let objects = manifests.objects(&names).map_err(Error::Manifests)?;
         if objects.is_empty() {

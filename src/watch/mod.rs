@@ -12,7 +12,7 @@ mod system;
 mod timing;
 mod watcher;
 
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, resolved};
 pub(crate) use watcher::{Batch, Watcher};
 
 #[cfg(all(test, unix))]

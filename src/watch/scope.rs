@@ -79,6 +79,18 @@ fn is_folder(path: &Path) -> bool {
     path.is_dir()
 }
 
+/// A path as a watcher reports it: without links in its folders. The file may be one that does not
+/// exist.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => resolved(folder).join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// The folder of a file, or the nearest one above it that exists.
 fn nearest_folder(file: &Path) -> Option<PathBuf> {
     file.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_owned)
