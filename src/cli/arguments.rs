@@ -8,7 +8,7 @@ use super::flags::{Everywhere, FlagsOf};
 use super::resolve;
 use super::{
     apply, base, build, cache, check, completion, create, delete, deps, dev, diff, down, login,
-    logout,
+    logout, logs, port_forward,
 };
 
 /// Builds Rust crates into container images, publishes them and applies manifests
@@ -43,6 +43,10 @@ pub(super) enum Command {
     Dev(dev::Options),
     /// Delete what `ko-rs dev` created
     Down(down::Options),
+    /// Print the logs of all pods of objects
+    Logs(logs::Options),
+    /// Forward local ports to an object, also after its pods were replaced
+    PortForward(port_forward::Options),
     /// Print the SBOM that was published with an image
     Deps(deps::Options),
     /// Log in to a registry; verifies the password and stores it like Docker
@@ -88,7 +92,7 @@ mod tests {
         let typed =
             "ko-rs apply -f a,b.yaml -f - -t v1,v2 --image-label a=b,c --push=false --wait -C x";
         let parsed = Arguments::try_parse_from(typed.split(' ')).unwrap();
-        let Command::Apply(apply::Options { flags }) = parsed.command else { panic!() };
+        let Command::Apply(apply::Options { flags, .. }) = parsed.command else { panic!() };
         let Flags(flags) = flags.flags;
         assert_eq!(flags[&Key::Filename], ["a,b.yaml", "-"]);
         assert_eq!(flags[&Key::Tags], ["v1", "v2"]);

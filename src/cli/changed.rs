@@ -9,23 +9,30 @@ use crate::pipeline::{self, Changed, Session};
 use crate::publish::Published;
 use crate::settings::Complete;
 
-/// Shows what became of the objects, also if only some of them were changed, then waits for them if
-/// asked to.
-pub(super) async fn finish<R: CommandResult>(
+/// Shows what became of the objects, also if only some of them were changed.
+pub(super) fn finish<R: CommandResult>(
     changed: Result<Changed, pipeline::Error>,
     result: impl Fn(Vec<Outcome>, Vec<Published>) -> R,
     complete: &Complete,
-    session: &Session,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<Vec<Outcome>, Failure> {
     if let Err(pipeline::Error::Cluster(cluster::Error::Partial { done, .. })) = &changed {
         context.results.show(&result(done.clone(), Vec::new()))?;
     }
     let Changed { outcomes, images } = changed?;
     context.results.show(&result(outcomes.clone(), images.published.clone()))?;
     files::write(outputs::images(complete, &images)?)?;
+    Ok(outcomes)
+}
+
+/// Waits for what was changed if asked to.
+pub(super) async fn wait(
+    outcomes: &[Outcome],
+    complete: &Complete,
+    session: &Session,
+) -> Result<(), Failure> {
     match complete.wait {
-        Some(limit) => Ok(session.wait(&outcomes, limit).await?),
+        Some(limit) => Ok(session.wait(outcomes, limit).await?),
         None => Ok(()),
     }
 }

@@ -22,7 +22,8 @@ pub(super) async fn run(options: Options, context: &Context) -> Result<(), Failu
         let (manifests, places) = inputs::read(complete, session, Parse::Everything).await?;
         overwrite::check(complete, &places, None)?;
         let changed = session.create(&manifests, &complete.create).await;
-        changed::finish(changed, CreateResult::new, complete, session, context).await
+        let outcomes = changed::finish(changed, CreateResult::new, complete, context)?;
+        changed::wait(&outcomes, complete, session).await
     };
     context.with_session(options.flags, work).await
 }

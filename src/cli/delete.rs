@@ -21,7 +21,8 @@ pub(super) async fn run(options: Options, context: &Context) -> Result<(), Failu
     let work = async |complete: &_, session: &_| {
         let (manifests, _) = inputs::read(complete, session, Parse::Everything).await?;
         let changed = session.delete(&manifests, &complete.delete).await;
-        changed::finish(changed, DeleteResult::new, complete, session, context).await
+        let outcomes = changed::finish(changed, DeleteResult::new, complete, context)?;
+        changed::wait(&outcomes, complete, session).await
     };
     context.with_session(options.flags, work).await
 }

@@ -83,6 +83,8 @@ pub(super) enum Failure {
     Settings(#[from] settings::Error),
     #[error("no manifests are given")]
     NoFilename,
+    #[error("`-f {0}` names no manifest")]
+    FollowFlag(String),
     #[error("--{} is not supported: it only has a meaning for Go", .0.flag)]
     ForeignFlag(Foreign),
     #[error("could not change to the folder `{}`", path.display())]
@@ -167,6 +169,8 @@ impl Diagnose for Failure {
             Self::Overwrite(error) => error.details(),
             Self::NoFilename => Details::new(&codes::NO_MANIFESTS)
                 .hint("name a file, a folder, a URL or `-` (standard input) with `-f`"),
+            Self::FollowFlag(name) => Details::new(&codes::NO_MANIFESTS)
+                .hint(format!("to follow its log, use `ko-rs logs --follow {name}`")),
             Self::ForeignFlag(foreign) => {
                 Details::new(&codes::UNSUPPORTED_FLAG).hint(foreign.instead)
             }

@@ -43,6 +43,10 @@ scopes! {
     Applying: Manifests, Images, Registries, Cluster, Writes, Changes;
     /// `diff`.
     Diffing: Manifests, Images, Registries, Cluster, Changes;
+    /// `logs`.
+    Viewing: Manifests, Cluster;
+    /// `port-forward`.
+    Clusters: Cluster;
     /// `delete`.
     Deleting: Manifests, Cluster, Writes, Delete;
     /// `dev`.

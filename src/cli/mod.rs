@@ -25,8 +25,10 @@ mod flags;
 mod inputs;
 mod login;
 mod logout;
+mod logs;
 mod outputs;
 mod overwrite;
+mod port_forward;
 mod print;
 mod resolve;
 mod result;
@@ -191,6 +193,8 @@ async fn perform(command: Command, context: &Context) -> Result<Stop, Failure> {
             return dev::run(options, context, signals).await;
         }
         Command::Down(options) => down::run(options, context).await,
+        Command::Logs(options) => logs::run(options, context).await,
+        Command::PortForward(options) => port_forward::run(options, context).await,
         Command::Deps(options) => deps::run(options, context).await,
         Command::Login(options) => login::run(options, context).await,
         Command::Logout(options) => logout::run(options, context).await,

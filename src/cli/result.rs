@@ -13,7 +13,7 @@ use super::draw::Look;
 use super::exit::Failure;
 use super::{print, unified};
 use crate::cache::{ByteSize, Count, Usage};
-use crate::cluster::{ObjectDiff, Outcome};
+use crate::cluster::{Forwarded, LogLine, ObjectDiff, Outcome};
 use crate::manifests::{Replacement, Text};
 use crate::pipeline::Plan;
 use crate::publish::Published;
@@ -65,6 +65,22 @@ impl Results {
             Format::Json => self.keep(result),
         };
         shown.map_err(Failure::Stdout)
+    }
+
+    /// Prints one of many results at once: as text, or as a JSON document on one line.
+    pub(super) fn print<R: CommandResult>(&self, result: &R) -> Result<(), Failure> {
+        let printed = match self.format {
+            Format::Text => print::result(|to| result.write(to)),
+            Format::Json => {
+                let document =
+                    Document { api_version: API_VERSION, kind: R::KIND, complete: true, result };
+                print::result(|to| {
+                    serde_json::to_writer(&mut *to, &document)?;
+                    writeln!(to)
+                })
+            }
+        };
+        printed.map_err(Failure::Stdout)
     }
 
     fn keep<R: CommandResult>(&self, result: &R) -> io::Result<()> {
@@ -183,6 +199,25 @@ results! {
         /// What was deleted.
         #[cfg_attr(test, schemars(with = "Vec<tests::Object>"))]
         objects: Vec<Outcome>,
+    }
+
+    /// A line that `logs` prints; with `--output json` each is a document on a line of its own.
+    LogLineResult {
+        /// The line and where it is from.
+        #[serde(flatten)]
+        line: LogLine,
+        /// The pod and the container, as they are printed before the line.
+        #[serde(skip)]
+        prefix: String,
+        /// Whether the time is printed.
+        #[serde(skip)]
+        timestamps: bool,
+    }
+
+    /// What `port-forward` prints once ports are forwarded; JSON is on one line.
+    PortForwardResult {
+        /// The ports.
+        forwarded: Vec<Forwarded>,
     }
 
     /// The result of `deps`.
@@ -346,6 +381,19 @@ texts! {
     };
     DeleteResult: |result, to| objects(&result.objects, to);
     DownResult: |result, to| objects(&result.objects, to);
+    LogLineResult: |result, to| {
+        let LogLineResult { line: LogLine { time, line, .. }, prefix, timestamps } = result;
+        match timestamps {
+            true => writeln!(to, "{prefix} {time} {line}"),
+            false => writeln!(to, "{prefix} {line}"),
+        }
+    };
+    PortForwardResult: |result, to| {
+        result.forwarded.iter().try_for_each(|Forwarded { addresses, port }| {
+            let mut lines = addresses.iter();
+            lines.try_for_each(|it| writeln!(to, "Forwarding from {it} -> {port}"))
+        })
+    };
     DepsResult: |result, to| to.write_all(&result.document);
     LoginResult: |_result, to| writeln!(to, "Login Succeeded");
     LogoutResult: |result, to| match result.removed {
@@ -461,6 +509,8 @@ mod tests {
         result::<DiffResult>();
         result::<DeleteResult>();
         result::<DownResult>();
+        result::<LogLineResult>();
+        result::<PortForwardResult>();
         result::<DepsResult>();
         result::<LoginResult>();
         result::<LogoutResult>();

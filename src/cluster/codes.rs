@@ -92,4 +92,18 @@ codes! {
         "An object is applied while it is being deleted.",
         "The object disappears as soon as its finalizers are done, and the change with it. Apply \
          again when it is deleted.";
+    NO_PODS = "no-pods", Failure,
+        "None of the objects has pods.",
+        "Logs are those of Deployments, StatefulSets, DaemonSets, ReplicaSets, Jobs, CronJobs and Pods. \
+         The manifests, or the part of them that `-l` selects, have none of these.";
+    NO_READY_POD = "no-ready-pod", Failure,
+        "No pod of an object is ready, so that no port can be forwarded.",
+        "The object has no pods, or none of them became ready in time.";
+    NO_PORT = "no-port", Failure,
+        "An object does not have the port that is to be forwarded.",
+        "A port of a Service is one of its `spec.ports`, by number or name. A named port of another \
+         object must be one of its containers' `ports`; a number is not checked.";
+    LOCAL_PORT = "local-port", Failure,
+        "A port of this machine cannot be listened on.",
+        "Another program uses it, or it is below 1024 and reserved for the administrator.";
 }

@@ -130,6 +130,31 @@ pub enum Error {
         /// The first error.
         source: Box<Error>,
     },
+    /// Objects of which pods are needed have none.
+    #[error("none of the objects has pods")]
+    NoPods,
+    /// No pod of an object is ready.
+    #[error("{object} has no ready pod")]
+    NoReadyPod {
+        /// The object, as kubectl writes it.
+        object: String,
+    },
+    /// A port that an object does not have.
+    #[error("{object} has no port `{port}`")]
+    NoPort {
+        /// The object, as kubectl writes it.
+        object: String,
+        /// The number or name of the port.
+        port: String,
+    },
+    /// A local port cannot be used.
+    #[error("could not listen on port {port} of this machine")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// Objects did not become ready, or were not deleted.
     #[error("{}", super::readiness::summary(.0))]
     NotReady(Vec<NotReady>),
@@ -185,6 +210,14 @@ impl Diagnose for Error {
                 "remove these fields from the manifest, or take them over with `--force-conflicts`",
             ),
             Self::Contended { .. } => Details::new(&codes::OBJECT_CHANGED),
+            Self::NoPods => Details::new(&codes::NO_PODS)
+                .hint("name Deployments, StatefulSets, DaemonSets, Jobs, CronJobs or Pods"),
+            Self::NoReadyPod { .. } => {
+                Details::new(&codes::NO_READY_POD).hint("`kubectl describe pods` shows the reason")
+            }
+            Self::NoPort { .. } => Details::new(&codes::NO_PORT),
+            Self::Listen { .. } => Details::new(&codes::LOCAL_PORT)
+                .hint("choose another local port, or any free one with `:REMOTE`"),
             Self::NotReady(objects) => Details::new(not_ready(objects)),
         }
     }

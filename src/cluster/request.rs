@@ -126,6 +126,33 @@ pub(super) fn logs(namespace: &str, pod: &str, container: &str, follow: bool) ->
     ))
 }
 
+/// Which part of a container's log is read; each line begins with its time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LogQuery {
+    /// Continues until the container ends.
+    pub(super) follow: bool,
+    /// The instance before the last restart.
+    pub(super) previous: bool,
+    /// A time of a line, from which on lines are read.
+    pub(super) since: Option<String>,
+    /// The number of last lines.
+    pub(super) tail: Option<u64>,
+}
+
+/// The log of a container, with times.
+pub(super) fn log_lines(namespace: &str, pod: &str, container: &str, query: &LogQuery) -> Request {
+    let LogQuery { follow, previous, since, tail } = query;
+    let Request { mut path, .. } = logs(namespace, pod, container, *follow);
+    path.push_str(&format!("&timestamps=true&previous={previous}"));
+    if let Some(since) = since {
+        path.push_str(&format!("&sinceTime={}", encoded(since)));
+    }
+    if let Some(tail) = tail {
+        path.push_str(&format!("&tailLines={tail}"));
+    }
+    get_path(path)
+}
+
 /// The events of type `Warning` in a namespace.
 pub(super) fn warnings(namespace: &str) -> Request {
     let namespace = encoded(namespace);

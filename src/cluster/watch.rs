@@ -132,6 +132,14 @@ impl Watch<'_> {
     }
 }
 
+/// All objects of a collection.
+pub(super) async fn all(
+    client: &Client,
+    collection: &Collection,
+) -> Result<Vec<Value>, RequestError> {
+    list(client, collection).await.map(|(objects, _)| objects)
+}
+
 /// All objects, and the resource version from which on changes must be requested.
 async fn list(
     client: &Client,

@@ -25,6 +25,7 @@ mod session;
 mod several;
 mod sources;
 mod verify;
+mod view;
 
 use std::time::Duration;
 

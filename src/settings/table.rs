@@ -29,7 +29,7 @@ pub enum Scope {
     Everywhere,
     /// Commands that build images: `build`, `resolve`, `apply`, `create`, `dev`; `check` accepts them too.
     Images,
-    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`.
+    /// Commands that read manifests: `resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`, `logs`.
     Manifests,
     /// Commands that use a registry: those that build images, `deps`, `login` and `base push`.
     Registries,

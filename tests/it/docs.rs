@@ -36,12 +36,16 @@ fn commands(scope: Scope) -> &'static str {
     match scope {
         Scope::Everywhere => "every command",
         Scope::Images => "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `dev`",
-        Scope::Manifests => "`resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`",
+        Scope::Manifests => {
+            "`resolve`, `check`, `apply`, `create`, `diff`, `delete`, `dev`, `logs`"
+        }
         Scope::Registries => {
             "`build`, `resolve`, `check`, `apply`, `create`, `diff`, `dev`, `deps`, `login`"
         }
         Scope::Resolve => "`resolve`",
-        Scope::Cluster => "`apply`, `create`, `diff`, `delete`, `dev`, `down`",
+        Scope::Cluster => {
+            "`apply`, `create`, `diff`, `delete`, `dev`, `down`, `logs`, `port-forward`"
+        }
         Scope::Writes => "`apply`, `create`, `delete`",
         Scope::Changes => "`apply`, `create`, `diff`",
         Scope::Delete => "`delete`",
