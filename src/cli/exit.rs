@@ -4,7 +4,6 @@
 //! signal. The status of a failure is that of its code, unless the command has its own rule
 //! ([`Failing`]).
 
-use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
@@ -17,7 +16,7 @@ use crate::pipeline;
 use crate::process;
 use crate::publish;
 use crate::registry;
-use crate::report::{Details, Diagnose, Diagnostic, Exit, Severity};
+use crate::report::{Details, Diagnose, Diagnostic, Exit};
 use crate::settings;
 
 /// How a run ended that did not fail.
@@ -136,27 +135,15 @@ pub(super) enum Failure {
 impl Failure {
     /// The failure as values, and the exit status.
     pub(super) fn end(&self) -> (Vec<Diagnostic>, u8) {
-        let (diagnostics, exit) = self.bridged();
-        let of_code = diagnostics.iter().find_map(|found| found.code?.exit);
-        (diagnostics, of_code.unwrap_or(exit).status())
-    }
-
-    /// The diagnostics, and the exit status of those that have no code yet.
-    fn bridged(&self) -> (Vec<Diagnostic>, Exit) {
-        let failed = |found| (found, Exit::Failure);
-        match self {
-            Self::Settings(error) => failed(error.diagnostics()),
-            Self::Manifests(errors) => failed(errors.diagnostics()),
-            Self::Pipeline(error) => failed(error.diagnostics()),
-            Self::Dev(error) => failed(error.diagnostics()),
-            Self::Login(error) => {
-                let is_usage =
-                    matches!(error, registry::LoginError::User | registry::LoginError::Empty);
-                let exit = if is_usage { Exit::Usage } else { Exit::Failure };
-                (vec![uncoded(error, error.hint())], exit)
-            }
-            _ => failed(vec![Diagnostic::of(self)]),
-        }
+        let diagnostics = match self {
+            Self::Settings(error) => error.diagnostics(),
+            Self::Manifests(errors) => errors.diagnostics(),
+            Self::Pipeline(error) => error.diagnostics(),
+            Self::Dev(error) => error.diagnostics(),
+            _ => vec![Diagnostic::of(self)],
+        };
+        let exit = diagnostics.iter().find_map(|found| found.code?.exit);
+        (diagnostics, exit.unwrap_or(Exit::Failure).status())
     }
 }
 
@@ -184,11 +171,10 @@ impl Diagnose for Failure {
             Self::NoPassword => Details::new(&codes::LOGIN_INCOMPLETE)
                 .hint("pipe it in: `ko-rs login --username USER --password-stdin REGISTRY`"),
             Self::Cache(_) => Details::new(&codes::CACHE_NOT_CLEANED),
-            Self::Runtime(_)
-            | Self::Stdin
-            | Self::Stdout(_)
-            | Self::Password(_)
-            | Self::Login(_) => Details::new(&codes::SYSTEM),
+            Self::Runtime(_) | Self::Stdin | Self::Stdout(_) | Self::Password(_) => {
+                Details::new(&codes::SYSTEM)
+            }
+            Self::Login(error) => error.details(),
             Self::Manifests(errors) => errors.details(),
             Self::FindSbom(error) => error.details(),
             Self::PushBase(error) => error.details(),
@@ -200,19 +186,6 @@ impl Diagnose for Failure {
             Self::Command(_) => Details::new(&codes::COMMAND_NOT_RUN),
         }
     }
-}
-
-/// An error of a module whose errors have no codes yet.
-fn uncoded(error: &dyn StdError, hint: Option<String>) -> Diagnostic {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        causes.push(source.to_string());
-        cause = source.source();
-    }
-    let hints = hint.into_iter().collect();
-    let note = Diagnostic::note(error.to_string());
-    Diagnostic { severity: Severity::Error, causes, hints, ..note }
 }
 
 /// Waits for a signal that ends the run. What is under way is dropped then, which ends Cargo's

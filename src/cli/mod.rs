@@ -71,6 +71,8 @@ pub fn every_code() -> impl Iterator<Item = &'static Code> {
         oci::codes::ALL,
         crate::cache::codes::ALL,
         crate::daemon::codes::ALL,
+        crate::http::codes::ALL,
+        crate::registry::codes::ALL,
         publish::codes::ALL,
         cluster::codes::ALL,
         settings::codes::ALL,

@@ -23,7 +23,7 @@ use crate::oci::file::OpenedFile;
 use crate::oci::layer::{Content, Entry};
 use crate::oci::{BlobSource, Digest, Layer};
 use crate::registry::{self, Client};
-use crate::report::{Details, Diagnose, UNNAMED};
+use crate::report::{Details, Diagnose};
 
 /// The kind of the records of layers. Its number changes with their contents.
 const RECORDS: &str = "layer-facts-1";
@@ -67,7 +67,7 @@ pub enum ContentsError {
 impl Diagnose for ContentsError {
     fn details(&self) -> Details {
         match self {
-            Self::Pull { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Pull { source, .. } => source.details(),
             Self::Layer { source, .. } => source.details(),
             Self::Interrupted(_) => Details::new(&codes::BASE_IMAGE_UNREADABLE),
         }

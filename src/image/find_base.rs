@@ -14,7 +14,7 @@ use crate::cargo::TargetTriple;
 use crate::daemon::{self, Daemon};
 use crate::oci::{BlobSource, ImageReference, Platform};
 use crate::registry::{self, Client};
-use crate::report::{Details, Diagnose, Reporter, UNNAMED};
+use crate::report::{Details, Diagnose, Reporter};
 
 /// A failure to find a base image, or to read it.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +103,7 @@ impl BaseError {
 impl Diagnose for BaseError {
     fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => Details::new(&UNNAMED).hints(source.hint()),
+            Self::Registry { source, .. } => source.details(),
             Self::Read { .. } => Details::new(&codes::BASE_IMAGE_UNREADABLE),
             Self::Unusable { source, .. } => source.details(),
             Self::Layout { source, .. } => source.details(),

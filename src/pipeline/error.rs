@@ -5,13 +5,13 @@ use super::mismatch::Mismatch;
 use super::several::Several;
 use crate::cargo;
 use crate::cluster;
+use crate::http::FetchError;
 use crate::image::{self, BaseError, BaseName};
 use crate::manifests::{self, Finding, Lint, Occurrence};
 use crate::process;
 use crate::publish;
 use crate::reference::CrateReference;
-use crate::registry::FetchError;
-use crate::report::{Details, Diagnose, Diagnostic, Severity, UNNAMED};
+use crate::report::{Details, Diagnose, Diagnostic, Severity};
 use crate::settings::{TemplateError, UnknownBuild, Volatile};
 use crate::source::Spot;
 
@@ -112,7 +112,7 @@ pub enum SourceError {
 impl Diagnose for SourceError {
     fn details(&self) -> Details {
         match self {
-            Self::Fetch(error) => Details::new(&UNNAMED).hints(error.hint()),
+            Self::Fetch(error) => error.details(),
             Self::NoKustomize(_) => Details::new(&codes::KUSTOMIZE_NOT_FOUND)
                 .hint("install one of them; `-k` runs it to build kustomizations"),
             Self::Kustomize(_) => Details::new(&codes::KUSTOMIZE_FAILED),

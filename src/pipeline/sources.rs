@@ -2,9 +2,9 @@
 
 use super::error::{Error, SourceError};
 use super::session::Session;
+use crate::http;
 use crate::manifests;
 use crate::process::{self, Limits};
-use crate::registry;
 use crate::report::public_url;
 use crate::source::Source;
 
@@ -12,7 +12,7 @@ impl Session {
     /// Fetches manifests by http or https; the second value is the file's name, if it has one.
     pub async fn fetch(&self, url: &str) -> Result<(Source, Option<String>), Error> {
         let fetched =
-            registry::fetch(&self.settings.registry, &self.report, url, manifests::LARGEST);
+            http::fetch(&self.settings.registry.connections, &self.report, url, manifests::LARGEST);
         let fetched = fetched.await;
         let bytes = fetched.map_err(|error| Error::Source(SourceError::Fetch(error)))?;
         let shown = public_url(url);

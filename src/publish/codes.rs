@@ -1,7 +1,6 @@
 //! The codes of errors and warnings about publishing images.
 
-use crate::registry;
-use crate::report::{Details, UNNAMED, codes};
+use crate::report::codes;
 
 codes! {
     NO_DESTINATION = "no-destination", Failure,
@@ -69,9 +68,4 @@ codes! {
         "Paths are remapped, but `env!(\"CARGO_MANIFEST_DIR\")` and the `OUT_DIR` of build scripts are not: built \
          on another machine, the image has another digest. `docs/reproducible.md` describes what to do. This is \
          a warning.";
-}
-
-/// The details of a registry's failure.
-pub(super) fn of_registry(error: &registry::Error) -> Details {
-    Details::new(&UNNAMED).hints(error.hint())
 }

@@ -76,7 +76,7 @@ impl Diagnose for Error {
                 Details::new(&codes::IMAGE_NOT_WRITTEN)
             }
             Self::Pack { source, .. } => source.details(),
-            Self::Base(error) => codes::of_registry(error),
+            Self::Base(error) => error.details(),
             Self::Layer(error) => error.details(),
         }
     }

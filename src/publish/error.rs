@@ -76,7 +76,7 @@ impl Diagnose for Error {
                 .hint("set KO_DOCKER_REPO or --repo to REGISTRY/PATH, as in `ghcr.io/team`"),
             Self::SameName { .. } => Details::new(&codes::SAME_IMAGE_NAME)
                 .hint("omit -B or --bare: the default names are unique to each import path"),
-            Self::Registry(error) => codes::of_registry(error),
+            Self::Registry(error) => error.details(),
             Self::Taken { .. } => Details::new(&codes::IMMUTABLE_TAG).hint(
                 "if tags cannot be moved there, push under another tag, or without one: --tags=",
             ),

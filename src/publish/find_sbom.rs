@@ -75,7 +75,7 @@ pub(crate) enum FindSbomError {
 impl Diagnose for FindSbomError {
     fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => codes::of_registry(source),
+            Self::Registry { source, .. } => source.details(),
             Self::Index { .. } => {
                 Details::new(&codes::NO_SBOM).hint("choose one of its platforms with --platform")
             }

@@ -71,7 +71,7 @@ impl Diagnose for Error {
                 Details::new(&codes::NOT_A_LAYOUT).hint("use another folder, or an empty one")
             }
             Self::Layer(error) => error.details(),
-            Self::Base(error) => codes::of_registry(error),
+            Self::Base(error) => error.details(),
         }
     }
 }

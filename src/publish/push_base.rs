@@ -31,7 +31,7 @@ pub(crate) enum PushBaseError {
 impl Diagnose for PushBaseError {
     fn details(&self) -> Details {
         match self {
-            Self::Registry { source, .. } => codes::of_registry(source),
+            Self::Registry { source, .. } => source.details(),
             Self::Digest { .. } => {
                 Details::new(&codes::WRONG_BASE_DIGEST).hint("use a tag, or the repository alone")
             }

@@ -67,7 +67,7 @@ impl Diagnose for Error {
         match self {
             Self::Dependencies(error) => error.details(),
             Self::Base(error) => error.details(),
-            Self::Push(error) => codes::of_registry(error),
+            Self::Push(error) => error.details(),
             Self::Write { .. } => Details::new(&codes::SBOM_NOT_WRITTEN),
             Self::SameName { .. } => Details::new(&codes::SAME_SBOM_NAME)
                 .hint("build them in two runs with a different --sbom-dir each"),

@@ -11,16 +11,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::http::HeaderValue;
 use bytes::Bytes;
-use http::HeaderValue;
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::challenge::Challenge;
-use super::credentials::{CredentialSources, Credentials, Found, Secret, pair};
+use super::credentials::{CredentialSources, Found};
 use super::error::Failure;
-use super::request::{Access, authority};
-use super::sender::Sender;
+use super::refusal::Refusal;
+use super::request::Access;
+use super::secret::{Credentials, Secret, pair};
+use crate::http::{self, Sender, authority};
 use crate::oci::{Registry, Repository};
 use crate::report::Reporter;
 
@@ -229,23 +231,25 @@ impl Ask {
         sender: &Sender,
         credentials: Option<&Credentials>,
     ) -> Result<Answer, Failure> {
-        let client =
-            sender.clients.for_url(&self.realm, self.insecure).map_err(Failure::Connections)?;
+        let client = sender
+            .clients
+            .for_url(&self.realm, self.insecure)
+            .map_err(http::Failure::Connections)?;
         let request = match credentials {
             Some(Credentials::IdentityToken(token)) => client
                 .post(self.realm.clone())
-                .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(::http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(self.grant(token)),
             Some(Credentials::Password { user, password }) => client
                 .get(self.url(Some(user)))
-                .header(http::header::AUTHORIZATION, basic(user, password)),
+                .header(::http::header::AUTHORIZATION, basic(user, password)),
             Some(Credentials::RegistryToken(_)) | None => client.get(self.url(None)),
         };
         let host = authority(&self.realm);
         let reply = sender.exchange(&host, request, None).await?;
         let secrets = credentials.map(Credentials::secrets).unwrap_or_default();
         if !reply.status().is_success() {
-            let refusal = sender.refusal(Bytes::new(), reply, &secrets).await?;
+            let refusal = Refusal::read(sender, Bytes::new(), reply, &secrets).await;
             return Err(Failure::Token {
                 host,
                 status: refusal.status,

@@ -8,7 +8,7 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::error::Failure;
-use super::sender::Moved;
+use crate::http::Moved;
 use crate::oci::file::OpenedFile;
 use crate::report::{Event, Reporter};
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::http::header::{AUTHORIZATION, LOCATION};
+use ::http::{Method, StatusCode};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, LOCATION};
-use http::{Method, StatusCode};
 use reqwest::Url;
 
 use super::auth::Authority;
@@ -17,14 +17,13 @@ use super::challenge::{Challenge, challenges};
 use super::credentials::CredentialSources;
 use super::error::{Error, Failure, Step};
 use super::locations::{LocationFiles, Locations};
-use super::request::{self, Request, Target, authority};
-use super::retry::Patience;
-use super::sender::{Moved, Pace, Sender, Silence};
-use super::transport::{Certificates, Clients, Proxies};
-use super::upload::Session;
+use super::refusal::Refusal;
+use super::request::{self, Request, Target};
+use super::session::Session;
 use crate::cache::Cache;
+use crate::http::{self, Clients, Moved, Pace, Patience, Sender, Silence, authority};
 use crate::oci::{Digest, Registry, Repository};
-use crate::report::{Event, Reporter};
+use crate::report::{Event, Reporter, why};
 
 /// How many redirects are followed.
 const REDIRECTS: u32 = 10;
@@ -39,14 +38,8 @@ pub struct Settings {
     pub credentials: CredentialSources,
     /// Which files say where pulls go.
     pub locations: LocationFiles,
-    /// Which certificates are trusted and shown.
-    pub certificates: Certificates,
-    /// The proxies to go through.
-    pub proxies: Proxies,
-    /// For how long in all a request is made again, and how long a silent host is waited for.
-    pub patience: Duration,
-    /// What the client calls itself: `ko-rs/VERSION`.
-    pub user_agent: String,
+    /// How connections are made.
+    pub connections: http::Settings,
     /// Where pulled blobs lie while the client lives, if there is no cache.
     pub temporary: PathBuf,
 }
@@ -105,7 +98,10 @@ impl Client {
     /// A client. Nothing is read or connected to before the first request.
     #[must_use]
     pub fn new(settings: Settings, cache: Cache, report: Reporter) -> Self {
-        let (patience, silence) = (Patience::of(settings.patience), Silence::of(settings.patience));
+        let (patience, silence) = (
+            Patience::of(settings.connections.patience),
+            Silence::of(settings.connections.patience),
+        );
         Self::with(settings, cache, report, patience, silence)
     }
 
@@ -116,17 +112,8 @@ impl Client {
         patience: Patience,
         silence: Silence,
     ) -> Self {
-        let Settings {
-            insecure,
-            credentials,
-            locations,
-            certificates,
-            proxies,
-            user_agent,
-            temporary,
-            ..
-        } = settings;
-        let clients = Clients::new(user_agent, insecure, certificates, proxies);
+        let Settings { insecure, credentials, locations, connections, temporary } = settings;
+        let clients = Clients::new(connections, insecure);
         Self(Arc::new(Inner {
             sender: Sender { clients, silence, answered: Mutex::default() },
             authority: Authority::new(credentials, report.clone()),
@@ -300,8 +287,10 @@ impl Client {
                 Ok(reply)
             }
             // It did before: something between here and there is broken, and that may pass.
-            Err(Failure::NoHttp { host, source }) if known.contains_key(registry) => {
-                Err(Failure::Interrupted { host, source })
+            Err(Failure::Http(http::Failure::NoHttp { host, source }))
+                if known.contains_key(registry) =>
+            {
+                Err(Failure::Http(http::Failure::Interrupted { host, source }))
             }
             Err(failure) => Err(failure),
         }
@@ -321,8 +310,14 @@ impl Client {
                 String::from_utf8_lossy(start).contains("HTTPS")
             }
             Ok(_) => false,
-            Err(Failure::Interrupted { .. } | Failure::NoHttp { .. }) => true,
-            Err(Failure::Untrusted { .. } | Failure::Unreachable { .. }) => scheme == "https",
+            Err(
+                Failure::Http(http::Failure::Interrupted { .. })
+                | Failure::Http(http::Failure::NoHttp { .. }),
+            ) => true,
+            Err(
+                Failure::Http(http::Failure::Untrusted { .. })
+                | Failure::Http(http::Failure::Unreachable { .. }),
+            ) => scheme == "https",
             Err(_) => false,
         }
     }
@@ -349,8 +344,10 @@ impl Client {
             } else {
                 None
             };
-            let client =
-                sender.clients.for_url(&url, own && insecure).map_err(Failure::Connections)?;
+            let client = sender
+                .clients
+                .for_url(&url, own && insecure)
+                .map_err(http::Failure::Connections)?;
             let mut builder =
                 client.request(method.clone(), url.clone()).headers(request.headers.clone());
             if let Some(ticket) = &ticket {
@@ -396,15 +393,13 @@ impl Client {
     /// What a refusing answer means.
     pub(super) async fn refused(&self, repository: &Repository, reply: Reply) -> Failure {
         let (anonymous, secrets) = self.0.authority.secrets(repository).await;
-        match self.0.sender.refusal(reply.start, reply.response, &secrets).await {
-            Err(failure) => failure,
-            Ok(refusal) => Failure::Refused {
-                host: reply.host,
-                status: refusal.status,
-                answer: refusal.answer,
-                retry_after: refusal.retry_after,
-                anonymous,
-            },
+        let refusal = Refusal::read(&self.0.sender, reply.start, reply.response, &secrets).await;
+        Failure::Refused {
+            host: reply.host,
+            status: refusal.status,
+            answer: refusal.answer,
+            retry_after: refusal.retry_after,
+            anonymous,
         }
     }
 }
@@ -430,17 +425,6 @@ fn scopes(challenges: &[Challenge]) -> Vec<String> {
         Challenge::Basic => Vec::new(),
     };
     challenges.iter().flat_map(scope).collect()
-}
-
-/// A failure on one line.
-pub(super) fn why(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut cause = std::error::Error::source(failure);
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

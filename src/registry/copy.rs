@@ -7,44 +7,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::error::{Error, Failure, Step};
+use super::follower::Follower;
 use super::push::{BlobBody, Streamed};
 use crate::oci::{Descriptor, Repository};
 
 /// How many pieces may wait to be taken.
 const WAITING: usize = 1;
-
-/// Where the pieces of a blob go while it is pulled, as long as each goes on where the last ended.
-/// Each is none once something was missed, or nobody listens any more.
-pub(super) struct Follower {
-    push: Option<mpsc::Sender<Bytes>>,
-    read: Option<mpsc::Sender<Bytes>>,
-    sent: u64,
-}
-
-impl Follower {
-    /// Takes the piece of the blob that starts at `offset`. That it may have to wait for whoever
-    /// listens is what bounds memory.
-    pub(super) async fn take(&mut self, offset: u64, piece: &Bytes) {
-        // A pull that began anew cannot be followed: what was sent may have been something else.
-        if offset != self.sent {
-            (self.push, self.read) = (None, None);
-            return;
-        }
-        self.sent += piece.len() as u64;
-        for listener in [&mut self.push, &mut self.read] {
-            if let Some(to) = listener
-                && to.send(piece.clone()).await.is_err()
-            {
-                *listener = None;
-            }
-        }
-    }
-
-    /// Whether all of a blob of that length went on to be pushed.
-    fn has_all(&self, size: u64) -> bool {
-        self.push.is_some() && self.sent == size
-    }
-}
 
 impl Client {
     /// Sends a blob that another registry has, or another repository. One that is in the cache comes

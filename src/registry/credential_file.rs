@@ -9,7 +9,7 @@ use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::credentials::{Credentials, Error, HUB_KEY, LARGEST, Secret, pair};
+use super::secret::{Credentials, Error, HUB_KEY, LARGEST, Secret, pair};
 use crate::oci::{Registry, Repository};
 
 /// How many symbolic links are followed to the file itself.
@@ -332,7 +332,7 @@ mod tests {
         std::fs::write(&path, r#"{"auths": []}"#).unwrap();
         let password = Secret::new("hunter2");
         let failed = Edit::open(&path).unwrap().set("a.io", Some(("u", &password))).unwrap_err();
-        assert!(failed.to_string().ends_with("`auths` is no object"), "{failed}");
+        assert!(failed.to_string().ends_with("must be an object"), "{failed}");
     }
 
     /// What a file holds after `change`.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::credentials::{Credentials, Secret};
+use super::secret::{Credentials, Secret};
 use crate::process::{self, Limits, Stderr};
 
 /// How long a helper may take.

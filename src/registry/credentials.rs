@@ -5,43 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use serde::Deserialize;
-
-use super::{credential_file, credential_helper};
-use crate::oci::Repository;
-use crate::report::Reporter;
-
-/// What is read of a file of credentials at most.
-pub(super) const LARGEST: u64 = 4 << 20;
-
-/// The name under which Docker files Docker Hub's credentials.
-pub(super) const HUB_KEY: &str = "https://index.docker.io/v1/";
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a text in.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
+use super::secret::{Credentials, Error, Secret};
+use super::{codes, credential_file, credential_helper};
+use crate::oci::{Registry, Repository};
+use crate::report::{Diagnostic, Event, Reporter, Severity, why};
 
 /// Where credentials are looked for, in this order.
 #[derive(Clone, Debug, Default)]
@@ -66,79 +35,9 @@ pub struct GitHub {
     pub token: Secret,
 }
 
-/// Something to prove who one is with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Credentials {
-    /// A user name and a password.
-    Password { user: String, password: Secret },
-    /// What a token server takes instead of a password.
-    IdentityToken(Secret),
-    /// What a registry takes without asking a token server.
-    RegistryToken(Secret),
-}
-
-impl Credentials {
-    /// What must not be shown of them, the longest first.
-    pub(super) fn secrets(&self) -> Vec<Secret> {
-        match self {
-            Self::Password { user, password } => vec![pair(user, password), password.clone()],
-            Self::IdentityToken(secret) | Self::RegistryToken(secret) => vec![secret.clone()],
-        }
-    }
-}
-
-/// A user name and a password as they are sent.
-pub(super) fn pair(user: &str, password: &Secret) -> Secret {
-    let pair = format!("{user}:{}", password.reveal());
-    Secret(base64::engine::general_purpose::STANDARD.encode(pair))
-}
-
 /// What helper programs have said so far, by program and server: each is asked once.
 #[derive(Default)]
 pub(super) struct Found(BTreeMap<(String, String), Option<Credentials>>);
-
-/// A source of credentials that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file could not be read.
-    #[error("could not read `{path}`")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not what it should be. Its text is not shown: it holds credentials.
-    #[error("`{path}` is not in the format of Docker's config.json (line {line}, column {column})")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where the mistake is.
-        line: usize,
-        /// Where in the line.
-        column: usize,
-    },
-    /// A file has something else where it should have registries.
-    #[error("in `{path}`, `auths` is no object")]
-    Auths {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file could not be written.
-    #[error("could not write `{path}`")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is too large to be what it should be.
-    #[error("`{path}` is larger than {LARGEST} bytes")]
-    Large {
-        /// The file.
-        path: PathBuf,
-    },
-}
 
 impl CredentialSources {
     /// The credentials for a repository, or none: then it is asked without.
@@ -159,15 +58,7 @@ impl CredentialSources {
                 if !found.0.contains_key(&key) {
                     let answer = credential_helper::get(name, &key.1, &self.helper_path).await;
                     let credentials = answer.unwrap_or_else(|error| {
-                        let why = std::error::Error::source(&error)
-                            .map(|source| format!(": {source}"))
-                            .unwrap_or_default();
-                        report.warn(
-                            format!(
-                                "no credentials for `{registry}` from its helper: {error}{why}"
-                            ),
-                            Some(format!("`{}` names the helper", path.display())),
-                        );
+                        report.send(Event::Diagnostic(no_credentials(registry, path, &error)));
                         None
                     });
                     found.0.insert(key.clone(), credentials);
@@ -183,6 +74,23 @@ impl CredentialSources {
         Ok(self.github.as_ref().filter(|_| registry.as_str() == "ghcr.io").map(|github| {
             Credentials::Password { user: github.actor.clone(), password: github.token.clone() }
         }))
+    }
+}
+
+/// A warning that a helper returned no credentials.
+fn no_credentials(
+    registry: &Registry,
+    file: &Path,
+    error: &credential_helper::Error,
+) -> Diagnostic {
+    let hint = format!("the helper is configured in `{}`", file.display());
+    Diagnostic {
+        severity: Severity::Warning,
+        code: Some(&codes::CREDENTIAL_HELPER),
+        message: format!("no credentials for `{registry}` from its helper"),
+        causes: vec![why(error)],
+        spots: Vec::new(),
+        hints: vec![hint],
     }
 }
 
@@ -217,7 +125,7 @@ mod tests {
             let (repository, mut found) = (name.parse().unwrap(), Found::default());
             let found = sources.find(&repository, &mut found, &Reporter::new()).await.unwrap()?;
             let Credentials::Password { user, password } = found else { panic!() };
-            Some((user, password.0))
+            Some((user, password.reveal().to_owned()))
         };
         assert_eq!(find("a.io/x").await, pair("u", "1"));
         assert_eq!(find("b.io/x").await, pair("u", "3"));
@@ -255,7 +163,7 @@ mod tests {
             let (repository, report) = (name.parse().unwrap(), Reporter::new());
             let mut found = Found::default();
             match sources.find(&repository, &mut found, &report).await.unwrap().unwrap() {
-                Credentials::Password { password, .. } => password.0,
+                Credentials::Password { password, .. } => password.reveal().to_owned(),
                 other => panic!("{other:?}"),
             }
         };

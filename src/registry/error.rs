@@ -6,12 +6,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::StatusCode;
+use ::http::StatusCode;
 
 use super::answer::Answer;
-use super::distrust::Distrust;
-use super::{credentials, hint};
+use super::secret;
 use crate::cache;
+use crate::http;
 use crate::oci::{Digest, Repository};
 
 /// A step with a registry that failed.
@@ -77,7 +77,7 @@ impl fmt::Display for Step {
 #[non_exhaustive]
 pub enum Failure {
     /// The registry answered, and not with what was asked for.
-    #[error("the registry `{host}` answered {status}{answer}")]
+    #[error("the registry `{host}` responded with {status}{answer}")]
     Refused {
         /// Who answered; for a redirect, another host than the registry's.
         host: String,
@@ -93,7 +93,7 @@ pub enum Failure {
     /// A manifest was refused because the registry does not have what it names. What was thought to
     /// be there is not: pushing everything once more helps.
     #[error(
-        "the registry `{host}` does not have a blob or manifest that this manifest names{answer}"
+        "the registry `{host}` does not have a blob or manifest that the manifest refers to{answer}"
     )]
     MissingBlob {
         /// The registry.
@@ -102,7 +102,7 @@ pub enum Failure {
         answer: Answer,
     },
     /// The server that hands out tokens for the registry refused.
-    #[error("the token server `{host}` answered {status}{answer}")]
+    #[error("the token server `{host}` responded with {status}{answer}")]
     Token {
         /// The token server.
         host: String,
@@ -115,64 +115,19 @@ pub enum Failure {
         /// Whether no credentials were found to send.
         anonymous: bool,
     },
-    /// No connection could be made.
-    #[error("could not connect to `{host}`")]
-    Unreachable {
-        /// The host and port.
-        host: String,
-        /// Why.
-        source: Transport,
-    },
-    /// The certificate that a host showed is not trusted, or TLS failed otherwise.
-    #[error("no trusted connection to `{host}` could be made")]
-    Untrusted {
-        /// The host and port.
-        host: String,
-        /// What is wrong with the certificate or the handshake.
-        source: Distrust,
-    },
-    /// What came is no HTTP.
-    #[error("`{host}` does not speak HTTP")]
-    NoHttp {
-        /// The host and port.
-        host: String,
-        /// What is wrong with what came.
-        source: Transport,
-    },
-    /// A connection broke in the middle.
-    #[error("the connection to `{host}` broke")]
-    Interrupted {
-        /// The host and port.
-        host: String,
-        /// Why.
-        source: Transport,
-    },
-    /// Nothing moved for too long.
-    #[error("`{host}` was silent for {:.0?}", .after)]
-    Silent {
-        /// The host and port.
-        host: String,
-        /// How long was waited.
-        after: Duration,
-    },
+    /// The connection.
+    #[error(transparent)]
+    Http(#[from] http::Failure),
     /// The registry answered with something that the distribution spec rules out.
-    #[error("the answer of `{host}` breaks the distribution spec: {what}")]
+    #[error("the response of `{host}` violates the distribution spec: {what}")]
     Protocol {
         /// Who answered.
         host: String,
         /// What is wrong with the answer.
         what: String,
     },
-    /// More bytes came than were announced or are taken.
-    #[error("`{host}` sent more than the {limit} bytes that are taken here")]
-    TooLarge {
-        /// Who answered.
-        host: String,
-        /// The most that is taken.
-        limit: u64,
-    },
     /// Other bytes came than were asked for.
-    #[error("`{host}` sent bytes of {found} ({size} of them) for {expected}")]
+    #[error("`{host}` sent {size} bytes with the digest {found}, expected {expected}")]
     WrongBytes {
         /// Who answered.
         host: String,
@@ -184,17 +139,14 @@ pub enum Failure {
         size: u64,
     },
     /// The name of the registry makes no URL.
-    #[error("`{0}` is no host that can be asked")]
+    #[error("`{0}` is not a valid host")]
     Host(String),
     /// Where pulls go cannot be told, or they are not allowed.
     #[error(transparent)]
     Locations(Box<super::locations::Error>),
-    /// The settings for connections make no client: certificates or a proxy.
-    #[error(transparent)]
-    Connections(super::transport::Error),
     /// The credentials could not be read.
-    #[error("no credentials could be read")]
-    Credentials(#[source] credentials::Error),
+    #[error("could not read credentials")]
+    Credentials(#[source] secret::Error),
     /// A file that was to be sent could not be read, or one that was to be kept not written.
     #[error("could not read or write `{path}`")]
     File {
@@ -207,7 +159,7 @@ pub enum Failure {
     #[error("`{0}` changed while it was sent")]
     FileChanged(PathBuf),
     /// A file does not hold what its digest says; if it lies in the cache, that copy is spoilt.
-    #[error("`{path}` does not hold the bytes of {expected} but of {found}")]
+    #[error("`{path}` has the digest {found}, expected {expected}")]
     WrongFile {
         /// The file.
         path: PathBuf,
@@ -217,7 +169,7 @@ pub enum Failure {
         found: Digest,
     },
     /// What was to be sent is not as long as was said.
-    #[error("there are {found} bytes to send, not {expected}")]
+    #[error("expected {expected} bytes to send, found {found}")]
     WrongLength {
         /// What was announced.
         expected: u64,
@@ -229,18 +181,7 @@ pub enum Failure {
     Cache(cache::Error),
 }
 
-/// An error of the HTTP layer, without the URL that it was about.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Transport(pub(super) String);
-
 impl Error {
-    /// What the user can do about it, where that is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        hint::of(self)
-    }
-
     /// Whether a manifest was refused for a blob that the registry does not have: then pushing
     /// everything once more helps.
     #[must_use]
@@ -268,19 +209,13 @@ impl Failure {
     /// Whether the same request may succeed a moment later.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Refused { status, .. } | Self::Token { status, .. } => {
-                matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
-            }
-            Self::Unreachable { .. } | Self::Interrupted { .. } | Self::Silent { .. } => true,
-            Self::NoHttp { .. }
-            | Self::WrongBytes { .. }
+            Self::Refused { status, .. } | Self::Token { status, .. } => http::is_passing(*status),
+            Self::Http(failure) => failure.is_passing(),
+            Self::WrongBytes { .. }
             | Self::MissingBlob { .. }
-            | Self::Untrusted { .. }
             | Self::Protocol { .. }
-            | Self::TooLarge { .. }
             | Self::Host(_)
             | Self::Locations(_)
-            | Self::Connections(_)
             | Self::Credentials(_)
             | Self::File { .. }
             | Self::FileChanged(_)
@@ -292,7 +227,7 @@ impl Failure {
 
     /// Whether time was lost by waiting for someone who did not answer.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::Silent { .. } | Self::Unreachable { .. })
+        matches!(self, Self::Http(failure) if failure.is_silence())
     }
 
     /// How long the other side asked to be left alone.

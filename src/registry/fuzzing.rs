@@ -7,7 +7,7 @@ use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue};
 
 use super::locations::LocationFiles;
-use super::{Account, answer, certificate, challenge, credential_file, request, retry};
+use super::{Account, answer, challenge, credential_file, request};
 use crate::oci::{Digest, ImageReference, Platform, Registry, Repository, Tag};
 
 fn round_trip<T: FromStr<Err: Debug> + Display + PartialEq + Debug>(text: &str) {
@@ -39,7 +39,7 @@ pub fn headers(bytes: &[u8]) {
     for challenge in challenge::challenges(&headers) {
         assert!(challenge::challenges(&headers).contains(&challenge), "read twice, it is the same");
     }
-    let _ = retry::retry_after(&headers, jiff::Timestamp::UNIX_EPOCH);
+    let _ = crate::http::retry_after(&headers, jiff::Timestamp::UNIX_EPOCH);
     headers.append(LOCATION, value);
     if let Ok(said_at) = "https://registry.example/v2/a/blobs/uploads/".parse()
         && let Ok(url) = request::location(&said_at, headers.get(LOCATION))
@@ -53,7 +53,7 @@ pub fn headers(bytes: &[u8]) {
 pub fn bodies(bytes: &[u8]) {
     let shown = answer::Answer::read(bytes, &["hunter2"]).to_string();
     assert!(!shown.contains("hunter2") && !shown.contains('\n'), "{shown}");
-    let _ = certificate::Facts::read(bytes);
+    crate::http::fuzzing::certificate(bytes);
 }
 
 /// Files that others write: of credentials, and of where pulls go. What is put into one of

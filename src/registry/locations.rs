@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::codes;
 use crate::oci::{ImageReference, Registry, Repository};
+use crate::report::{Details, Diagnose};
 
 /// What is read of a file at most.
 const LARGEST: u64 = 4 << 20;
@@ -63,7 +65,7 @@ pub enum Error {
         source: toml::de::Error,
     },
     /// A location makes no name of an image.
-    #[error("`{location}` of registries.conf makes no place for `{repository}`")]
+    #[error("`{location}` in registries.conf does not make a valid location for `{repository}`")]
     Location {
         /// What the file says.
         location: String,
@@ -77,7 +79,7 @@ pub enum Error {
         prefix: String,
     },
     /// A short name may mean several images.
-    #[error("`{name}` may be on each of {}", .registries.join(", "))]
+    #[error("`{name}` is ambiguous: registries.conf searches {}", .registries.join(", "))]
     Ambiguous {
         /// The name.
         name: String,
@@ -85,7 +87,9 @@ pub enum Error {
         registries: Vec<String>,
     },
     /// What a short name stands for is no name.
-    #[error("registries.conf has `{alias}` in the place of `{name}`, which is no image's name")]
+    #[error(
+        "registries.conf has the alias `{alias}` for `{name}`, which is not a valid image name"
+    )]
     Alias {
         /// The short name.
         name: String,
@@ -94,16 +98,15 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
+        let details = Details::new(&codes::INVALID_REGISTRIES_CONF);
         match self {
-            Self::Ambiguous { name, registries } => Some(format!(
-                "write it in full, as `{}/{name}`, or name it under `[aliases]` of registries.conf",
+            Self::Ambiguous { name, registries } => details.hint(format!(
+                "write the full name, as in `{}/{name}`, or add it to `[aliases]` of registries.conf",
                 registries.first().map_or("docker.io", String::as_str)
             )),
-            _ => None,
+            _ => details,
         }
     }
 }
@@ -473,8 +476,11 @@ mod tests {
         assert_eq!(short(&hub).unwrap().to_string(), "docker.io/library/x:1");
         let two = locations(&[r#"unqualified-search-registries = ["a.io", "b.io"]"#]);
         let error = short(&two).unwrap_err();
-        assert_eq!(error.to_string(), "`x` may be on each of a.io, b.io");
-        assert!(error.hint().unwrap().starts_with("write it in full, as `a.io/x`"));
+        assert_eq!(error.to_string(), "`x` is ambiguous: registries.conf searches a.io, b.io");
+        assert!(
+            crate::report::Diagnostic::of(&error).hints[0]
+                .starts_with("write the full name, as in `a.io/x`")
+        );
         let wrong = locations(&["[aliases]\nx = \"X Y\""]);
         assert!(matches!(short(&wrong), Err(Error::Alias { .. })));
     }

@@ -10,12 +10,13 @@ use http::StatusCode;
 use super::body::Body;
 use super::client::{Client, Settings};
 use super::credential_file::{self, Edit};
-use super::credentials::{self, CredentialSources, Credentials, Secret};
+use super::credentials::CredentialSources;
 use super::error::{self, Failure, Step};
-use super::{credential_helper, hint, request};
+use super::secret::{self, Credentials, Secret};
+use super::{codes, credential_helper, request};
 use crate::cache::Cache;
 use crate::oci::{Registry, Repository};
-use crate::report::Reporter;
+use crate::report::{Details, Diagnose, Reporter};
 
 /// What someone logs in to: a registry, or a path of one, as podman has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,11 +96,11 @@ pub enum Error {
         account: String,
         /// Why.
         source: Failure,
-        /// The way out.
-        hint: Option<String>,
+        /// What the failure means for a login.
+        details: Details,
     },
     /// Basic authentication has no place for it.
-    #[error("a user name cannot have a colon or a line break")]
+    #[error("a user name cannot contain a colon or a line break")]
     User,
     /// There is nothing to log in with.
     #[error("the password is empty")]
@@ -110,7 +111,7 @@ pub enum Error {
         /// The registry.
         account: String,
         /// Why.
-        source: credentials::Error,
+        source: secret::Error,
     },
     /// The helper did not keep or forget it.
     #[error("could not change the credentials of `{account}`")]
@@ -123,22 +124,25 @@ pub enum Error {
         source: credential_helper::Error,
     },
     /// There is no home folder to keep it in.
-    #[error("there is no file to keep credentials in")]
+    #[error("there is no file to store credentials in")]
     Nowhere,
 }
 
-impl Error {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for Error {
+    fn details(&self) -> Details {
         match self {
-            Self::Refused { hint, .. } => hint.clone(),
-            Self::Helper { file, .. } => Some(format!(
-                "`{}` names the helper under `credHelpers` or `credsStore`",
-                file.display()
-            )),
-            Self::Nowhere => Some("set DOCKER_CONFIG or HOME".to_owned()),
-            Self::User | Self::Empty | Self::File { .. } => None,
+            Self::Refused { details, .. } => details.clone(),
+            Self::Helper { file, .. } => {
+                Details::new(&codes::CREDENTIALS_NOT_STORED).hint(format!(
+                    "the helper is configured in `{}`, under `credHelpers` or `credsStore`",
+                    file.display()
+                ))
+            }
+            Self::Nowhere => {
+                Details::new(&codes::CREDENTIALS_NOT_STORED).hint("set DOCKER_CONFIG or HOME")
+            }
+            Self::User | Self::Empty => Details::new(&codes::INVALID_CREDENTIALS),
+            Self::File { source, .. } => source.details(),
         }
     }
 }
@@ -163,8 +167,8 @@ impl Account {
         let credentials =
             Credentials::Password { user: user.to_owned(), password: password.clone() };
         let was_asked_for = client.show(&self.repository, credentials).await.map_err(|error| {
-            let hint = hint::of(&error);
-            Error::Refused { account: self.to_string(), source: error.failure, hint }
+            let details = error.details();
+            Error::Refused { account: self.to_string(), source: error.failure, details }
         })?;
         let kept = self.keep(&sources, user, &password).await?;
         Ok(LoggedIn { kept, was_asked_for })

@@ -4,29 +4,27 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
+use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use ::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
-use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::body::{Body, Progress};
-use super::client::{Client, Reply, why};
-use super::copy::Follower;
-use super::error::{Error, Failure, Step, Transport};
+use super::client::{Client, Reply};
+use super::error::{Error, Failure, Step};
+use super::follower::Follower;
 use super::locations::Places;
-use super::request;
-use super::sender::{Moved, Pace};
+use super::request::{self, DIGEST_HEADER};
 use crate::cache::{self, BlobWriter, Cache};
+use crate::http::{self, Moved, Pace, Transport};
 use crate::oci::{Descriptor, Digest, ImageReference, MediaType, Repository};
+use crate::report::why;
 
 /// The largest manifest that is taken; registries take none that are larger.
 const LARGEST_MANIFEST: u64 = 4 << 20;
 
 /// How much of a blob is worth another round of tries.
 const PROGRESS: u64 = 8 << 20;
-
-/// The header in which registries name what they send.
-pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
 
 /// A manifest or index as a registry gave it, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,7 +244,7 @@ impl Client {
                 if starts_at(reply.response.headers()) == Some(writer.length()) => {}
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 let source = Transport("another part came than was asked for".to_owned());
-                return Err(Failure::Interrupted { host: reply.host, source });
+                return Err(Failure::Http(http::Failure::Interrupted { host: reply.host, source }));
             }
             _ => {
                 let failure = self.refused(repository, reply).await;
@@ -266,11 +264,14 @@ impl Client {
                 Ok(None) => break,
                 Err(failure) => {
                     *half = Some(writer);
-                    return Err(failure);
+                    return Err(failure.into());
                 }
             };
             if writer.length() + chunk.len() as u64 > size {
-                return Err(Failure::TooLarge { host: reply.host, limit: size });
+                return Err(Failure::Http(http::Failure::TooLarge {
+                    host: reply.host,
+                    limit: size,
+                }));
             }
             writer.write_all(&chunk).map_err(|source| {
                 let path = cache.root().unwrap_or(std::path::Path::new("")).to_owned();
@@ -284,7 +285,10 @@ impl Client {
         if writer.length() < size {
             let what = format!("it ended after {} of {size} bytes", writer.length());
             *half = Some(writer);
-            return Err(Failure::Interrupted { host: reply.host, source: Transport(what) });
+            return Err(Failure::Http(http::Failure::Interrupted {
+                host: reply.host,
+                source: Transport(what),
+            }));
         }
         match writer.commit(Some(digest)) {
             Ok((_, Some(path))) => Ok(path),
@@ -293,7 +297,7 @@ impl Client {
             // Parts of different answers: all of one may be right.
             Err(cache::Error::Digest { .. }) if resumed => {
                 let source = Transport("its parts do not make the whole".to_owned());
-                Err(Failure::Interrupted { host: reply.host, source })
+                Err(Failure::Http(http::Failure::Interrupted { host: reply.host, source }))
             }
             Err(cache::Error::Digest { expected, found }) => {
                 Err(Failure::WrongBytes { host: reply.host, expected, found, size })

@@ -13,8 +13,8 @@ use super::body::{Body, Progress};
 use super::client::Client;
 use super::error::{Error, Failure, Step};
 use super::request;
-use super::sender::Moved;
 use super::upload::{agrees, session};
+use crate::http::Moved;
 use crate::oci::file::OpenedFile;
 use crate::oci::{Descriptor, Digest, Digester, ImageReference, MediaType, Repository, Tag};
 
@@ -216,7 +216,7 @@ impl Client {
         let (sent, finished) = futures_util::future::join(sending, finished).await;
         let session = match sent? {
             Ok(session) => session,
-            Err(failure) => return Ok(Streamed::Refused(super::client::why(&failure))),
+            Err(failure) => return Ok(Streamed::Refused(crate::report::why(&failure))),
         };
         let Some(digest) = finished else {
             self.give_up(repository, &session).await;
@@ -226,7 +226,7 @@ impl Client {
             Ok(()) => {}
             // The answer may have been lost after the blob had been stored.
             Err(_) if self.has_blob(repository, &digest).await.unwrap_or(false) => {}
-            Err(failure) => return Ok(Streamed::Refused(super::client::why(&failure))),
+            Err(failure) => return Ok(Streamed::Refused(crate::report::why(&failure))),
         }
         if total.is_none() {
             progress.end();

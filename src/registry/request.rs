@@ -10,7 +10,11 @@ use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 
 use super::error::Failure;
+use crate::http::authority;
 use crate::oci::{Digest, Format, ImageReference, MediaType, Repository, Tag};
+
+/// The header in which registries name what they send.
+pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
 
 /// What a request needs to be allowed, by repository path; `true` where that includes pushing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -232,15 +236,6 @@ pub(super) fn location(said_at: &Url, value: Option<&HeaderValue>) -> Result<Url
         return Err(Failure::protocol(&host, "its `Location` holds a user name"));
     }
     Ok(url)
-}
-
-/// The host and port of a URL, as far as errors may show it.
-pub(super) fn authority(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => "?".to_owned(),
-    }
 }
 
 #[cfg(test)]

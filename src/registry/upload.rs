@@ -11,8 +11,8 @@ use reqwest::Url;
 use super::body::Body;
 use super::client::{Client, Reply};
 use super::error::Failure;
-use super::pull::DIGEST_HEADER;
-use super::request;
+use super::request::{self, DIGEST_HEADER};
+use super::session::Session;
 use crate::oci::{Digest, Repository};
 
 /// How long an upload that was opened early is thought to last.
@@ -20,14 +20,6 @@ const SESSION: Duration = Duration::from_secs(300);
 
 /// How long a registry may take to forget an upload that nobody wants any more.
 const GIVING_UP: Duration = Duration::from_secs(2);
-
-/// An upload that was opened before there was something to send.
-pub(super) struct Session {
-    url: Url,
-    opened: Instant,
-    /// The only blob that it takes: that of the mount that opened it.
-    digest: Option<Digest>,
-}
 
 impl Client {
     /// Opens an upload and says where it goes on.

@@ -61,9 +61,6 @@ impl Serialize for Code {
     }
 }
 
-/// Stands for the code of an error whose module does not have codes yet.
-pub(crate) static UNNAMED: Code = Code { name: "", exit: None, meaning: "", explanation: "" };
-
 /// Defines the codes of a module as constants, and `ALL` with every one of them. The second value is
 /// an [`Exit`], or `Warning` for a code that does not end a run:
 ///

@@ -106,7 +106,7 @@ pub trait Diagnose: StdError {
 }
 
 /// What [`Diagnose`] adds to the message and the sources of an error.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Details {
     code: &'static Code,
     spots: Vec<Spot>,
@@ -146,6 +146,17 @@ impl Details {
     pub fn code(&self) -> &'static Code {
         self.code
     }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn why(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 #[cfg(test)]

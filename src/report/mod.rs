@@ -11,8 +11,9 @@ mod redact;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 pub use crate::source::Spot;
+pub(crate) use code::codes;
 pub use code::{Code, Exit};
-pub(crate) use code::{UNNAMED, codes};
+pub(crate) use diagnostic::why;
 pub use diagnostic::{Details, Diagnose, Diagnostic, Severity};
 pub use event::{Event, Part, Stage, Way};
 pub use redact::{public_url, without_credentials};
@@ -64,14 +65,6 @@ impl Reporter {
     /// Sends an [`Event::Detail`].
     pub fn detail(&self, message: impl Into<String>) {
         self.send(Event::Detail { message: message.into() });
-    }
-
-    /// Sends a warning without a code; every caller is to get one.
-    pub fn warn(&self, message: impl Into<String>, hint: Option<String>) {
-        let mut warning = Diagnostic::note(message);
-        warning.severity = Severity::Warning;
-        warning.hints.extend(hint);
-        self.diagnostic(warning);
     }
 }
 

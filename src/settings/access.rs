@@ -6,6 +6,7 @@ use super::error::Error;
 use super::sources::Sources;
 use super::table::Key;
 use crate::cluster::{self, ServiceAccount};
+use crate::http;
 use crate::registry::{self, CredentialSources, GitHub, LocationFiles, Secret};
 
 impl Sources {
@@ -40,35 +41,37 @@ impl Sources {
                 github,
             },
             locations: self.locations(),
-            certificates: registry::Certificates {
-                stores: environment
-                    .path("SSL_CERT_FILE")
+            connections: http::Settings {
+                certificates: http::Certificates {
+                    stores: environment
+                        .path("SSL_CERT_FILE")
+                        .into_iter()
+                        .chain(
+                            environment
+                                .get_os("SSL_CERT_DIR")
+                                .into_iter()
+                                .flat_map(std::env::split_paths),
+                        )
+                        .collect(),
+                    extra: Vec::new(),
+                    folders: [
+                        Some(PathBuf::from("/etc/docker/certs.d")),
+                        Some(PathBuf::from("/etc/containers/certs.d")),
+                        below(&config_home, "containers/certs.d"),
+                        below(&home, ".docker/certs.d"),
+                    ]
                     .into_iter()
-                    .chain(
-                        environment
-                            .get_os("SSL_CERT_DIR")
-                            .into_iter()
-                            .flat_map(std::env::split_paths),
-                    )
+                    .flatten()
                     .collect(),
-                extra: Vec::new(),
-                folders: [
-                    Some(PathBuf::from("/etc/docker/certs.d")),
-                    Some(PathBuf::from("/etc/containers/certs.d")),
-                    below(&config_home, "containers/certs.d"),
-                    below(&home, ".docker/certs.d"),
-                ]
-                .into_iter()
-                .flatten()
-                .collect(),
+                },
+                proxies: http::Proxies {
+                    http: either("HTTP_PROXY", "http_proxy"),
+                    https: either("HTTPS_PROXY", "https_proxy"),
+                    except: either("NO_PROXY", "no_proxy"),
+                },
+                patience: self.time(Key::RegistryTimeout)?.unwrap_or(http::PATIENCE),
+                user_agent: concat!("ko-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             },
-            proxies: registry::Proxies {
-                http: either("HTTP_PROXY", "http_proxy"),
-                https: either("HTTPS_PROXY", "https_proxy"),
-                except: either("NO_PROXY", "no_proxy"),
-            },
-            patience: self.time(Key::RegistryTimeout)?.unwrap_or(registry::PATIENCE),
-            user_agent: concat!("ko-rs/", env!("CARGO_PKG_VERSION")).to_owned(),
             temporary: environment.temporary_folder(),
         })
     }
@@ -194,10 +197,13 @@ mod tests {
             ("NO_PROXY", "x"),
         ]);
         let stores: Vec<_> =
-            found.certificates.stores.iter().map(|p| p.to_str().unwrap()).collect();
+            found.connections.certificates.stores.iter().map(|p| p.to_str().unwrap()).collect();
         assert_eq!(stores, ["/ca.pem", "/a", "/b"]);
-        assert_eq!(found.proxies.https.as_deref(), Some("http://lower"));
-        assert_eq!((found.proxies.http, found.proxies.except), (None, Some("x".to_owned())));
+        assert_eq!(found.connections.proxies.https.as_deref(), Some("http://lower"));
+        assert_eq!(
+            (found.connections.proxies.http, found.connections.proxies.except),
+            (None, Some("x".to_owned()))
+        );
         let main: Vec<_> = found.locations.main.iter().map(|p| p.to_str().unwrap()).collect();
         assert_eq!(
             main,

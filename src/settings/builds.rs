@@ -220,7 +220,12 @@ impl Reader<'_> {
                 Ok(meant) => meant,
                 Err(error) => {
                     let message = format!("`{name}` cannot be used");
-                    self.wrong_at(node.span.clone(), &message, &error, error.hint());
+                    self.wrong_at(
+                        node.span.clone(),
+                        &message,
+                        &error,
+                        crate::report::Diagnostic::of(&error).hints.pop(),
+                    );
                     return None;
                 }
             },

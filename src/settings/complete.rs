@@ -21,7 +21,7 @@ use crate::image::BaseName;
 use crate::manifests::{self, ImagesFile, Levels, Selector};
 use crate::publish;
 use crate::registry::{self, LocationFiles};
-use crate::report::{Reporter, public_url};
+use crate::report::{Diagnostic, Reporter, public_url};
 use crate::template::{Repository, Values};
 
 /// How all stages work: complete.
@@ -354,7 +354,9 @@ impl Sources {
             }
             (Some(base), Some((written, origin))) => {
                 let resolved = short_names::resolve(&self.locations(), base, &written);
-                Some(resolved.map_err(|error| origin.error_with(&error, error.hint()))?)
+                Some(resolved.map_err(|error| {
+                    origin.error_with(&error, Diagnostic::of(&error).hints.pop())
+                })?)
             }
             (base, _) => base,
         })

@@ -671,10 +671,10 @@ fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
     assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
     let repository = "127.0.0.1:1/x/hello-5d41402abc4b2a76b9719d911017c592";
     for text in [
-        "error: could not publish the image of `hello`\n",
+        "error[host-unreachable]: could not publish the image of `hello`\n",
         repository,
         "caused by: could not connect to `127.0.0.1:1`\n",
-        "hint: is a registry running at `127.0.0.1:1`?\n",
+        "hint: check that a registry is running at `127.0.0.1:1`\n",
     ] {
         assert!(ran.stderr().contains(text), "{}", ran.stderr());
     }
@@ -682,11 +682,11 @@ fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
         sandbox.run(["build", "-q", "--push=false", "--base-image=127.0.0.1:1/base"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: could not pull the base image `127.0.0.1:1/base`\n\
+        "error[host-unreachable]: could not pull the base image `127.0.0.1:1/base`\n\
          caused by: could not pull a manifest from `127.0.0.1:1/base`\n\
          caused by: could not connect to `127.0.0.1:1`\n\
          caused by: Connection refused (os error 111)\n\
-         hint: is a registry running at `127.0.0.1:1`?\n"
+         hint: check that a registry is running at `127.0.0.1:1`\n"
     );
     let engine = sandbox.env("DOCKER_HOST", "tcp://127.0.0.1:1");
     fails(

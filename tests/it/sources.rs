@@ -106,28 +106,28 @@ fn what_a_url_does_not_give_is_told_with_the_url() {
         (
             "gone.yaml",
             format!(
-                "error: could not fetch `{}/gone.yaml`: `{host}` answered 404 Not Found\n",
+                "error[url-not-fetched]: could not fetch `{}/gone.yaml`: `{host}` responded with 404 Not Found\n",
                 server.url
             ),
         ),
         (
             "page",
             format!(
-                "error: `{}/page` is a web page, not a file\nhint: name the raw file\n",
+                "error[url-not-fetched]: `{}/page` is a web page, not a file\nhint: use the URL of the raw file\n",
                 server.url
             ),
         ),
         (
             "large",
             format!(
-                "error: could not fetch `{}/large`\ncaused by: `{host}` sent more than the 268435456 bytes that are taken here\n",
+                "error[response-too-large]: could not fetch `{}/large`\ncaused by: the response of `{host}` is larger than the limit of 268435456 bytes\n",
                 server.url
             ),
         ),
         (
             "loop",
             format!(
-                "error: could not fetch `{}/loop`: it redirects more than 10 times\n",
+                "error[url-not-fetched]: could not fetch `{}/loop`: it redirects more than 10 times\n",
                 server.url
             ),
         ),
@@ -137,7 +137,7 @@ fn what_a_url_does_not_give_is_told_with_the_url() {
         assert_eq!(ran.stdout(), "");
     }
     let ran = Sandbox::new().run(["resolve", "-f", "https://"]).exits(1);
-    assert_eq!(ran.stderr(), "error: `https://` is not a URL of http or https\n");
+    assert_eq!(ran.stderr(), "error[url-not-fetched]: `https://` is not a URL of HTTP or HTTPS\n");
 }
 
 /// A program that prints how it was called, and what it is to print.

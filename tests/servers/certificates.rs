@@ -79,7 +79,7 @@ fn refusal(ran: Ran, registry: &Registry) -> (String, String) {
     let ran = ran.exits(1);
     let host = &registry.host;
     let start = format!(
-        "error: could not log in to `{host}`\ncaused by: no trusted connection to `{host}` could be made\ncaused by: "
+        "error[untrusted-certificate]: could not log in to `{host}`\ncaused by: could not make a trusted connection to `{host}`\ncaused by: "
     );
     let rest = ran.stderr().strip_prefix(&start).unwrap_or_else(|| panic!("{}", ran.stderr()));
     let (why, hint) = rest.trim_end().split_once("\nhint: ").unwrap();
@@ -280,7 +280,7 @@ fn a_client_certificate_is_shown_to_the_registry_it_is_for() {
     assert!(hint.contains(&folder), "{hint}");
     give("client.crt", "client.cert");
     let ran = log_in(&sandbox, &registry, &[]).exits(1);
-    assert!(ran.stderr().contains("has no key beside it"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("there is no key for"), "{}", ran.stderr());
     give("client.key", "client.key");
     let _ = log_in(&sandbox, &registry, &[]).exits(0);
 }

@@ -250,9 +250,9 @@ fn nothing_is_applied_if_a_crate_does_not_compile_or_an_image_cannot_be_pushed()
     for command in ["apply -f -", "create -f -"] {
         let ran = scene.run_with_input(command, &set("ko://hello")).exits(1);
         assert_eq!(ran.stdout(), "");
-        assert!(
-            ran.stderr().contains("error: could not publish the image of `hello`\ncaused by: ")
-        );
+        assert!(ran.stderr().contains(
+            "error[host-unreachable]: could not publish the image of `hello`\ncaused by: "
+        ));
         assert_eq!(scene.names("configmaps"), AUTHORITY);
     }
     let ran = scene.run_with_input("apply -f -", &set("ko://helo")).exits(1);

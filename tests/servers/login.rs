@@ -132,8 +132,8 @@ fn a_wrong_password_is_not_kept() {
     assert_eq!(
         ran.stderr(),
         format!(
-            "error: could not log in to `{host}`
-caused by: the registry `{host}` answered 401 Unauthorized: UNAUTHORIZED: authentication required
+            "error[login-required]: could not log in to `{host}`
+caused by: the registry `{host}` responded with 401 Unauthorized: UNAUTHORIZED: authentication required
 hint: the user name or the password is wrong; a password that was right may have expired, or the registry may want a token in its place
 "
         )

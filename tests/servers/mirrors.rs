@@ -85,7 +85,7 @@ fn a_mirror_gets_its_own_credentials_and_may_be_insecure_by_itself() {
 
     std::fs::write(sandbox.outside("registries.conf"), conf(false)).unwrap();
     let ran = sandbox.run(build).exits(1);
-    let why = "no trusted connection to";
+    let why = "could not make a trusted connection to";
     assert!(ran.stderr().contains(&format!("passed over: {why} `{}`", mirror.host)));
     assert!(ran.stderr().contains("could not connect to `registry.test`"), "{}", ran.stderr());
 }
@@ -103,7 +103,7 @@ fn a_blocked_name_is_not_pulled_and_an_alias_is_what_it_stands_for() {
     let ran = sandbox.run(["build", "--base-image", "evil.test/x"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error: could not pull the base image `evil.test/x`
+        "error[invalid-registries-conf]: could not pull the base image `evil.test/x`
 caused by: could not pull a manifest from `evil.test/x`
 caused by: registries.conf blocks `evil.test`
 "
@@ -111,7 +111,7 @@ caused by: registries.conf blocks `evil.test`
     let ran = sandbox.run(["build", "--base-image", "other"]).exits(2);
     assert_eq!(
         ran.stderr(),
-        "error[invalid-value]: --base-image: `other` may be on each of a.test, b.test
+        "error[invalid-value]: --base-image: `other` is ambiguous: registries.conf searches a.test, b.test
 hint: write it in full, as `a.test/other`, or name it under `[aliases]` of registries.conf
 "
     );
@@ -120,7 +120,11 @@ hint: write it in full, as `a.test/other`, or name it under `[aliases]` of regis
     assert_eq!(base_name(&sandbox, "alias"), base);
     sandbox.write(".ko-rs.yaml", "builds:\n- package: hello\n  base: other:12\n");
     let ran = sandbox.run(["build"]).exits(2);
-    assert!(ran.stderr().contains("`other` may be on each of a.test, b.test"), "{}", ran.stderr());
+    assert!(
+        ran.stderr().contains("`other` is ambiguous: registries.conf searches a.test, b.test"),
+        "{}",
+        ran.stderr()
+    );
     sandbox.write(".ko-rs.yaml", "builds:\n- package: hello\n  base: glibc:12\n");
     let _ = sandbox.run(["build"]).exits(0);
     assert_eq!(base_name(&sandbox, "alias"), base);

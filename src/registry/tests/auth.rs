@@ -25,11 +25,11 @@ async fn a_refused_password_and_a_missing_one_are_told_apart() {
     let fake = Fake::start(answer).await;
     let known = logged_in(fake.address);
     let failed = known.client.may_push(&fake.repository("a")).await.unwrap_err();
-    assert!(failed.hint().unwrap().starts_with("the credentials were refused; log in with"));
+    assert!(hint_of(&failed).starts_with("the credentials were rejected; log in with"));
     let shown = format!("{} {failed:?} {failed}", why(&failed.failure));
     assert!(shown.contains("[secret] is wrong") && !shown.contains("hunter2"), "{shown}");
     let failed = setup().client.may_push(&fake.repository("a")).await.unwrap_err();
-    assert!(failed.hint().unwrap().starts_with("no credentials were found; log in with"));
+    assert!(hint_of(&failed).starts_with("no credentials were found; log in with"));
 }
 
 /// A registry with a token server on the same port: tokens are `scopes#number`, good for what they

@@ -37,7 +37,7 @@ async fn a_password_is_shown_to_the_token_server_and_its_token_to_the_registry()
 
     let (done, kept) = log_in(&fake, "wrong").await;
     let error = done.unwrap_err();
-    assert!(error.hint().unwrap().starts_with("the user name or the password is wrong"));
+    assert!(hint_of(&error).starts_with("the user name or the password is wrong"));
     assert_eq!(kept, "");
 }
 
@@ -54,6 +54,6 @@ async fn a_registry_that_wants_nothing_is_said_to() {
 async fn what_is_no_registry_is_not_logged_in_to() {
     let fake = Fake::start(|_, _| status(404)).await;
     let (done, kept) = log_in(&fake, "hunter2").await;
-    assert!(done.unwrap_err().hint().unwrap().contains("a registry?"));
+    assert!(hint_of(&done.unwrap_err()).contains("is a registry: its address"));
     assert_eq!(kept, "");
 }

@@ -19,12 +19,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use super::client::why;
-use super::retry::Patience;
-use super::sender::Silence;
 use super::*;
 use crate::cache::Cache;
+use crate::http::Silence;
+use crate::http::{Certificates, PATIENCE, Patience, Proxies};
 use crate::oci::{Descriptor, Digest, Digester, MediaType, Repository, Tag};
+use crate::report::why;
 use crate::report::{Event, Reporter};
 
 /// A request as it arrived.
@@ -139,10 +139,12 @@ fn plain(folder: &std::path::Path) -> Settings {
         insecure: false,
         credentials: CredentialSources::default(),
         locations: LocationFiles::default(),
-        certificates: Certificates::default(),
-        proxies: Proxies::default(),
-        patience: PATIENCE,
-        user_agent: "ko-rs/test".to_owned(),
+        connections: crate::http::Settings {
+            certificates: Certificates::default(),
+            proxies: Proxies::default(),
+            patience: PATIENCE,
+            user_agent: "ko-rs/test".to_owned(),
+        },
         temporary: folder.to_owned(),
     }
 }
@@ -213,4 +215,9 @@ fn obliging(seen: &Seen) -> Response {
         Method::DELETE => status(204),
         _ => status(404),
     }
+}
+
+/// The first hint about an error.
+fn hint_of(error: &(impl crate::report::Diagnose + 'static)) -> String {
+    crate::report::Diagnostic::of(error).hints.remove(0)
 }

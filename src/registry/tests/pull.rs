@@ -54,7 +54,7 @@ async fn a_manifest_that_is_another_or_none_or_too_large_is_refused() {
     let digest = Digest::of(b"other").to_string();
     let headers: [&[(&str, &str)]; 2] = [&[("content-type", OCI)], &[]];
     for (body, headers, expected) in [
-        (MANIFEST.to_vec(), &[("docker-content-digest", digest.as_str())][..], "sent bytes of"),
+        (MANIFEST.to_vec(), &[("docker-content-digest", digest.as_str())][..], "with the digest"),
         (b"<html>".to_vec(), headers[0], "no manifest"),
         (b"{}".to_vec(), headers[1], "no manifest"),
         (vec![b' '; (4 << 20) + 1], headers[0], "more than the 4194304 bytes"),
@@ -114,9 +114,12 @@ async fn a_registry_that_is_not_there_is_named_with_its_port() {
     let setup = setup();
     let repository: Repository = format!("{address}/a").parse().unwrap();
     let failed = setup.client.may_push(&repository).await.unwrap_err();
-    assert!(matches!(failed.failure, Failure::Unreachable { .. }), "{failed:?}");
-    let hint = failed.hint().unwrap();
-    assert_eq!(hint, format!("is a registry running at `{address}`?"));
+    assert!(
+        matches!(failed.failure, Failure::Http(crate::http::Failure::Unreachable { .. })),
+        "{failed:?}"
+    );
+    let hint = hint_of(&failed);
+    assert_eq!(hint, format!("check that a registry is running at `{address}`"));
     assert_eq!(setup.retries(), 4);
 }
 
@@ -125,7 +128,10 @@ async fn a_silent_registry_is_not_waited_for_for_ever() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let repository: Repository = format!("{}/a", listener.local_addr().unwrap()).parse().unwrap();
     let failed = impatient().client.has_blob(&repository, &Digest::of(b"")).await.unwrap_err();
-    assert!(matches!(failed.failure, Failure::Silent { .. }), "{failed:?}");
+    assert!(
+        matches!(failed.failure, Failure::Http(crate::http::Failure::Silent { .. })),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
@@ -162,9 +168,10 @@ async fn a_registry_without_ranges_sends_the_blob_again() {
 
 #[tokio::test]
 async fn wrong_or_too_many_bytes_never_reach_the_cache() {
-    for (body, expected) in
-        [("9876543210", "sent bytes of sha256"), ("0123456789+", "more than the 10 bytes")]
-    {
+    for (body, expected) in [
+        ("9876543210", "sent 10 bytes with the digest sha256"),
+        ("0123456789+", "limit of 10 bytes"),
+    ] {
         let fake = Fake::start(move |_, _| with(200, &[], body)).await;
         let Setup { client, cache, folder: _folder, .. } = setup();
         let wanted = layer(b"0123456789");
@@ -206,7 +213,7 @@ async fn a_registry_without_https_is_reached_through_the_proxy_and_loopback_neve
     let fake = Fake::start(|_, _| status(200)).await;
     let Setup { client, .. } = setup_with(|settings, _| {
         settings.insecure = true;
-        settings.proxies.http = Some(format!("http://{}", proxy.address));
+        settings.connections.proxies.http = Some(format!("http://{}", proxy.address));
     });
     let far: Repository = "registry.invalid/a".parse().unwrap();
     assert!(client.has_blob(&far, &Digest::of(b"")).await.unwrap());
@@ -241,7 +248,10 @@ async fn an_answer_that_drips_is_not_waited_for_for_ever() {
     .await;
     let image = fake.repository("a").tagged(Tag::latest());
     let failed = impatient().client.manifest(&image).await.unwrap_err();
-    assert!(matches!(failed.failure, Failure::Silent { .. }), "{failed:?}");
+    assert!(
+        matches!(failed.failure, Failure::Http(crate::http::Failure::Silent { .. })),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]

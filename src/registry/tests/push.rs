@@ -292,7 +292,10 @@ async fn a_registry_that_stops_taking_a_body_is_given_up() {
     let bytes = vec![1; 16 << 20];
     let file = BlobBody::File(setup.file(&bytes));
     let pushed = setup.client.push_blob(&fake.repository("a"), &layer(&bytes), file).await;
-    assert!(matches!(pushed.unwrap_err().failure, Failure::Silent { .. }));
+    assert!(matches!(
+        pushed.unwrap_err().failure,
+        Failure::Http(crate::http::Failure::Silent { .. })
+    ));
     deaf.abort();
 }
 

@@ -136,7 +136,10 @@ async fn what_speaks_no_http_is_given_up_at_once() {
     let setup = setup();
     let repository: Repository = format!("{address}/a").parse().unwrap();
     let failed = setup.client.may_push(&repository).await.unwrap_err();
-    assert!(matches!(failed.failure, Failure::NoHttp { .. }), "{failed:?}");
+    assert!(
+        matches!(failed.failure, Failure::Http(crate::http::Failure::NoHttp { .. })),
+        "{failed:?}"
+    );
     assert_eq!(setup.retries(), 0);
     server.abort();
 }

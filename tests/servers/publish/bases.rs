@@ -172,7 +172,9 @@ fn a_base_that_is_not_there_is_an_error_before_anything_is_compiled() {
     let ran = sandbox.run(["build", "--base-image", &base]).exits(1);
     let stderr = ran.stderr();
     assert!(
-        stderr.starts_with(&format!("error: could not pull the base image `{base}`\n")),
+        stderr.starts_with(&format!(
+            "error[image-not-found]: could not pull the base image `{base}`\n"
+        )),
         "{stderr}"
     );
     assert!(!stderr.contains("Compiling"), "{stderr}");

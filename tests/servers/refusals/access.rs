@@ -49,10 +49,10 @@ fn a_registry_asks_for_credentials_and_gets_them_from_docker_login() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[login-required]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not get push access to `{name}`
-caused by: the registry `{host}` answered 401 Unauthorized: UNAUTHORIZED: authentication required
+caused by: the registry `{host}` responded with 401 Unauthorized: UNAUTHORIZED: authentication required
 hint: no credentials were found; log in with: ko-rs login {host}
 "
         )
@@ -64,11 +64,11 @@ hint: no credentials were found; log in with: ko-rs login {host}
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[login-required]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not get push access to `{name}`
-caused by: the registry `{host}` answered 401 Unauthorized: UNAUTHORIZED: authentication required
-hint: the credentials were refused; log in with: ko-rs login {host}
+caused by: the registry `{host}` responded with 401 Unauthorized: UNAUTHORIZED: authentication required
+hint: the credentials were rejected; log in with: ko-rs login {host}
 "
         )
     );
@@ -98,10 +98,10 @@ fn a_registry_of_a_private_authority_is_trusted_by_ssl_cert_file_only() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[untrusted-certificate]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not get push access to `{repo}/{NAME}`
-caused by: no trusted connection to `{host}` could be made
+caused by: could not make a trusted connection to `{host}`
 caused by: the certificate `CN=localhost` is signed by `CN=ko-rs test authority ca`, which is not trusted here
 hint: if `CN=ko-rs test authority ca` is your own, put its certificate into a PEM file that SSL_CERT_FILE names, or into /etc/docker/certs.d/{host}/ca.crt; --insecure-registry takes any certificate
 "

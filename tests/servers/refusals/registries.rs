@@ -38,10 +38,10 @@ fn a_registry_that_forbids_the_push_is_an_error_with_a_hint() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[login-required]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not get push access to `{name}`
-caused by: the registry `{host}` answered 403 Forbidden: DENIED: not for you
+caused by: the registry `{host}` responded with 403 Forbidden: DENIED: not for you
 hint: no credentials were found; log in with: ko-rs login {host}
 "
         )
@@ -64,7 +64,7 @@ fn a_registry_that_fails_leaves_the_tag_as_it_was() {
         begins(
             &ran,
             &format!(
-                "error: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not push a blob to `{name}`\ncaused by: the registry `{host}` answered 500 Internal Server Error: UNKNOWN: the disk is full\n"
+                "error[registry-refused]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not push a blob to `{name}`\ncaused by: the registry `{host}` responded with 500 Internal Server Error: UNKNOWN: the disk is full\n"
             ),
         );
         assert!(!exists(&behind(repo)), "{methods:?}");
@@ -81,7 +81,7 @@ fn a_registry_that_fails_leaves_the_tag_as_it_was() {
     begins(
         &ran,
         &format!(
-            "error: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not push a manifest to `{name}`\ncaused by: the registry `{host}` answered 503 Service Unavailable\n"
+            "error[registry-refused]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not push a manifest to `{name}`\ncaused by: the registry `{host}` responded with 503 Service Unavailable\n"
         ),
     );
     let image = inspect(&behind(repo));
@@ -119,10 +119,13 @@ fn a_registry_that_is_gone_is_an_error_with_a_hint() {
     let ran = sandbox.run(["build", "."]).exits(1);
     let error = error(&ran);
     let beginning = format!(
-        "error: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not look up an image in `{name}`\ncaused by: could not connect to `{host}`\n"
+        "error[host-unreachable]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not look up an image in `{name}`\ncaused by: could not connect to `{host}`\n"
     );
     assert!(error.starts_with(&beginning), "{error}");
-    assert!(error.ends_with(&format!("hint: is a registry running at `{host}`?\n")), "{error}");
+    assert!(
+        error.ends_with(&format!("hint: check that a registry is running at `{host}`\n")),
+        "{error}"
+    );
     registry.start();
     assert_eq!(sandbox.run(["build", "."]).exits(0).line(), first.line());
 }
@@ -144,7 +147,7 @@ fn a_registry_that_goes_in_the_middle_has_no_tag() {
     let ran = end(child).exits(1);
     begins(
         &ran,
-        "error: could not publish the image of `hello`\ncaused by: could not push the image\n",
+        "error[host-unreachable]: could not publish the image of `hello`\ncaused by: could not push the image\n",
     );
     assert!(error(&ran).contains(&format!("`{}`\n", named(&through))), "{}", error(&ran));
     assert!(error(&ran).contains(&format!("could not connect to `{host}`\n")), "{}", error(&ran));
@@ -179,7 +182,7 @@ fn what_is_no_registry_is_an_error_that_says_so() {
     begins(
         &ran,
         &format!(
-            "error: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not get push access to `{name}`\ncaused by: "
+            "error[not-http]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not get push access to `{name}`\ncaused by: "
         ),
     );
 
@@ -192,17 +195,20 @@ fn what_is_no_registry_is_an_error_that_says_so() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[not-a-registry]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not get push access to `{name}`
-caused by: the registry `{host}` answered 200 OK
-hint: a registry answers otherwise: is `{host}` one, and does nothing stand in front of it that wants a login?
+caused by: the registry `{host}` responded with 200 OK
+hint: check that `{host}` is a registry, without a proxy in front of it that requires a login
 "
         )
     );
     let base = format!("{host}/base:1");
     let ran = hello().run(["build", "--push=false", "--repo=x", "--base-image", &base]).exits(1);
-    begins(&ran, &format!("error: could not pull the base image `{base}`\ncaused by: "));
+    begins(
+        &ran,
+        &format!("error[not-a-registry]: could not pull the base image `{base}`\ncaused by: "),
+    );
 }
 
 #[test]
@@ -218,8 +224,11 @@ fn a_base_of_other_bytes_than_its_digest_is_refused() {
     let sandbox = hello();
     let arguments = ["build", "--push=false", "--repo=x", "--base-image", &pinned];
     let ran = sandbox.run(arguments).exits(1);
-    begins(&ran, &format!("error: could not pull the base image `{pinned}`\ncaused by: "));
-    assert!(error(&ran).contains("for sha256:"), "{}", error(&ran));
+    begins(
+        &ran,
+        &format!("error[wrong-digest]: could not pull the base image `{pinned}`\ncaused by: "),
+    );
+    assert!(error(&ran).contains("expected sha256:"), "{}", error(&ran));
     // Nothing of it was kept.
     proxy.rule(|_| Act::Pass);
     let _ = sandbox.run(arguments).exits(0);
@@ -238,10 +247,10 @@ fn a_body_that_is_refused_before_it_was_read_is_refused_with_the_reason() {
     assert_eq!(
         error(&ran),
         format!(
-            "error: could not publish the image of `hello`
+            "error[registry-refused]: could not publish the image of `hello`
 caused by: could not push the image
 caused by: could not push a blob to `{}`
-caused by: the registry `{host}` answered 413 Payload Too Large
+caused by: the registry `{host}` responded with 413 Payload Too Large
 hint: the registry, or a proxy in front of it, takes no body of this size
 ",
             named(&format!("{host}/{repo}"))

@@ -108,5 +108,8 @@ fn a_token_is_asked_for_what_is_done_and_no_more() {
     let theirs = format!("{host}/theirs/app");
     let error = fails(&sandbox, &["build", "--repo", &theirs]);
     assert!(error.contains(&format!("could not get push access to `{theirs}/{NAME}`")), "{error}");
-    assert!(error.contains("answered 401") || error.contains("answered 403"), "{error}");
+    assert!(
+        error.contains("responded with 401") || error.contains("responded with 403"),
+        "{error}"
+    );
 }

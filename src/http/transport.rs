@@ -1,8 +1,9 @@
-//! Makes the HTTP clients that requests go through: one for http, one for https, and one for each
-//! registry with certificates of its own. Each is built when it is first needed: certificates are
-//! read from files, and who only speaks to a registry on loopback should not wait for that.
+//! The HTTP clients: one for HTTP, one for HTTPS, and one for each registry with its own certificates.
+//! Each is built when it is first needed, because reading certificates takes time that a registry on
+//! loopback does not need.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::settings::{Certificates, Proxies, Settings};
 use super::verify;
 
 /// How long a connection may take to be made.
@@ -23,38 +25,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept: less than servers and the boxes between keep theirs.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Which certificates are trusted and shown.
-#[derive(Clone, Debug, Default)]
-pub struct Certificates {
-    /// PEM files of roots, and folders of such, in place of the system's, as `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` name them.
-    pub stores: Vec<PathBuf>,
-    /// PEM files of roots beside the system's.
-    pub extra: Vec<PathBuf>,
-    /// Folders as `/etc/docker/certs.d`: in `HOST[:PORT]/`, `*.crt` are roots for that registry
-    /// beside the others, and `NAME.cert` with `NAME.key` is shown to it.
-    pub folders: Vec<PathBuf>,
-}
-
-/// The proxies to go through, as the variables of that name give them. Loopback is never behind one.
-#[derive(Clone, Default)]
-pub struct Proxies {
-    /// For http.
-    pub http: Option<String>,
-    /// For https.
-    pub https: Option<String>,
-    /// Hosts that are reached without, as in `NO_PROXY`.
-    pub except: Option<String>,
-}
-
-impl std::fmt::Debug for Proxies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Their URLs may hold a password.
-        f.debug_struct("Proxies").field("except", &self.except).finish_non_exhaustive()
-    }
-}
-
-/// Settings for connections that make no client.
+/// Settings of connections from which no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file of certificates could not be read.
@@ -74,7 +45,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A certificate cannot be used.
-    #[error("a certificate in `{path}` cannot be used")]
+    #[error("could not use a certificate in `{path}`")]
     Certificate {
         /// The file.
         path: PathBuf,
@@ -82,31 +53,31 @@ pub enum Error {
         source: rustls::Error,
     },
     /// A client certificate lies there without its key.
-    #[error("`{path}` has no key beside it (the same name with `.key`)")]
+    #[error("there is no key for `{path}` (the same name with `.key`)")]
     Key {
         /// The certificate.
         path: PathBuf,
     },
     /// TLS could not be set up.
-    #[error("TLS could not be set up")]
+    #[error("could not set up TLS")]
     Tls {
         /// Why.
         #[source]
         source: rustls::Error,
     },
     /// A proxy's URL cannot be used. It is not shown: it may hold a password.
-    #[error("the proxy for {scheme} is not a usable URL")]
+    #[error("the URL of the proxy for {scheme} is not valid")]
     Proxy {
         /// Which proxy.
         scheme: &'static str,
     },
     /// The HTTP layer could not be set up.
-    #[error("the HTTP client could not be set up: {0}")]
+    #[error("could not set up the HTTP client: {0}")]
     Client(String),
 }
 
 /// The clients made so far, by the folder of certificates that is theirs.
-pub(super) struct Clients {
+pub(crate) struct Clients {
     user_agent: String,
     insecure: bool,
     certificates: Certificates,
@@ -138,18 +109,14 @@ enum Key {
 }
 
 impl Clients {
-    pub(super) fn new(
-        user_agent: String,
-        insecure: bool,
-        certificates: Certificates,
-        proxies: Proxies,
-    ) -> Self {
+    pub(crate) fn new(settings: Settings, insecure: bool) -> Self {
+        let Settings { certificates, proxies, user_agent, .. } = settings;
         let (made, asked) = (Mutex::default(), Arc::default());
         Self { user_agent, insecure, certificates, proxies, made, asked }
     }
 
     /// The client for a URL; `insecure` if its host may show any certificate.
-    pub(super) fn for_url(&self, url: &Url, insecure: bool) -> Result<reqwest::Client, Error> {
+    pub(crate) fn for_url(&self, url: &Url, insecure: bool) -> Result<reqwest::Client, Error> {
         let insecure = insecure || self.insecure;
         let key = match url.scheme() {
             "http" => Key::Http,
@@ -165,7 +132,7 @@ impl Clients {
     }
 
     /// Whether a host asked for a client certificate and got none.
-    pub(super) fn lacked_identity(&self) -> bool {
+    pub(crate) fn lacked_identity(&self) -> bool {
         self.asked.0.load(Ordering::Relaxed)
     }
 
@@ -200,7 +167,7 @@ impl Clients {
             let except = format!("{except},localhost,127.0.0.0/8,::1");
             builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(&except)));
         }
-        builder.build().map_err(|error| Error::Client(super::sender::describe(&error)))
+        builder.build().map_err(|error| Error::Client(describe(&error)))
     }
 
     fn tls(&self, key: &Key) -> Result<rustls::ClientConfig, Error> {
@@ -246,8 +213,22 @@ impl Clients {
     }
 }
 
+/// The innermost cause of an error of the HTTP layer: the outer ones repeat the URL, which may be
+/// signed, or only say "error sending request".
+pub(super) fn describe(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = match error.source() {
+        Some(source) => source,
+        None if error.is_timeout() => return "it took too long".to_owned(),
+        None => return "the request could not be made".to_owned(),
+    };
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
 /// The certificates in a PEM file.
-pub(super) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
 }

@@ -1,6 +1,5 @@
-//! Fetches a file by http or https from anywhere, through the same connections as registries: TLS,
-//! proxies and patience are theirs, their credentials are not. A user and password that stand in the
-//! URL are for its own host alone.
+//! Fetches a file by HTTP or HTTPS, with the same TLS, proxies and time limits as registries, but without
+//! their credentials. A user and password in the URL are sent only to the URL's own host.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,13 +9,14 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
 use reqwest::Url;
 
+use super::codes;
 use super::error::Failure;
-use super::request::authority;
 use super::retry::{self, Patience};
 use super::sender::{Sender, Silence};
+use super::settings::Settings;
 use super::transport::Clients;
-use super::{Settings, client};
-use crate::report::{Event, Reporter, public_url};
+use super::url::authority;
+use crate::report::{Details, Diagnose, Event, Reporter, public_url, why};
 
 /// How many redirects are followed.
 const REDIRECTS: u32 = 10;
@@ -25,7 +25,7 @@ const REDIRECTS: u32 = 10;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// It is no URL.
-    #[error("`{0}` is not a URL of http or https")]
+    #[error("`{0}` is not a URL of HTTP or HTTPS")]
     Url(String),
     /// Its host could not be reached, or broke off.
     #[error("could not fetch `{url}`")]
@@ -36,7 +36,7 @@ pub enum FetchError {
         source: Box<Failure>,
     },
     /// Its host does not give it.
-    #[error("could not fetch `{url}`: `{host}` answered {status}")]
+    #[error("could not fetch `{url}`: `{host}` responded with {status}")]
     Status {
         /// The URL, without secrets.
         url: String,
@@ -61,26 +61,21 @@ pub enum FetchError {
     },
 }
 
-impl FetchError {
-    /// The way out.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Diagnose for FetchError {
+    fn details(&self) -> Details {
+        let code = Details::new(&codes::URL_NOT_FETCHED);
         match self {
             Self::Failed { source, .. } => match &**source {
-                Failure::Unreachable { host, .. } => Some(format!(
-                    "check the name `{host}`, the network, and HTTPS_PROXY if there is a proxy"
-                )),
-                Failure::Untrusted { .. } => Some(
-                    "if its CA is your own, put that into a PEM file that SSL_CERT_FILE names".to_owned(),
+                Failure::Untrusted { .. } => Details::new(&codes::UNTRUSTED_CERTIFICATE).hint(
+                    "if it is signed by your own CA, set SSL_CERT_FILE to a PEM file with its certificate",
                 ),
-                _ => None,
+                source => source.details(),
             },
-            Self::Page { .. } => Some("name the raw file".to_owned()),
-            Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403) => Some(
-                "the credentials of registries are not sent there; a user and password may stand in the URL"
-                    .to_owned(),
+            Self::Page { .. } => code.hint("use the URL of the raw file"),
+            Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403) => code.hint(
+                "credentials of registries are not sent there; the URL may contain a user and password",
             ),
-            Self::Url(_) | Self::Status { .. } | Self::Redirect { .. } => None,
+            Self::Url(_) | Self::Status { .. } | Self::Redirect { .. } => code,
         }
     }
 }
@@ -98,12 +93,7 @@ pub async fn fetch(
         return Err(FetchError::Url(shown));
     }
     // A registry may be known to have a certificate that cannot be verified; other hosts may not.
-    let clients = Clients::new(
-        settings.user_agent.clone(),
-        false,
-        settings.certificates.clone(),
-        settings.proxies.clone(),
-    );
+    let clients = Clients::new(settings.clone(), false);
     let sender =
         Sender { clients, silence: Silence::of(settings.patience), answered: Mutex::default() };
     let fetching = Fetching { sender, shown, first: parsed, limit };
@@ -118,11 +108,10 @@ pub async fn fetch(
         tried += 1;
         waited += started.elapsed();
         let (passing, why) = match &error {
-            FetchError::Failed { source, .. } => (source.is_passing(), client::why(source)),
-            FetchError::Status { status, .. } => (
-                matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504),
-                format!("it answered {status}"),
-            ),
+            FetchError::Failed { source, .. } => (source.is_passing(), why(&**source)),
+            FetchError::Status { status, .. } => {
+                (retry::is_passing(*status), format!("it responded with {status}"))
+            }
             _ => return Err(error),
         };
         let Some(after) = patience.wait(tried, waited, asked, fastrand::f64()).filter(|_| passing)
@@ -187,7 +176,7 @@ fn onward(first: &Url, from: &Url, location: Option<&str>) -> Result<Url, String
     let mut to = from.join(location.ok_or_else(nowhere)?).map_err(|_| nowhere())?;
     match (from.scheme(), to.scheme()) {
         ("https", "https") | ("http", "http" | "https") => {}
-        ("https", "http") => return Err("it redirects from https to http".to_owned()),
+        ("https", "http") => return Err("it redirects from HTTPS to HTTP".to_owned()),
         _ => return Err(nowhere()),
     }
     let (user, password) = if to.origin() == first.origin() {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 /// How often something is tried, and how long is waited between tries in all.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    pub(super) tries: u32,
-    pub(super) first: Duration,
-    pub(super) total: Duration,
+pub(crate) struct Patience {
+    pub(crate) tries: u32,
+    pub(crate) first: Duration,
+    pub(crate) total: Duration,
 }
 
 /// For how long a request is made again, if nothing else was said.
@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 impl Patience {
     /// A host that refuses connections is given up after some three seconds; one that says how
     /// long it wants to be left alone, or never answers, gets up to `total`.
-    pub(super) fn of(total: Duration) -> Self {
+    pub(crate) fn of(total: Duration) -> Self {
         Self { tries: 5, first: Duration::from_millis(250), total }
     }
 }
@@ -28,7 +28,7 @@ impl Patience {
 impl Patience {
     /// How long to wait after the `tried`-th try, or nothing if there is no point in another one.
     /// `waited` is how much waiting there has been; `jitter` lies between 0 and 1.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         tried: u32,
         waited: Duration,
@@ -47,13 +47,18 @@ impl Patience {
 }
 
 /// What `Retry-After` asks for: seconds, or a date.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// Whether a request that was answered with this status may succeed a moment later.
+pub(crate) fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 #[cfg(test)]

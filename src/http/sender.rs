@@ -1,5 +1,5 @@
-//! Sends one request and waits for its answer; knows how errors of the HTTP layer are told apart,
-//! and that a silent host is not waited for for ever.
+//! Sends one request and waits for its response, but never forever for a silent host. Classifies the
+//! errors of the HTTP layer.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -8,60 +8,56 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 
-use super::answer::{self, Answer};
-use super::credentials::Secret;
 use super::distrust::Distrust;
 use super::error::{Failure, Transport};
-use super::retry;
-use super::transport::Clients;
+use super::transport::{Clients, describe};
 
 /// How long a host may be silent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Silence {
-    /// While it is to answer, or to go on with its answer.
-    pub(super) answering: Duration,
-    /// While it is to take the next piece of a body.
-    pub(super) taking: Duration,
-    /// When it has got a whole body: registries move large blobs into place before they answer.
-    pub(super) storing: Duration,
+pub(crate) struct Silence {
+    /// Before it responds, and between two parts of its response.
+    pub(crate) answering: Duration,
+    /// Before it accepts the next part of a body.
+    pub(crate) taking: Duration,
+    /// After it has received a whole body: registries move large blobs into place before they respond.
+    pub(crate) storing: Duration,
 }
 
 impl Silence {
-    /// A host may be silent for some part of the time that a request is given in all.
-    pub(super) fn of(patience: Duration) -> Self {
+    /// Limits relative to the total time for a request.
+    pub(crate) fn of(patience: Duration) -> Self {
         Self { answering: patience / 2, taking: patience, storing: patience.saturating_mul(5) }
     }
 }
 
-/// How many bytes of a body have been taken by the connection, of how many.
+/// The number of bytes of a body that the connection has accepted, and their total.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Moved {
+pub(crate) struct Moved {
     done: Arc<AtomicU64>,
     total: Option<u64>,
-    /// Whether a body of unknown length has been taken to its end.
+    /// Whether all of a body of unknown length has been accepted.
     ended: Arc<AtomicBool>,
 }
 
 impl Moved {
-    pub(super) fn of(total: Option<u64>) -> Self {
+    pub(crate) fn of(total: Option<u64>) -> Self {
         Self { total, ..Self::default() }
     }
 
-    pub(super) fn add(&self, bytes: u64) -> u64 {
+    pub(crate) fn add(&self, bytes: u64) -> u64 {
         self.done.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
-    pub(super) fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the whole body has been taken.
+    /// Whether the whole body has been accepted.
     fn is_whole(&self) -> bool {
         match self.total {
             Some(total) => self.get() >= total,
@@ -70,40 +66,33 @@ impl Moved {
     }
 }
 
-/// The least that a host may send while [`Silence::answering`] passes; who sends less keeps others
-/// waiting on purpose.
+/// The minimum that a host must send in [`Silence::answering`]: a host that sends less delays others
+/// on purpose.
 const LEAST: u64 = 8 << 10;
 
-/// Watches how fast an answer's body comes.
-pub(super) struct Pace {
+/// Measures how fast the body of a response arrives.
+pub(crate) struct Pace {
     since: Instant,
     come: u64,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { since: Instant::now(), come: 0 }
     }
 }
 
-/// What a refusing answer said.
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) answer: Answer,
-    pub(super) retry_after: Option<Duration>,
-}
-
-/// Sends requests, and reads answers within bounds.
-pub(super) struct Sender {
-    pub(super) clients: Clients,
-    pub(super) silence: Silence,
-    /// Hosts that have ever answered by https.
-    pub(super) answered: Mutex<HashSet<String>>,
+/// Sends requests and reads responses up to a limit.
+pub(crate) struct Sender {
+    pub(crate) clients: Clients,
+    pub(crate) silence: Silence,
+    /// Hosts that have responded over HTTPS.
+    pub(crate) answered: Mutex<HashSet<String>>,
 }
 
 impl Sender {
-    /// What an error means; a host that breaks off before it ever answers may do so for want of a
-    /// client certificate.
+    /// Classifies an error. A host that interrupts the connection before its first response may do so
+    /// because there is no client certificate.
     fn failure(&self, host: &str, error: &reqwest::Error) -> Failure {
         let answered =
             || self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(host);
@@ -120,7 +109,7 @@ impl Sender {
     }
 
     /// Sends a request; `moved` counts its body, if it has a large one.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         host: &str,
         request: reqwest::RequestBuilder,
@@ -159,8 +148,8 @@ impl Sender {
         }
     }
 
-    /// The next piece of an answer's body.
-    pub(super) async fn chunk(
+    /// The next part of the body of a response.
+    pub(crate) async fn chunk(
         &self,
         host: &str,
         response: &mut reqwest::Response,
@@ -180,8 +169,8 @@ impl Sender {
         Ok(chunk)
     }
 
-    /// A whole body, which must not be larger than `limit`.
-    pub(super) async fn body(
+    /// The whole body of a response, up to `limit` bytes.
+    pub(crate) async fn body(
         &self,
         host: &str,
         mut response: reqwest::Response,
@@ -197,29 +186,13 @@ impl Sender {
         }
         Ok(body.freeze())
     }
-
-    /// Reads why a request was refused; `start` was read before. What cannot be read is no reason:
-    /// the status is there.
-    pub(super) async fn refusal(
-        &self,
-        start: Bytes,
-        response: reqwest::Response,
-        secrets: &[Secret],
-    ) -> Result<Refusal, Failure> {
-        let status = response.status();
-        let retry_after = retry::retry_after(response.headers(), jiff::Timestamp::now());
-        let rest = self.body("", response, answer::LARGEST).await.unwrap_or_default();
-        let body = [start, rest].concat();
-        let secrets: Vec<&str> = secrets.iter().map(Secret::reveal).collect();
-        Ok(Refusal { status, answer: Answer::read(&body, &secrets), retry_after })
-    }
 }
 
-/// What the HTTP layer says of something that is no HTTP, or speaks before it was asked, as SSH
-/// does. It has no other name for it.
+/// The texts of errors about responses that are not HTTP, or that arrive before the request, as with
+/// SSH. The HTTP layer has no other name for them.
 const NO_HTTP: [&str; 2] = ["invalid HTTP ", "unexpected message from connection"];
 
-/// Tells an untrusted certificate from a refused connection from one that broke.
+/// Distinguishes untrusted certificates, refused connections and interrupted ones.
 fn failure(host: &str, error: &reqwest::Error) -> Failure {
     let host = host.to_owned();
     let mut cause = error.source();
@@ -239,7 +212,7 @@ fn failure(host: &str, error: &reqwest::Error) -> Failure {
     }
 }
 
-/// What our own verifier said of a certificate comes back inside of rustls's error.
+/// The error of our own verifier is inside of rustls's error.
 fn distrust(error: &rustls::Error) -> Distrust {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => other
@@ -257,18 +230,4 @@ fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rus
         Some(io) => tls_error(io.get_ref()?),
         None => error.downcast_ref(),
     }
-}
-
-/// The innermost reason of an error of the HTTP layer: the outer ones repeat the URL, which may be
-/// signed, or say no more than "error sending request".
-pub(super) fn describe(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = match error.source() {
-        Some(source) => source,
-        None if error.is_timeout() => return "it took too long".to_owned(),
-        None => return "the request could not be made".to_owned(),
-    };
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
