@@ -90,21 +90,22 @@ impl Failure {
 impl Diagnose for Failure {
     fn details(&self) -> Details {
         match self {
-            Self::Unreachable { host, .. } => Details::new(&codes::HOST_UNREACHABLE).hint(format!(
-                "check the name `{host}`, the network, and HTTPS_PROXY if there is a proxy"
-            )),
+            Self::Unreachable { host, .. } => {
+                Details::new(&codes::CONNECTION_FAILED).hint(format!(
+                    "check the name `{host}`, the network, and HTTPS_PROXY if there is a proxy"
+                ))
+            }
             Self::Untrusted { host, source } => {
                 Details::new(&codes::UNTRUSTED_CERTIFICATE).hint(source.hint(host))
             }
             // HTTP/2 keeps only the text of a TLS error.
             Self::Interrupted { host, source } if source.0.contains("received fatal alert") => {
-                Details::new(&codes::CONNECTION_INTERRUPTED).hint(identity(host))
+                Details::new(&codes::CONNECTION_FAILED).hint(identity(host))
             }
-            Self::NoHttp { .. } => Details::new(&codes::NOT_HTTP),
-            Self::Interrupted { .. } | Self::Silent { .. } => {
-                Details::new(&codes::CONNECTION_INTERRUPTED)
+            Self::NoHttp { .. } | Self::Interrupted { .. } | Self::Silent { .. } => {
+                Details::new(&codes::CONNECTION_FAILED)
             }
-            Self::TooLarge { .. } => Details::new(&codes::RESPONSE_TOO_LARGE),
+            Self::TooLarge { .. } => Details::new(&codes::URL_NOT_FETCHED),
             Self::Connections(_) => Details::new(&codes::INVALID_CONNECTION_SETTINGS),
         }
     }

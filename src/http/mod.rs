@@ -10,6 +10,7 @@ pub(crate) mod codes;
 mod distrust;
 mod error;
 mod fetch;
+mod pem;
 mod retry;
 mod sender;
 mod settings;

@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::pem;
 use super::settings::{Certificates, Proxies, Settings};
 use super::verify;
 
@@ -228,9 +229,8 @@ pub(super) fn describe(error: &reqwest::Error) -> String {
 }
 
 /// The certificates in a PEM file.
-pub(crate) fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    pem::certificates(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 /// The certificates of a store: a file, or the files of a folder, of which some may be none.

@@ -54,7 +54,7 @@ pub(super) fn with_system_roots(
     given: Vec<CertificateDer<'static>>,
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let system = SYSTEM.iter().map(std::path::Path::new).find(|path| path.is_file());
-    let system = system.and_then(|path| super::transport::read(path).ok());
+    let system = system.and_then(|path| super::pem::certificates(path).ok());
     with_roots(provider, given.into_iter().chain(system.into_iter().flatten()).collect())
 }
 

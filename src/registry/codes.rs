@@ -25,9 +25,6 @@ codes! {
         "A registry does not have a blob that it had before.",
         "The registry may have removed unused blobs during the push. The push is repeated once with all blobs; if this \
          fails too, run the command again.";
-    BLOB_NOT_READABLE = "blob-not-readable", Failure,
-        "A file cannot be read while it is pushed, or cannot be written while it is pulled.",
-        "The cause names the file and the reason; the file may also have changed while it was sent.";
     CREDENTIALS_NOT_READABLE = "credentials-not-readable", Failure,
         "A file of credentials cannot be read, or is not in the format of Docker's `config.json`.",
         "Its contents are never part of a message.";

@@ -29,7 +29,7 @@ impl Diagnose for Error {
                 Details::new(&oci::codes::WRONG_DIGEST)
             }
             Failure::File { .. } | Failure::FileChanged(_) | Failure::WrongLength { .. } => {
-                Details::new(&codes::BLOB_NOT_READABLE)
+                Details::new(&oci::codes::LAYER_NOT_PACKED)
             }
         }
     }
@@ -80,6 +80,7 @@ fn of_connection(failure: &http::Failure, repository: &Repository) -> Details {
         http::Failure::NoHttp { host, .. } => {
             format!("check that a registry listens at `{host}`, and that the port is right")
         }
+        http::Failure::TooLarge { .. } => return Details::new(&codes::NOT_A_REGISTRY),
         _ => return failure.details(),
     };
     Details::new(failure.details().code()).hint(hint)

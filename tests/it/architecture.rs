@@ -15,13 +15,14 @@ enum Uses {
 use Uses::{AllAbove, Only};
 
 /// Modules that every module below them may use.
-const GROUND_FLOOR: &[&str] = &["source", "report", "process", "http"];
+const GROUND_FLOOR: &[&str] = &["source", "report", "process", "http", "http"];
 
 /// The modules in the order of `lib.rs`, each with those it may use.
 const MODULES: &[(&str, Uses)] = &[
     ("source", Only(&[])),
     ("report", Only(&[])),
     ("process", Only(&[])),
+    ("http", Only(&[])),
     ("oci", Only(&[])),
     ("reference", Only(&[])),
     ("template", Only(&["reference"])),

@@ -477,7 +477,10 @@ fn where_no_destination_is_set_the_choices_are_listed() {
 hint: set KO_DOCKER_REPO or --repo to one of
         registry.example/team   a registry's repository
         localhost:5000          a registry on this machine
-        ko.local                the Docker Engine (minikube: eval $(minikube docker-env))
+        ko.local                the Docker Engine
+        kind.local, k3d.local or minikube.local
+                                the nodes of a cluster on this machine
+        auto                    what the current context needs
       or keep the images here with
         --oci-layout-path=FOLDER --push=false
         --tarball=FILE --push=false
@@ -671,7 +674,7 @@ fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
     assert!(before.elapsed() < Duration::from_secs(30), "{:?}", before.elapsed());
     let repository = "127.0.0.1:1/x/hello-5d41402abc4b2a76b9719d911017c592";
     for text in [
-        "error[host-unreachable]: could not publish the image of `hello`\n",
+        "error[connection-failed]: could not publish the image of `hello`\n",
         repository,
         "caused by: could not connect to `127.0.0.1:1`\n",
         "hint: check that a registry is running at `127.0.0.1:1`\n",
@@ -682,7 +685,7 @@ fn a_registry_or_engine_that_is_not_there_is_named_with_the_step_and_soon() {
         sandbox.run(["build", "-q", "--push=false", "--base-image=127.0.0.1:1/base"]).exits(1);
     assert_eq!(
         ran.stderr(),
-        "error[host-unreachable]: could not pull the base image `127.0.0.1:1/base`\n\
+        "error[connection-failed]: could not pull the base image `127.0.0.1:1/base`\n\
          caused by: could not pull a manifest from `127.0.0.1:1/base`\n\
          caused by: could not connect to `127.0.0.1:1`\n\
          caused by: Connection refused (os error 111)\n\

@@ -120,7 +120,7 @@ fn what_a_url_does_not_give_is_told_with_the_url() {
         (
             "large",
             format!(
-                "error[response-too-large]: could not fetch `{}/large`\ncaused by: the response of `{host}` is larger than the limit of 268435456 bytes\n",
+                "error[url-not-fetched]: could not fetch `{}/large`\ncaused by: the response of `{host}` is larger than the limit of 268435456 bytes\n",
                 server.url
             ),
         ),

@@ -251,7 +251,7 @@ fn nothing_is_applied_if_a_crate_does_not_compile_or_an_image_cannot_be_pushed()
         let ran = scene.run_with_input(command, &set("ko://hello")).exits(1);
         assert_eq!(ran.stdout(), "");
         assert!(ran.stderr().contains(
-            "error[host-unreachable]: could not publish the image of `hello`\ncaused by: "
+            "error[connection-failed]: could not publish the image of `hello`\ncaused by: "
         ));
         assert_eq!(scene.names("configmaps"), AUTHORITY);
     }

@@ -119,7 +119,7 @@ fn a_registry_that_is_gone_is_an_error_with_a_hint() {
     let ran = sandbox.run(["build", "."]).exits(1);
     let error = error(&ran);
     let beginning = format!(
-        "error[host-unreachable]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not look up an image in `{name}`\ncaused by: could not connect to `{host}`\n"
+        "error[connection-failed]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not look up an image in `{name}`\ncaused by: could not connect to `{host}`\n"
     );
     assert!(error.starts_with(&beginning), "{error}");
     assert!(
@@ -147,7 +147,7 @@ fn a_registry_that_goes_in_the_middle_has_no_tag() {
     let ran = end(child).exits(1);
     begins(
         &ran,
-        "error[host-unreachable]: could not publish the image of `hello`\ncaused by: could not push the image\n",
+        "error[connection-failed]: could not publish the image of `hello`\ncaused by: could not push the image\n",
     );
     assert!(error(&ran).contains(&format!("`{}`\n", named(&through))), "{}", error(&ran));
     assert!(error(&ran).contains(&format!("could not connect to `{host}`\n")), "{}", error(&ran));
@@ -182,7 +182,7 @@ fn what_is_no_registry_is_an_error_that_says_so() {
     begins(
         &ran,
         &format!(
-            "error[not-http]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not get push access to `{name}`\ncaused by: "
+            "error[connection-failed]: could not publish the image of `hello`\ncaused by: could not push the image\ncaused by: could not get push access to `{name}`\ncaused by: "
         ),
     );
 
