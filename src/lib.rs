@@ -44,7 +44,7 @@
 mod source;
 pub mod report;
 mod process;
-mod http;
+pub mod http;
 pub mod oci;
 pub mod reference;
 mod template;

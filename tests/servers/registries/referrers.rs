@@ -6,10 +6,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use ko_rs::http;
 use ko_rs::oci::{Descriptor, Digest, MediaType, Repository};
-use ko_rs::registry::{
-    BlobBody, Certificates, Client, CredentialSources, LocationFiles, PATIENCE, Proxies, Settings,
-};
+use ko_rs::registry::{BlobBody, Client, CredentialSources, LocationFiles, Settings};
 use ko_rs::report::Reporter;
 use ko_rs::testing::Cache;
 use serde_json::json;
@@ -26,10 +25,12 @@ fn client(folder: &Path) -> Client {
         insecure: false,
         credentials: CredentialSources::default(),
         locations: LocationFiles::default(),
-        certificates: Certificates::default(),
-        proxies: Proxies::default(),
-        patience: PATIENCE,
-        user_agent: "ko-rs/test".to_owned(),
+        connections: http::Settings {
+            certificates: http::Certificates::default(),
+            proxies: http::Proxies::default(),
+            patience: http::PATIENCE,
+            user_agent: "ko-rs/test".to_owned(),
+        },
         temporary: folder.to_owned(),
     };
     Client::new(settings, Cache::at(folder.join("cache")), Reporter::new())
