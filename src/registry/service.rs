@@ -196,7 +196,7 @@ impl<'a> Service<'a> {
             Self::Acr { name } => format!("does the registry exist? az acr show --name {name}"),
             Self::Harbor => harbor(repository),
             Self::Other => format!(
-                "does `{}` exist at `{}`? Some registries want a project to be created first",
+                "check that `{}` exists at `{}`: some registries require that a project is created first",
                 first(path),
                 repository.registry()
             ),
@@ -339,7 +339,7 @@ mod tests {
             ("docker.io/o/a/x", "set --repo to `docker.io/o`, and -B"),
             ("harbor.example/p/x", "`p` has to exist at `harbor.example`"),
             ("harbor.example/x", "--repo harbor.example/PROJECT"),
-            ("r.example/p/x", "does `p` exist at `r.example`?"),
+            ("r.example/p/x", "check that `p` exists at `r.example`"),
         ] {
             let repository = repository(name);
             let hint = Service::of(&repository).create(&repository);

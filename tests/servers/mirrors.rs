@@ -112,7 +112,7 @@ caused by: registries.conf blocks `evil.test`
     assert_eq!(
         ran.stderr(),
         "error[invalid-value]: --base-image: `other` is ambiguous: registries.conf searches a.test, b.test
-hint: write it in full, as `a.test/other`, or name it under `[aliases]` of registries.conf
+hint: write the full name, as in `a.test/other`, or add it to `[aliases]` of registries.conf
 "
     );
     sandbox.write(".ko-rs.yaml", "defaultBaseImage: glibc:12\n");

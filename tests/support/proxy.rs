@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Response, StatusCode};
 use futures_util::StreamExt as _;
 use reqwest::{Client, redirect};
@@ -228,5 +228,9 @@ fn answer(status: u16, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response.headers_mut().insert(CONTENT_TYPE, kind.parse().unwrap());
+    if status == 401 {
+        let challenge = "Basic realm=\"test\"".parse().unwrap();
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
     response
 }

@@ -57,7 +57,7 @@ async fn a_manifest_that_is_another_or_none_or_too_large_is_refused() {
         (MANIFEST.to_vec(), &[("docker-content-digest", digest.as_str())][..], "with the digest"),
         (b"<html>".to_vec(), headers[0], "no manifest"),
         (b"{}".to_vec(), headers[1], "no manifest"),
-        (vec![b' '; (4 << 20) + 1], headers[0], "more than the 4194304 bytes"),
+        (vec![b' '; (4 << 20) + 1], headers[0], "limit of 4194304 bytes"),
     ] {
         let headers: Vec<(String, String)> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -251,7 +251,7 @@ fn a_body_that_is_refused_before_it_was_read_is_refused_with_the_reason() {
 caused by: could not push the image
 caused by: could not push a blob to `{}`
 caused by: the registry `{host}` responded with 413 Payload Too Large
-hint: the registry, or a proxy in front of it, takes no body of this size
+hint: the registry, or a proxy in front of it, does not accept bodies of this size
 ",
             named(&format!("{host}/{repo}"))
         )
