@@ -7,7 +7,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::report::Event;
+use crate::report::{Event, Reporter};
 
 use super::client::RequestError;
 use super::connection::Cluster;
@@ -19,6 +19,7 @@ use super::object::uid;
 use super::outcome::{DryRun, Operation, Outcome};
 use super::pod::{Trouble, trouble};
 use super::readiness::{self, NotReady, Progress};
+use super::refusal::Refusal;
 use super::request::{self, Collection};
 use super::watch::{Update, watch};
 
@@ -40,7 +41,7 @@ impl Cluster {
     pub async fn wait(&self, outcomes: &[Outcome], timeout: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + timeout;
         let due = outcomes.iter().filter(|outcome| outcome.dry_run == DryRun::No).collect();
-        let mut waiting = Waiting::new(due);
+        let mut waiting = Waiting::new(due, self.client.reporter());
         let everything = (0..waiting.objects.len()).collect();
         self.look(&mut waiting, everything, deadline).await?;
         let mut reported = BTreeMap::new();
@@ -159,6 +160,9 @@ type SourceUpdate = (usize, Result<Update, RequestError>);
 struct Waiting<'a> {
     objects: Vec<Waited<'a>>,
     sources: Vec<Source>,
+    reporter: &'a Reporter,
+    /// Whether it was reported that objects of controllers may not be watched.
+    is_blind: bool,
 }
 
 struct Waited<'a> {
@@ -176,9 +180,10 @@ enum Source {
 }
 
 impl<'a> Waiting<'a> {
-    fn new(due: Vec<&'a Outcome>) -> Self {
+    fn new(due: Vec<&'a Outcome>, reporter: &'a Reporter) -> Self {
         let waited = |outcome| Waited { outcome, live: Live::Unknown, is_done: false };
-        Self { objects: due.into_iter().map(waited).collect(), sources: Vec::new() }
+        let objects = due.into_iter().map(waited).collect();
+        Self { objects, sources: Vec::new(), reporter, is_blind: false }
     }
 
     /// The collections that have to be watched for the remaining objects; makes the sources for
@@ -265,7 +270,14 @@ impl<'a> Waiting<'a> {
                 }
             }
             // What keeps pods from being ready remains unknown.
-            (Source::Owned(_), Err(_)) => {}
+            (Source::Owned(_), Err(source)) => {
+                let is_forbidden = source.refusal().is_some_and(Refusal::is_forbidden);
+                if is_forbidden && !self.is_blind {
+                    self.is_blind = true;
+                    let text = "cannot report why pods are not ready; waiting only for the status";
+                    self.reporter.note(format!("{text} of the objects themselves: {source}"));
+                }
+            }
         }
         Ok(Vec::new())
     }

@@ -109,9 +109,11 @@ async fn a_hopeless_pod_of_the_newest_revision_ends_the_wait() {
 }
 
 #[tokio::test]
-async fn objects_that_may_be_read_but_not_watched_are_polled() {
-    let (cluster, seen, _events) = cluster_of(|_, path, before| match path {
-        path if path.contains('?') => json(403, &json!({"reason": "Forbidden"})),
+async fn objects_that_may_not_be_watched_are_polled_and_a_note_says_that_pods_are_unknown() {
+    let (cluster, seen, events) = cluster_of(|_, path, before| match path {
+        path if path.contains('?') => {
+            json(403, &json!({"reason": "Forbidden", "message": "listing is forbidden"}))
+        }
         _ if before > 4 => json(200, &deployment(1)),
         _ => json(200, &deployment(0)),
     })
@@ -119,6 +121,14 @@ async fn objects_that_may_be_read_but_not_watched_are_polled() {
     let outcomes = [outcome("apps", "Deployment", "deployments", Operation::Create)];
     cluster.wait(&outcomes, LIMIT).await.unwrap();
     assert!(seen.lock().unwrap().len() > 5);
+    let notes = events.try_iter().filter_map(|event| match event {
+        Event::Diagnostic(diagnostic) => Some(diagnostic.message),
+        _ => None,
+    });
+    let notes: Vec<String> = notes.collect();
+    let [note] = notes.as_slice() else { panic!("pods and ReplicaSets share a note: {notes:?}") };
+    assert!(note.starts_with("cannot report why pods are not ready"), "{note}");
+    assert!(note.contains("listing is forbidden"), "{note}");
 }
 
 #[tokio::test]
