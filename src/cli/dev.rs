@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use futures_util::future::join_all;
 
+use super::beside::{self, LocalPorts};
 use super::context::Context;
 use super::exit::{Failure, Stop};
 use super::flags::{Developing, FlagsOf};
 use super::inputs;
+use crate::cluster::Forwarding;
 use crate::dev::{Input, Loop, Remains};
 use crate::manifests::{self, Parse};
 use crate::pipeline::Session;
@@ -82,7 +85,20 @@ async fn repeat(loader: &mut Loader<'_>, context: &Context) -> Failure {
         return failure;
     }
     let load = async || loader.load().await.map_err(|failure| failure.end().0);
-    match loop_.run(files, load).await {
+    let local = LocalPorts::default();
+    let (logs, forwards) = (loop_.objects(), loop_.objects());
+    let beside = async {
+        tokio::join!(
+            beside::follow(logs, context),
+            beside::forward(forwards, &local, &context.report),
+        );
+        std::future::pending().await
+    };
+    let ended = tokio::select! {
+        ended = loop_.run(files, load) => ended,
+        never = beside => never,
+    };
+    match ended {
         Ok(never) => match never {},
         Err(error) => error.into(),
     }
@@ -96,11 +112,26 @@ async fn once(
 ) -> Result<Stop, Failure> {
     let input = loader.load().await?;
     let directory = context.environment.directory().to_owned();
-    Loop::new(context.report.clone(), directory.clone()).once(&input).await?;
+    let loop_ = Loop::new(context.report.clone(), directory.clone());
+    let shown = loop_.objects();
+    loop_.once(&input).await?;
     let Some((program, arguments)) = command.split_first() else { return Ok(Stop::Done) };
     let mut command = process::command(program, context.environment.variables(), &directory);
-    command.args(arguments);
-    let status = process::attended(command).await.map_err(Failure::Command)?;
+    let local = LocalPorts::default();
+    let shown = shown.borrow().clone();
+    let forwardings = match &shown {
+        Some(shown) => beside::listen_for_all(shown, &local, &context.report).await?,
+        None => Vec::new(),
+    };
+    command.args(arguments).envs(local.variables());
+    let forward = async {
+        join_all(forwardings.iter().map(Forwarding::forward)).await;
+        std::future::pending().await
+    };
+    let status = tokio::select! {
+        status = process::attended(command) => status.map_err(Failure::Command)?,
+        never = forward => never,
+    };
     Ok(Stop::Exited(status))
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod arguments;
 mod base;
+mod beside;
 mod build;
 mod cache;
 #[cfg(unix)]

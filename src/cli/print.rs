@@ -120,6 +120,9 @@ impl Console {
                 let text = format!("{object} by {way} in {:.2} s{parts}", duration.as_secs_f64());
                 Some(self.status("Updated", &text))
             }
+            Event::Forwarding { address, target, port } => {
+                Some(self.status("Forwarding", &format!("{address} to {target} {port}")))
+            }
             Event::Removed { object } => Some(self.status("Deleted", object)),
             Event::Retrying { what, why, after } => {
                 let text = format!("{what} in {:.1} s: {why}", after.as_secs_f64());

@@ -24,8 +24,10 @@ mod round;
 mod run;
 mod scope;
 mod set;
+mod shown;
 
 pub(crate) use down::Remains;
 pub(crate) use error::Error;
 pub(crate) use input::Input;
 pub(crate) use run::Loop;
+pub(crate) use shown::Shown;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::error::Error;
 use super::input::Input;
 use super::overlay;
 use super::record::Record;
 use super::set::{Key, Set};
+use super::shown::Shown;
 use crate::cluster::{self, Change, Cluster, Created, Operation, Outcome};
 use crate::manifests::Object;
 use crate::pipeline::{Known, Plan, Session};
@@ -26,6 +28,7 @@ pub(super) struct Deployed {
     set: Set,
     record: Option<Record>,
     built: Known,
+    pub(super) shown: watch::Sender<Option<Shown>>,
     /// What the images were built by: other settings may change all of them.
     session: Option<Arc<Session>>,
 }
@@ -55,6 +58,7 @@ impl Deployed {
         let built = session.run_unknown(plan, &mut self.built).await?;
         let (mut objects, _) = session.objects_of(plan, &input.manifests, built)?;
         overlay::apply(&mut objects);
+        self.show(session, &objects);
         let mut changed = self.set.changed(&objects);
         let left = self.set.left(&objects);
         if input.creates_namespace && !cluster.has_namespace().await? {
@@ -69,6 +73,22 @@ impl Deployed {
         self.delete(session, cluster, left).await?;
         self.set.replace(objects);
         Ok(Applied { session: Arc::clone(session), outcomes })
+    }
+
+    /// Tells which objects there are, if these are others than before. Told before they are applied,
+    /// so that no line of a new pod is missed.
+    fn show(&self, session: &Arc<Session>, objects: &[Object]) {
+        let keys = |objects: &[Object]| objects.iter().map(Key::of).collect::<Vec<_>>();
+        let shown = Shown { session: Arc::clone(session), objects: objects.to_vec() };
+        self.shown.send_if_modified(|known| {
+            let is_known = known.as_ref().is_some_and(|known| {
+                Arc::ptr_eq(&known.session, session) && keys(&known.objects) == keys(objects)
+            });
+            if !is_known {
+                *known = Some(shown);
+            }
+            !is_known
+        });
     }
 
     async fn apply(

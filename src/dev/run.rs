@@ -5,11 +5,14 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::error::Error;
 use super::input::Input;
 use super::parts::Parts;
 use super::round::{Applied, Deployed, check_context};
 use super::scope::scope;
+use super::shown::Shown;
 use crate::pipeline::{Inputs, Request};
 use crate::report::{Diagnostic, Event, Reporter, Way};
 use crate::watch::{Batch, Watcher};
@@ -52,6 +55,12 @@ impl Loop {
             watching: None,
             polled: None,
         }
+    }
+
+    /// What the loop has in the cluster, for those who look at it.
+    #[must_use]
+    pub(crate) fn objects(&self) -> watch::Receiver<Option<Shown>> {
+        self.deployed.shown.subscribe()
     }
 
     /// Runs rounds until one cannot go on. `load` reads settings and manifests, and `files` are those

@@ -103,6 +103,15 @@ pub enum Event {
         /// What that time was spent on.
         parts: Vec<Part>,
     },
+    /// A local port is forwarded.
+    Forwarding {
+        /// The local address: `http://127.0.0.1:8080`.
+        address: String,
+        /// The object: `service/link-manager`.
+        target: String,
+        /// Its port.
+        port: u16,
+    },
     /// An object was deleted because its document left the manifests.
     Removed {
         /// The object, as `deployment.apps/link-manager`.

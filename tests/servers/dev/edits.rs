@@ -21,6 +21,8 @@ fn each_edit_arrives_and_while_something_is_broken_the_last_good_state_serves() 
     assert!(watching.ends_with(", 1 manifest"), "{watching}");
     assert!(watching.contains("Watching 4 crates ("), "{watching}");
     dev.until("Updated link-manager by rollout in ");
+    let forwarding = dev.until("Forwarding http://127.0.0.1:");
+    assert!(forwarding.ends_with(" to service/link-manager 80"), "{forwarding}");
     version(&scene, "1");
 
     edit(&scene, "const VERSION: &str = \"1\"", "const VERSION: &str = \"2\"");
