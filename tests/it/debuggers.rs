@@ -4,10 +4,10 @@
 //! These need gdb and lldb with their servers, which `tests/servers/install compilers` installs.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 
 use crate::oci;
+use crate::programs::write_program;
 use crate::support::Sandbox;
 
 const PROGRAM: &str = "fn main() {\n    let answer = 6 * std::env::args().count();\n    println!(\"{answer}\");\n    greeting::greet();\n}\n";
@@ -47,8 +47,7 @@ fn in_an_image() -> (Sandbox, String) {
     let _ = sandbox.run(args).exits(0);
     let program = sandbox.outside("program");
     let image = &oci::validate(&layout)[0];
-    std::fs::write(&program, &image.file("ko-app/app").content).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&program, &image.file("ko-app/app").content);
     let program = program.to_str().unwrap().to_owned();
     (sandbox, program)
 }

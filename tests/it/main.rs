@@ -34,6 +34,9 @@ mod examples;
 mod mounts;
 #[path = "../support/oci.rs"]
 mod oci;
+#[cfg(unix)]
+#[path = "../support/programs.rs"]
+mod programs;
 #[path = "../support/schemas.rs"]
 mod schemas;
 #[expect(dead_code, reason = "`tests/servers` uses the rest")]

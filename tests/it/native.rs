@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::oci;
+use crate::programs::write_program;
 use crate::support::{Ran, Sandbox, fixture};
 
 /// What each package of `fixtures/native` prints that brings its own C or C++.
@@ -50,9 +51,7 @@ fn said(sandbox: &Sandbox, platform: &str, name: &str) -> String {
     let image = &oci::validate(&layout)[0];
     let program = sandbox.outside("program");
     let bin = if name == "hello" { name.to_owned() } else { format!("{name}-user") };
-    std::fs::write(&program, &image.file(&format!("ko-app/{bin}")).content).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
+    write_program(&program, &image.file(&format!("ko-app/{bin}")).content);
     let emulator = match platform {
         "linux/amd64" => None,
         "linux/arm64" => Some("qemu-aarch64-static"),

@@ -1,13 +1,14 @@
 //! Two builds, one digest.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::programs::write_program;
 use crate::support::{Ran, Sandbox, fixture};
 
 /// A workspace whose executables hold what differs between machines where nobody takes care: paths of
@@ -203,8 +204,7 @@ fn an_image_is_the_same_with_and_without_rust_src() {
             sysroot.join("bin/rustc").display(),
             mirror.display()
         );
-        std::fs::write(&rustc, script).unwrap();
-        std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&rustc, script);
         format!("RUSTC={}", rustc.display())
     };
     let without = image_by(&sandbox, &["env", &mirror("without", false)], &[]);

@@ -4,9 +4,9 @@
 //! image must be what it prints under Cargo.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use crate::oci;
+use crate::programs::write_program;
 use crate::support::Sandbox;
 
 const SET: &str = "tokio_unstable is set\n";
@@ -45,8 +45,7 @@ fn from_image(sandbox: &Sandbox, args: &[&str]) -> String {
     let images = oci::validate(&layout);
     let program = sandbox.outside("program");
     let _ = fs::remove_file(&program);
-    fs::write(&program, &images[0].file("ko-app/tokio-unstable").content).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, &images[0].file("ko-app/tokio-unstable").content);
     String::from_utf8(sandbox.command(program).output().unwrap().stdout).unwrap()
 }
 

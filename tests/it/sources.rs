@@ -143,10 +143,9 @@ fn what_a_url_does_not_give_is_told_with_the_url() {
 /// A program that prints how it was called, and what it is to print.
 #[cfg(unix)]
 fn program(sandbox: &Sandbox, path: &str, text: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    sandbox.write(path, &format!("#!/bin/sh\n{text}\n"));
     let path = sandbox.directory().join(path);
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    crate::programs::write_program(&path, format!("#!/bin/sh\n{text}\n"));
 }
 
 #[cfg(unix)]

@@ -1,11 +1,11 @@
 //! What a real workspace has means under `ko-rs` what it means to Cargo.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::build::package;
 use crate::oci;
+use crate::programs::write_program;
 use crate::support::Sandbox;
 
 const REPO: &str = "registry.example/team";
@@ -34,8 +34,7 @@ fn said(sandbox: &Sandbox, args: &[&str], programs: &[&str]) -> Vec<String> {
         let file = files.find(|file| file.path == path).unwrap();
         let program = sandbox.outside(&format!("{name}-program"));
         let _ = fs::remove_file(&program);
-        fs::write(&program, &file.content).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, &file.content);
         let output = sandbox.command(program).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     };
@@ -46,8 +45,7 @@ fn said(sandbox: &Sandbox, args: &[&str], programs: &[&str]) -> Vec<String> {
 fn noting(sandbox: &Sandbox, name: &str, then: &str) -> String {
     let path = sandbox.outside(name);
     let log = sandbox.outside(&format!("{name}.log"));
-    fs::write(&path, format!("#!/bin/sh\necho \"$*\" >>'{}'\n{then}\n", log.display())).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, format!("#!/bin/sh\necho \"$*\" >>'{}'\n{then}\n", log.display()));
     path.to_str().unwrap().to_owned()
 }
 
