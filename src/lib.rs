@@ -69,7 +69,7 @@ pub mod testing {
     pub use crate::cache::Cache;
     pub use crate::cluster::{
         ApplyOptions, Change, Cluster, CreateOptions, DeleteOptions, DryRun, Error as ClusterError,
-        Nodes, Operation, Outcome, Reason, Settings as ClusterSettings,
+        Nodes, Operation, Outcome, Reason, Settings as ClusterSettings, Stopping,
     };
     pub use crate::manifests::{
         Errors, Lint, Manifests, Object, Parse, Rules, Selector, join, parse,

@@ -5,6 +5,7 @@ use super::exit::Failure;
 use super::flags::FlagsOf;
 use super::result::Results;
 use crate::cache::Cache;
+use crate::cluster::Stopping;
 use crate::pipeline::Session;
 use crate::registry::{self, Client};
 use crate::report::Reporter;
@@ -21,6 +22,8 @@ pub(super) struct Context {
     pub(super) loudness: Loudness,
     /// How text on standard output is drawn.
     pub(super) stdout: Look,
+    /// Stops changes to clusters between two writes.
+    pub(super) stopping: Stopping,
 }
 
 impl Context {
@@ -50,7 +53,8 @@ impl Context {
         own: FlagsOf<S>,
         work: impl AsyncFnOnce(&Complete, &Session) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let complete = settings::complete(self.flags(own)?, &self.environment, &self.report)?;
+        let mut complete = settings::complete(self.flags(own)?, &self.environment, &self.report)?;
+        complete.settings.cluster.stopping = self.stopping.clone();
         let session = Session::new(complete.settings.clone(), self.report.clone());
         let done = work(&complete, &session).await;
         session.close();

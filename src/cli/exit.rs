@@ -79,6 +79,8 @@ impl Failing {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
+    Stopped(Box<Stopped>),
+    #[error(transparent)]
     Settings(#[from] settings::Error),
     #[error("no manifests are given")]
     NoFilename,
@@ -135,6 +137,9 @@ pub(super) enum Failure {
 impl Failure {
     /// The failure as values, and the exit status.
     pub(super) fn end(&self) -> (Vec<Diagnostic>, u8) {
+        if let Self::Stopped(stopped) = self {
+            return (stopped.failure.end().0, stopped.stop.status());
+        }
         let diagnostics = match self {
             Self::Settings(error) => error.diagnostics(),
             Self::Manifests(errors) => errors.diagnostics(),
@@ -147,9 +152,28 @@ impl Failure {
     }
 }
 
+/// A failure that a signal caused.
+#[derive(Debug, thiserror::Error)]
+#[error("{failure}")]
+pub(super) struct Stopped {
+    failure: Failure,
+    stop: Stop,
+}
+
+impl Failure {
+    /// What a signal made of a run that was changing a cluster: what was not done is shown.
+    pub(super) fn stopped(result: Result<Stop, Self>, stop: Stop) -> Result<Stop, Self> {
+        match result {
+            Ok(_) => Ok(stop),
+            Err(failure) => Err(Self::Stopped(Box::new(Stopped { failure, stop }))),
+        }
+    }
+}
+
 impl Diagnose for Failure {
     fn details(&self) -> Details {
         match self {
+            Self::Stopped(stopped) => stopped.failure.details(),
             Self::Settings(error) => error.details(),
             Self::Files(error) => error.details(),
             Self::Outputs(error) => error.details(),

@@ -39,6 +39,7 @@ mod version;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::thread::JoinHandle;
 
@@ -51,7 +52,7 @@ use print::Console;
 use result::Results;
 
 use crate::cargo;
-use crate::cluster;
+use crate::cluster::{self, Stopping};
 use crate::image;
 use crate::manifests;
 use crate::oci;
@@ -162,6 +163,7 @@ fn start(
         results: Results::new(presentation.output),
         loudness: presentation.loudness,
         stdout: print::stdout_look(presentation.color),
+        stopping: Stopping::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -172,9 +174,19 @@ fn start(
         let signals = exit::signalled().map_err(Failure::Runtime)?;
         // A development loop has something left to do when a signal ends it.
         let is_loop = matches!(command, Command::Dev(_));
+        let mut performing = pin!(perform(command, &context));
+        let stop = tokio::select! {
+            done = &mut performing => return done,
+            stop = signals, if !is_loop => stop,
+        };
+        if !context.stopping.request() {
+            return Ok(stop);
+        }
+        // What is being written to a cluster is completed, unless there is a second signal.
+        let again = exit::signalled().map_err(Failure::Runtime)?;
         tokio::select! {
-            done = perform(command, &context) => done,
-            stop = signals, if !is_loop => Ok(stop),
+            done = performing => Failure::stopped(done, stop),
+            stop = again => Ok(stop),
         }
     });
     let printed = context.results.finish(done.as_ref().is_ok_and(|stop| stop.is_complete()));

@@ -12,6 +12,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use crate::report::{Details, Diagnose, public_url};
 
 use super::codes;
+use super::stopping::Stopping;
 
 /// How the cluster is selected and accessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,12 @@ pub struct Settings {
     pub field_manager: String,
     /// The time limit for one request.
     pub timeout: Duration,
-    /// The contexts that are allowed; empty allows all.
+    /// The contexts that are allowed, with `*` for any text; empty allows all.
     pub allow_contexts: Vec<String>,
+    /// Whether the context was named for this run, which allows it.
+    pub is_context_named: bool,
+    /// Stops changes between two writes.
+    pub stopping: Stopping,
 }
 
 impl Default for Settings {
@@ -43,6 +48,8 @@ impl Default for Settings {
             field_manager: "ko-rs".to_owned(),
             timeout: Duration::from_secs(30),
             allow_contexts: Vec::new(),
+            is_context_named: false,
+            stopping: Stopping::default(),
         }
     }
 }
@@ -151,9 +158,9 @@ impl Diagnose for AccessError {
                 };
                 Details::new(&codes::UNKNOWN_CONTEXT).hint(hint)
             }
-            Self::NotAllowed { allowed, .. } => {
+            Self::NotAllowed { context, allowed } => {
                 Details::new(&codes::CONTEXT_NOT_ALLOWED).hint(format!(
-                    "pass one of {} with --context, or add this context to `allowContexts`",
+                    "pass `--context={context}` to use it this time, or add it to `allowContexts` (now {})",
                     allowed.join(", ")
                 ))
             }
@@ -174,7 +181,8 @@ impl Access {
             (None, None) => return Err(AccessError::NoKubeconfig(settings.kubeconfig.clone())),
         };
         let allowed = &settings.allow_contexts;
-        if !allowed.is_empty() && !allowed.contains(&access.context) {
+        let is_allowed = |context: &str| allowed.iter().any(|pattern| matches(pattern, context));
+        if !allowed.is_empty() && !settings.is_context_named && !is_allowed(&access.context) {
             let context = access.context;
             return Err(AccessError::NotAllowed { context, allowed: allowed.clone() });
         }
@@ -186,6 +194,13 @@ impl Access {
         access.config.default_retry = false;
         Ok(access)
     }
+}
+
+/// Whether a text is that of a pattern, in which `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(text) = text.strip_prefix(start) else { return false };
+    (0..=text.len()).any(|at| text.get(at..).is_some_and(|text| matches(rest, text)))
 }
 
 /// The merged files; nothing if none of them exists.
@@ -359,6 +374,14 @@ contexts:
         settings.allow_contexts = vec!["there".to_owned()];
         let error = Access::new(&settings).await.unwrap_err();
         assert_eq!(error.to_string(), "context `here` is not in `allowContexts`");
+        for allowed in ["here", "h*", "*re", "*", "h*r*"] {
+            settings.allow_contexts = vec!["there".to_owned(), allowed.to_owned()];
+            assert!(Access::new(&settings).await.is_ok(), "{allowed}");
+        }
+        settings.allow_contexts = vec!["h*t".to_owned()];
+        assert!(Access::new(&settings).await.is_err());
+        settings.is_context_named = true;
+        assert!(Access::new(&settings).await.is_ok());
     }
 
     #[tokio::test]

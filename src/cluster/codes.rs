@@ -106,4 +106,8 @@ codes! {
     LOCAL_PORT = "local-port", Failure,
         "A port of this machine cannot be listened on.",
         "Another program uses it, or it is below 1024 and reserved for the administrator.";
+    INTERRUPTED = "interrupted", Failure,
+        "Ctrl-C or SIGTERM stopped a change to a cluster.",
+        "No new object is written after the signal, and the writes in flight are completed. The objects that were \
+         written are listed; the same command again completes the rest. The exit status is 130 or 143.";
 }

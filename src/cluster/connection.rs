@@ -8,6 +8,7 @@ use super::access::{Access, Settings};
 use super::client::Client;
 use super::error::Error;
 use super::kind::Kinds;
+use super::stopping::Stopping;
 
 /// A cluster and the identity that its requests use.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct Cluster {
     pub(super) kinds: Kinds,
     /// The field manager.
     pub(super) manager: String,
+    pub(super) stopping: Stopping,
 }
 
 impl Cluster {
@@ -29,6 +31,7 @@ impl Cluster {
             client: Client::new(access, settings.timeout, reporter),
             kinds: Kinds::default(),
             manager: settings.field_manager.clone(),
+            stopping: settings.stopping.clone(),
         })
     }
 

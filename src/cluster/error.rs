@@ -120,6 +120,9 @@ pub enum Error {
         /// The place of its manifest.
         place: String,
     },
+    /// A signal stopped the run before all objects were written.
+    #[error("the run was interrupted; the same command completes it")]
+    Interrupted,
     /// Some objects of the set were written before an error occurred.
     #[error("only {} of {total} objects were written", .done.len())]
     Partial {
@@ -190,6 +193,7 @@ impl Diagnose for Error {
             Self::Access(error) => error.details(),
             Self::Request { source, .. } | Self::Object { source, .. } => source.details(),
             Self::Partial { source, .. } => source.details(),
+            Self::Interrupted => Details::new(&codes::INTERRUPTED),
             Self::MissingField { .. } | Self::InvalidName { .. } => invalid(),
             Self::NotAString { .. } => {
                 invalid().hint("quote the value: YAML reads plain `n`, `on` or `1` as another type")

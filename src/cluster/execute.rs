@@ -94,6 +94,7 @@ impl Cluster {
             }
             return plan.into_outcomes();
         }
+        let _writing = self.stopping.writing();
         match plan.change {
             Change::Delete(_) => {
                 for wave in (0..WAVES).rev() {
@@ -115,6 +116,9 @@ impl Cluster {
                     }
                 }
             }
+        }
+        if self.stopping.is_requested() && plan.is_incomplete() {
+            return Err(plan.stopped(Error::Interrupted));
         }
         plan.into_outcomes()
     }
@@ -195,14 +199,14 @@ impl Cluster {
         }
     }
 
-    /// Writes a wave, and returns whether the run must end after it. After a failed write no new one
-    /// is started, and those in flight are completed, so that all outcomes are known.
+    /// Writes a wave, and returns whether the run must end after it. After a failed write, or a request
+    /// to stop, no new one is started, and those in flight are completed, so that all outcomes are known.
     async fn write(&self, plan: &mut Plan, wave: usize) -> bool {
         let has_failed = AtomicBool::new(false);
         let planned = plan.planned(wave).into_iter().map(|(index, planned)| {
             let (has_failed, change) = (&has_failed, &plan.change);
             async move {
-                if has_failed.load(Ordering::Relaxed) {
+                if has_failed.load(Ordering::Relaxed) || self.stopping.is_requested() {
                     return None;
                 }
                 let result = self.write_one(change, planned).await;
@@ -221,7 +225,7 @@ impl Cluster {
                 Err((_, error)) => Entry::Failed(error),
             };
         }
-        has_failed.into_inner()
+        has_failed.into_inner() || self.stopping.is_requested()
     }
 
     async fn write_one(&self, change: &Change, planned: &Planned) -> Result<Outcome, Error> {

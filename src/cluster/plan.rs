@@ -366,6 +366,15 @@ impl Plan {
         self.entries.iter_mut().find_map(failed)
     }
 
+    /// Whether there are objects that were not written and did not fail.
+    pub(super) fn is_incomplete(&self) -> bool {
+        let is_left = |entry: &Entry| match entry {
+            Entry::Planned(_) | Entry::Pending(_) | Entry::Unchecked => true,
+            Entry::Failed(_) | Entry::Skipped | Entry::Done(_) => false,
+        };
+        self.entries.iter().any(is_left)
+    }
+
     /// An error, with what was done before it.
     pub(super) fn stopped(&self, error: Error) -> Error {
         let done: Vec<Outcome> = (0..self.entries.len())

@@ -39,6 +39,9 @@ impl Cluster {
     /// [`Error::NotReady`] as soon as an object is known never to become ready, or at the time
     /// limit.
     pub async fn wait(&self, outcomes: &[Outcome], timeout: Duration) -> Result<(), Error> {
+        if self.stopping.is_requested() {
+            return Err(Error::Interrupted);
+        }
         let deadline = Instant::now() + timeout;
         let due = outcomes.iter().filter(|outcome| outcome.dry_run == DryRun::No).collect();
         let mut waiting = Waiting::new(due, self.client.reporter());

@@ -126,6 +126,7 @@ impl Sources {
             kubeconfig,
             in_cluster,
             context: self.text(Key::Context).map(|(context, _)| context),
+            is_context_named: self.flags.0.contains_key(&Key::Context),
             namespace: self.text(Key::Namespace).map(|(namespace, _)| namespace),
             allow_contexts: self
                 .texts(Key::AllowContexts)

@@ -384,7 +384,7 @@ settings! {
             .flag("kubeconfig").variable("KUBECONFIG").default("~/.kube/config").scope(Scope::Cluster);
         Namespace "namespace" = text("NAME", "Namespace of objects that do not name one")
             .flag("namespace").short('n').scope(Scope::Cluster).common();
-        AllowContexts "allowContexts" = list("NAME", "The only contexts in which objects may be changed")
+        AllowContexts "allowContexts" = list("NAME", "Contexts in which objects may be changed, with `*` for any text; any other one must be named with `--context`")
             .in_file();
         Wait "wait" = switch("Wait until applied objects are ready or deleted objects no longer exist")
             .flag("wait").scope(Scope::Writes).common();

@@ -5,6 +5,7 @@
 //! * `choices`: the selection of cluster, namespace and objects, and dry runs.
 //! * `diff`: what an apply would change, beside `kubectl diff`.
 //! * `duplicates`: list entries that the server refuses as duplicates are found before.
+//! * `interrupted`: Ctrl-C while objects are written.
 //! * `logs`: logs and forwarded ports of pods that end, restart and are replaced.
 //! * `mapped`: images of the map, applied and deleted.
 //! * `waiting`: rollouts that fail.
@@ -13,6 +14,7 @@ mod choices;
 mod delinkcious;
 mod diff;
 mod duplicates;
+mod interrupted;
 mod kubectl;
 mod logs;
 mod mapped;
