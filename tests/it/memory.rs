@@ -5,8 +5,9 @@ use std::fs;
 
 use crate::support::{Sandbox, peak};
 
-/// What ko-rs holds whatever it reads, in MB.
-const BASE: f64 = 5.0;
+/// What ko-rs holds whatever it reads, in MB: 3 to 5, depending on how threads are scheduled and so on
+/// how many of them the allocator has arenas for.
+const BASE: f64 = 6.0;
 
 /// A manifest behind its reference, the code that it ends with, and how many times its size
 /// `resolve` and `check` may hold.
