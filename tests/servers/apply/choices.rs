@@ -91,14 +91,19 @@ fn a_context_is_selected_by_name_and_must_be_allowed() {
     assert_eq!(ran.stderr(), unknown);
 
     let settings = scene.sandbox.outside("settings.yaml");
-    std::fs::write(&settings, "allowContexts: [green]\n").unwrap();
+    std::fs::write(&settings, "allowContexts: [gr*n]\n").unwrap();
     let allowed = |command: &str| format!("{command} --config {} -f -", settings.display());
     let ran = scene.run_with_input(&allowed("apply"), map).exits(1);
     let refused = "error[context-not-allowed]: context `ko-rs` is not in `allowContexts`\n";
     assert!(ran.stderr().starts_with(refused), "{}", ran.stderr());
     assert_eq!(scene.names("configmaps"), AUTHORITY);
-    let ran = scene.run_with_input(&allowed("delete --context ko-rs"), map).exits(1);
+    let ran = scene.run_with_input(&allowed("delete"), map).exits(1);
     assert!(ran.stderr().starts_with(refused), "{}", ran.stderr());
-    let ran = scene.run_with_input(&allowed("apply --context green"), map).exits(0);
+    // One that is named is meant.
+    let ran = scene.run_with_input(&allowed("apply --context ko-rs"), map).exits(0);
+    assert_eq!(ran.stdout(), "configmap/a created\n");
+    let green =
+        scene.kubeconfig(&kubeconfig.replace("current-context: ko-rs", "current-context: green"));
+    let ran = green.run_with_input(&allowed("apply"), map).exits(0);
     assert_eq!(ran.stdout(), "configmap/a unchanged\n");
 }
