@@ -279,7 +279,7 @@ fn a_registry_that_sends_another_document_is_not_believed() {
     });
     let lied = sandbox.run(["deps", ran.line()]).exits(1);
     assert_eq!(lied.stdout(), "");
-    let expected = "error[wrong-digest]: could not fetch the SBOM of";
+    let expected = "error[connection-failed]: could not fetch the SBOM of";
     assert!(lied.stderr().contains(expected), "{}", lied.stderr());
 }
 
